@@ -1,0 +1,3 @@
+//! What AWS offers: every service, operation and shape, embedded.
+
+pub mod model;

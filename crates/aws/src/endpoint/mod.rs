@@ -1,0 +1,3 @@
+//! Where a call goes.
+
+pub mod rules;

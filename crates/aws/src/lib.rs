@@ -1,0 +1,4 @@
+//! The AWS wire: any operation of any service, driven by API facts at run time.
+
+pub mod catalogue;
+pub mod endpoint;
