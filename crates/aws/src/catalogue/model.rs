@@ -425,6 +425,8 @@ impl OperationFlags {
     pub const DESTROYS: u8 = 1 << 2;
     /// Costs money each time it is called.
     pub const COSTS: u8 = 1 << 3;
+    /// Changes something, and its answer holds a secret besides (`CreateAccessKey`).
+    pub const REVEALS: u8 = 1 << 4;
 }
 
 impl<'a> Service<'a> {
