@@ -301,3 +301,15 @@ impl<C: Context> ToolDef<C> {
         }
     }
 }
+
+/// Tools that are switched on and off together.
+pub struct Toolset<C: Context> {
+    /// Name on the command line.
+    pub name: &'static str,
+    /// What it is for, in one line.
+    pub about: &'static str,
+    /// On when nothing else is asked for.
+    pub default: bool,
+    /// Its tools, noun by noun.
+    pub nouns: &'static [&'static [ToolDef<C>]],
+}
