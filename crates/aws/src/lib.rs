@@ -2,3 +2,6 @@
 
 pub mod catalogue;
 pub mod endpoint;
+mod protocol;
+mod schema;
+mod value;

@@ -6,5 +6,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct RuleSet<'a> {
     /// Parameter names.
+    #[serde(borrow)]
     pub parameters: Vec<&'a str>,
 }
