@@ -2,6 +2,8 @@
 
 mod access;
 mod error;
+mod nearest;
 
 pub use access::{Access, Ceiling, Changes, Covers, Destroys, Effect, MayChange, Reads, Reveals};
 pub use error::{Error, ErrorKind, Result};
+pub use nearest::nearest;

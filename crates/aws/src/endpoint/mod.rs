@@ -1,3 +1,5 @@
 //! Where a call goes.
 
+mod partition_data;
+pub mod partitions;
 pub mod rules;
