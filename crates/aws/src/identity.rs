@@ -86,23 +86,20 @@ impl Identity {
         http: SharedHttpClient,
     ) -> Result<Self> {
         let region = configured_region(settings, profile.as_deref()).await;
+        let home = region.as_ref().map(|(region, _)| region.clone()).or(fallback);
         let providers = ProviderConfig::without_region()
             .with_http_client(http.clone())
             .with_behavior_version(Some(BehaviorVersion::latest()))
-            .with_region(region.as_ref().map(|(region, _)| region.clone()).or(fallback));
+            .with_region(home.clone());
         let metadata = imds::Client::builder()
             .configure(&providers)
             .max_attempts(1)
             .connect_timeout(METADATA_TIMEOUT)
             .read_timeout(METADATA_TIMEOUT)
             .build();
-        let credentials = credentials(settings, profile.as_deref(), &providers, &metadata).await;
+        let credentials = credentials(settings, profile.as_deref(), home.clone(), &providers, &metadata).await;
         let loader = loader(settings, profile.as_deref(), http)?;
-        let config = loader
-            .region(providers.region())
-            .credentials_provider(credentials)
-            .load()
-            .await;
+        let config = loader.region(home).credentials_provider(credentials).load().await;
         Ok(Self { config, profile, region, metadata, metadata_region: OnceCell::new() })
     }
 
@@ -231,6 +228,7 @@ async fn configured_region(settings: &Settings, profile: Option<&str>) -> Option
 async fn credentials(
     settings: &Settings,
     profile: Option<&str>,
+    region: Option<Region>,
     providers: &ProviderConfig,
     metadata: &imds::Client,
 ) -> SharedCredentialsProvider {
@@ -249,7 +247,8 @@ async fn credentials(
         ),
         None => SharedCredentialsProvider::new(
             DefaultCredentialsChain::builder()
-                .region(providers.region())
+                
+                .region(region)
                 .imds_client(metadata.clone())
                 .configure(providers.clone())
                 .build()
