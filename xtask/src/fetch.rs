@@ -50,8 +50,8 @@ pub(crate) fn wheel(name: &str, version: &str) -> Result<PathBuf> {
     Ok(target)
 }
 
-/// botocore's source distribution, which holds the test suites that its wheel leaves out.
-pub(crate) fn test_data() -> Result<()> {
+/// botocore's source distribution: its wheel holds the same facts, but compressed, and leaves out the test suites.
+pub(crate) fn botocore() -> Result<PathBuf> {
     let target = cache().join(format!("botocore-sdist-{BOTOCORE}"));
     if !target.exists() {
         let partial = cache().join("botocore-sdist.partial");
@@ -63,7 +63,12 @@ pub(crate) fn test_data() -> Result<()> {
         fs::rename(partial.join(format!("botocore-{BOTOCORE}")), &target)?;
         remove(&partial)?;
     }
-    println!("{}", target.display());
+    Ok(target)
+}
+
+/// What the tests read but the repository does not hold.
+pub(crate) fn test_data() -> Result<()> {
+    println!("{}", botocore()?.display());
     Ok(())
 }
 

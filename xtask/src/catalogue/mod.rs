@@ -41,7 +41,7 @@ impl Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let botocore = match &options.botocore {
         Some(directory) => directory.clone(),
-        None => fetch::package("botocore", fetch::BOTOCORE)?.join("botocore"),
+        None => fetch::botocore()?.join("botocore"),
     };
     let data = botocore.join("data");
     let mut output = write::Output::default();

@@ -4,7 +4,7 @@ use serde_json::Value;
 use trainyard_aws::{
     catalogue::model::ContextValue,
     endpoint::rules::{
-        Condition, Expression, Outcome, Parameter, Part, Rule, RuleSet, SchemeTemplate, Slot, Step, Template,
+        Condition, Expression, Outcome, Parameter, Part, Rule, RuleSet, Scheme, SchemeTemplate, Slot, Step, Template,
     },
 };
 
@@ -76,7 +76,12 @@ impl<'a> Compiler<'a> {
     fn scheme(&mut self, source: &'a Value) -> Result<SchemeTemplate<'a>> {
         let mut optional = |key| source.get(key).map(|value| self.expression(value)).transpose();
         Ok(SchemeTemplate {
-            name: text(source, "name").ok_or("an authentication scheme without a name")?,
+            scheme: match text(source, "name") {
+                Some("sigv4") => Scheme::SigV4,
+                Some("sigv4a") => Scheme::SigV4a,
+                Some("sigv4-s3express") => Scheme::S3Express,
+                other => return Err(format!("authentication scheme {other:?} is new").into()),
+            },
             signing_name: optional("signingName")?,
             signing_region: optional("signingRegion")?,
             signing_region_set: source.get("signingRegionSet").map_or(Ok(Vec::new()), |set| self.list(set))?,

@@ -39,7 +39,7 @@ impl Output {
             service.signing_name,
             service.protocol,
             service.operations.len(),
-            plain.len(),
+            grouped(plain.len()),
         )?;
         self.files.insert(Path::new(BLOBS).join(blob), zstd::bulk::compress(&plain, 19)?);
         Ok(())
@@ -101,6 +101,13 @@ impl Output {
         }
         Ok(stale)
     }
+}
+
+/// `1_234_567`
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let start = |at: usize| at > 0 && (digits.len() - at).is_multiple_of(3);
+    digits.char_indices().flat_map(|(at, digit)| start(at).then_some('_').into_iter().chain([digit])).collect()
 }
 
 fn is_blob(path: &Path) -> bool {

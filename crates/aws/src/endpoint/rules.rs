@@ -79,12 +79,24 @@ pub struct Template<'a> {
     pub auth_schemes: Vec<SchemeTemplate<'a>>,
 }
 
+/// A way to sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scheme {
+    /// Signature version 4.
+    SigV4,
+    /// Signature version 4A.
+    SigV4a,
+    /// Signature version 4 with a session that S3 gives for one directory bucket.
+    S3Express,
+}
+
 /// A way to sign, with holes.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct SchemeTemplate<'a> {
-    /// `sigv4`, `sigv4a`, `sigv4-s3express`.
-    pub name: &'a str,
+    /// Which way.
+    pub scheme: Scheme,
     /// Service name in the credential scope.
+    #[serde(borrow)]
     pub signing_name: Option<Expression<'a>>,
     /// Region in the credential scope.
     pub signing_region: Option<Expression<'a>>,
