@@ -187,7 +187,9 @@ fn signing(schemes: &[AuthScheme]) -> Result<Option<Vec<Document>>> {
         return Ok(None);
     }
     let Some(scheme) = schemes.iter().find(|scheme| scheme.scheme == Scheme::SigV4) else {
-        return Err(Error::unsupported("this address takes only signatures that are not supported here (SigV4A, S3 Express)"));
+        return Err(Error::unsupported(
+            "this address takes only signatures that are not supported here (SigV4A, S3 Express)",
+        ));
     };
     let mut properties = vec![("name".to_owned(), Document::from("sigv4".to_owned()))];
     if let Some(name) = &scheme.signing_name {
@@ -209,7 +211,7 @@ pub(crate) struct ByRules;
 impl ResolveEndpoint for ByRules {
     fn resolve_endpoint<'a>(&'a self, params: &'a EndpointResolverParams) -> EndpointFuture<'a> {
         let credentials = params.get_property::<SmithyIdentity>().and_then(SmithyIdentity::data::<Credentials>);
-        let account = credentials.and_then(Credentials::account_id).map(ToString::to_string);
+        let account = credentials.and_then(Credentials::account_id).map(|account| account.as_str().to_owned());
         EndpointFuture::ready(match params.get::<Address>() {
             Some(address) => address.resolve(account.as_deref()).map_err(Into::into),
             None => Err("the call carries no address".into()),

@@ -11,7 +11,7 @@ use aws_runtime::{
     user_agent::{ApiMetadata, UserAgentInterceptor},
 };
 use aws_smithy_runtime::client::{
-    auth::no_auth::NoAuthRuntimePlugin,
+    auth::no_auth::NoAuthRuntimePluginV2,
     defaults::{DefaultPluginParams, default_plugins},
     http::connection_poisoning::ConnectionPoisoningInterceptor,
     orchestrator::AuthSchemeAndEndpointOrchestrationV2,
@@ -62,7 +62,7 @@ pub(crate) fn plugins(
                 .with_order(Order::Defaults)
                 .with_runtime_components(service_components(max_response_bytes)),
         )
-        .with_client_plugin(NoAuthRuntimePlugin::new())
+        .with_client_plugin(NoAuthRuntimePluginV2::new())
 }
 
 fn settings(service: &'static Service<'static>, region: &Region, config: &SdkConfig) -> Layer {

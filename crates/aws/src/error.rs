@@ -203,22 +203,38 @@ pub(crate) fn kind(code: &str, status: u16) -> ErrorKind {
     let starts = |words: &[&str]| words.iter().any(|word| code.starts_with(word));
     match code {
         "DryRunOperation" => return ErrorKind::Validation,
-        "AuthFailure" | "InvalidToken" | "RequestExpired" | "RequestTimeTooSkewed" | "TokenRefreshRequired"
-        | "InvalidSignatureException" | "IncompleteSignature" | "IncompleteSignatureException" | "NotSignedUp" => {
+        "AuthFailure"
+        | "InvalidToken"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "TokenRefreshRequired"
+        | "InvalidSignatureException"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "NotSignedUp" => {
             return ErrorKind::Credentials;
         }
         "OptInRequired" | "Blocked" | "Forbidden" | "ForbiddenException" | "Unauthorized" => {
             return ErrorKind::AccessDenied;
         }
-        "RequestLimitExceeded" | "BandwidthLimitExceeded" | "SlowDown" | "PriorRequestNotComplete"
-        | "TransactionInProgressException" | "ProvisionedThroughputExceededException" => return ErrorKind::Throttled,
+        "RequestLimitExceeded"
+        | "BandwidthLimitExceeded"
+        | "SlowDown"
+        | "PriorRequestNotComplete"
+        | "TransactionInProgressException"
+        | "ProvisionedThroughputExceededException" => return ErrorKind::Throttled,
         "RequestTimeout" | "RequestTimeoutException" => return ErrorKind::Timeout,
         "SpotMaxPriceTooLow" | "UnfulfillableCapacity" | "ReservationCapacityExceeded" => return ErrorKind::Capacity,
         "OperationNotPermitted" | "DependencyViolation" | "BucketNotEmpty" | "RepositoryNotEmptyException" => {
             return ErrorKind::Conflict;
         }
-        "NotImplemented" | "InvalidAction" | "UnknownOperationException" | "Unsupported" | "UnsupportedOperation"
-        | "UnsupportedOperationException" | "MethodNotAllowed" => return ErrorKind::Unsupported,
+        "NotImplemented"
+        | "InvalidAction"
+        | "UnknownOperationException"
+        | "Unsupported"
+        | "UnsupportedOperation"
+        | "UnsupportedOperationException"
+        | "MethodNotAllowed" => return ErrorKind::Unsupported,
         _ => {}
     }
     if has(&["ExpiredToken", "TokenExpired", "InvalidClientTokenId", "UnrecognizedClient", "SignatureDoesNotMatch"])

@@ -143,6 +143,14 @@ impl Identity {
         provider.provide_credentials().await.map_err(|error| self.credentials_error(&error))
     }
 
+    /// Name of the provider that credentials came from.
+    pub(crate) fn provider_of(&self, credentials: &Credentials) -> String {
+        // The name is shown by `Debug` only; everything secret in there is masked by the type itself.
+        let shown = format!("{credentials:?}");
+        let name = shown.split_once("provider_name: \"").and_then(|(_, rest)| rest.split('"').next());
+        name.unwrap_or("unknown").to_owned()
+    }
+
     fn missing_region(&self) -> Error {
         let profile = self.profile().unwrap_or("default");
         Error::validation(format!(
@@ -169,7 +177,9 @@ fn credentials_error(profile: Option<&str>, error: &CredentialsError) -> Error {
         };
         return Error::new(ErrorKind::Credentials, format!("no AWS credentials: tried {tried}"))
             .code("MissingCredentials")
-            .hint(format!("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a `profile` that has them; {sign_in}"));
+            .hint(format!(
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a `profile` that has them; {sign_in}"
+            ));
     }
     let reason = deepest(error);
     Error::new(ErrorKind::Credentials, format!("the AWS credentials could not be loaded: {reason}"))
@@ -247,7 +257,6 @@ async fn credentials(
         ),
         None => SharedCredentialsProvider::new(
             DefaultCredentialsChain::builder()
-                
                 .region(region)
                 .imds_client(metadata.clone())
                 .configure(providers.clone())
@@ -265,10 +274,8 @@ fn loader(settings: &Settings, profile: Option<&str>, http: SharedHttpClient) ->
         .build();
     let app_name = AppName::new(settings.user_agent)
         .map_err(|_| Error::internal(format!("{:?} is not an application name", settings.user_agent)))?;
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .timeout_config(timeouts)
-        .app_name(app_name);
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(timeouts).app_name(app_name);
     if let Some(attempts) = settings.max_attempts {
         loader = loader.retry_config(RetryConfig::standard().with_max_attempts(attempts.max(1)));
     }

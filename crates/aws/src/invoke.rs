@@ -1,9 +1,6 @@
 //! One operation under the runtime: how it is written, signed and read.
 
-use aws_runtime::auth::{
-    SigV4OperationSigningConfig, SigningOptions,
-    sigv4::SCHEME_ID,
-};
+use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions, sigv4::SCHEME_ID};
 use aws_sigv4::http_request::SignableBody;
 use aws_smithy_runtime::client::auth::no_auth::NO_AUTH_SCHEME_ID;
 use aws_smithy_runtime_api::{
@@ -121,7 +118,9 @@ impl DeserializeResponse for Reader {
         cfg: &ConfigBag,
     ) -> Result<Output, OrchestratorError<ErasedError>> {
         let Loaded { service, schemas, wire, .. } = self.loaded;
-        if !response.status().is_success() || customise::is_error_in_disguise(service, self.prepared.operation, response) {
+        if !response.status().is_success()
+            || customise::is_error_in_disguise(service, self.prepared.operation, response)
+        {
             let failure = self.failure(response, cfg);
             return Err(OrchestratorError::operation(ErasedError::erase(failure)));
         }

@@ -23,12 +23,14 @@ const MAX_NESTED_COLLECTIONS: usize = 8;
 pub(crate) struct Schemas {
     service: &'static Service<'static>,
     targets: Box<[OnceLock<&'static Schema<'static>>]>,
+    errors: Box<[OnceLock<&'static Schema<'static>>]>,
 }
 
 impl Schemas {
     /// Allocates one empty slot a shape, and nothing else.
     pub(crate) fn new(service: &'static Service<'static>) -> Self {
-        Self { service, targets: service.shapes.iter().map(|_| OnceLock::new()).collect() }
+        let empty = || service.shapes.iter().map(|_| OnceLock::new()).collect();
+        Self { service, targets: empty(), errors: empty() }
     }
 
     /// The facts behind the schemas.
@@ -58,7 +60,13 @@ impl Schemas {
         schema.with_http(HttpTrait::new(operation.method, uri, None))
     }
 
-    /// Schema of an operation's output, or of an error.
+    /// Schema of an error. Errors are built once, like any other shape, since any number of calls may fail alike.
+    pub(crate) fn error(&self, id: ShapeId) -> &'static Schema<'static> {
+        let slot = &self.errors[id as usize];
+        slot.get_or_init(|| Box::leak(Box::new(self.build_structure(id, true))))
+    }
+
+    /// Schema of an operation's output.
     pub(crate) fn output(&self, id: ShapeId) -> Schema<'static> {
         self.build_structure(id, true)
     }
@@ -158,7 +166,12 @@ impl Schemas {
             || matches!(target.kind, Kind::List { flattened: true, .. } | Kind::Map { flattened: true, .. }))
     }
 
-    fn element(&self, element: &Element<'static>, default_name: &'static str, depth: usize) -> &'static Schema<'static> {
+    fn element(
+        &self,
+        element: &Element<'static>,
+        default_name: &'static str,
+        depth: usize,
+    ) -> &'static Schema<'static> {
         let target = self.service.shape(element.shape);
         let mut schema = Schema::new_member(smithy_id(target.name), shape_type(target), default_name, 0);
         schema = self.with_content(schema, element.shape, depth);

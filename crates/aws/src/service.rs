@@ -77,7 +77,9 @@ impl Loaded {
         Prepared {
             operation,
             input: self.schemas.input(operation, uri),
-            output: operation.output.map(|id| (id, customise::output_schema(operation, self.schemas.output(id)))),
+            output: operation
+                .output
+                .map(|id| (id, customise::output_schema(self.service, operation, self.schemas.output(id)))),
         }
     }
 }

@@ -13,11 +13,7 @@ use crate::{
 };
 
 /// The request, without an address.
-pub(super) fn request(
-    service: &Service<'_>,
-    operation: &Operation<'_>,
-    input: &Value,
-) -> Result<Request, SerdeError> {
+pub(super) fn request(service: &Service<'_>, operation: &Operation<'_>, input: &Value) -> Result<Request, SerdeError> {
     let mut form = Form { service, body: String::with_capacity(256) };
     form.pair("Action", operation.name);
     form.pair("Version", service.api_version);

@@ -7,11 +7,8 @@ use aws_smithy_cbor::protocol::RpcV2CborProtocol;
 use aws_smithy_json::protocol::{aws_json_rpc::AwsJsonRpcProtocol, aws_rest_json_1::AwsRestJsonProtocol};
 use aws_smithy_query::protocol::AwsQueryProtocol;
 use aws_smithy_runtime_api::http::{Request, Response};
-use aws_smithy_schema::{
-    Schema,
-    protocol::SharedClientProtocol,
-    serde::SerdeError,
-};
+pub(crate) use aws_smithy_schema::http_protocol::percent_encode;
+use aws_smithy_schema::{Schema, protocol::SharedClientProtocol, serde::SerdeError};
 use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag, error::ErrorMetadata};
 use aws_smithy_xml::protocol::aws_rest_xml::AwsRestXmlProtocol;
 use serde_json::{Map, Value};

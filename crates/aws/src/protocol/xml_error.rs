@@ -72,8 +72,12 @@ mod tests {
         let inner = "<Code>Code</Code><Message>text &amp; more</Message>";
         for body in [
             format!("<Error>{inner}<Resource>/x</Resource><RequestId>id-1</RequestId></Error>"),
-            format!("<ErrorResponse xmlns=\"x\"><Error><Type>Sender</Type>{inner}</Error><RequestId>id-1</RequestId></ErrorResponse>"),
-            format!("<?xml version=\"1.0\"?><Response><Errors><Error>{inner}</Error></Errors><RequestID>id-1</RequestID></Response>"),
+            format!(
+                "<ErrorResponse xmlns=\"x\"><Error><Type>Sender</Type>{inner}</Error><RequestId>id-1</RequestId></ErrorResponse>"
+            ),
+            format!(
+                "<?xml version=\"1.0\"?><Response><Errors><Error>{inner}</Error></Errors><RequestID>id-1</RequestID></Response>"
+            ),
         ] {
             assert_eq!(parsed(&body), wanted, "{body}");
         }
