@@ -238,8 +238,7 @@ pub enum Kind<'a> {
     /// 64-bit floating point.
     Double,
     /// Text with its length bounds and, where it has few values, those values.
-    #[serde(borrow)]
-    String(Bounds, Vec<&'a str>),
+    String(Bounds, #[serde(borrow)] Vec<&'a str>),
     /// Bytes.
     Blob {
         /// Sent and received as a stream.
@@ -297,6 +296,7 @@ pub struct Element<'a> {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Structure<'a> {
     /// In the model's order, which some XML services depend on.
+    #[serde(borrow)]
     pub members: Vec<Member<'a>>,
     /// Index of the member that is the whole body.
     pub payload: Option<u32>,
