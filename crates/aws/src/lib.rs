@@ -12,6 +12,7 @@ mod failure;
 mod identity;
 mod invoke;
 mod limit;
+mod operation;
 mod project;
 mod protocol;
 mod schema;
@@ -22,6 +23,7 @@ mod value;
 
 pub use ceiling::effect;
 pub use engine::{CredentialsInfo, Engine, Preview, Reply, ScopeInfo};
+pub use operation::{Aws, Items, Operation, Paged, Wanted};
 pub use project::project;
 pub use settings::{Scope, Settings, StaticCredentials};
 pub use validate::validate;
