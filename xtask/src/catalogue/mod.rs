@@ -1,5 +1,6 @@
 //! Makes `crates/aws/catalogue`: the facts about every AWS service, from a pinned botocore.
 
+mod access;
 mod convert;
 mod field;
 mod partitions;
@@ -44,14 +45,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         None => fetch::botocore()?.join("botocore"),
     };
     let data = botocore.join("data");
+    let mut judge = access::Judge::new(&root().join(write::BLOBS))?;
     let mut output = write::Output::default();
     output.partitions(partitions::generate(&source::json(&data.join("partitions.json"))?)?);
     for name in source::names(&data)? {
         let source = source::read(&data, &name)?;
         let expected = convert::Expected::of(&source);
-        let service = convert::convert(&source, &expected).map_err(|error| format!("{name}: {error}"))?;
+        let mut service = convert::convert(&source, &expected).map_err(|error| format!("{name}: {error}"))?;
+        judge.judge(&mut service, &source.service)?;
         output.service(&service)?;
     }
+    output.access(judge.finish()?);
     output.finish()?;
     if options.check { output.compare(&root()) } else { output.write(&root()) }
 }

@@ -11,7 +11,8 @@ use trainyard_aws::catalogue::model::Service;
 
 use crate::Result;
 
-const BLOBS: &str = "crates/aws/catalogue";
+/// Directory of the blobs and of the access tables.
+pub(crate) const BLOBS: &str = "crates/aws/catalogue";
 const INDEX: &str = "crates/aws/src/catalogue/index.rs";
 const PARTITIONS: &str = "crates/aws/src/endpoint/partition_data.rs";
 
@@ -48,6 +49,11 @@ impl Output {
     /// Adds the table of partitions.
     pub(crate) fn partitions(&mut self, source: String) {
         self.files.insert(PARTITIONS.into(), source.into_bytes());
+    }
+
+    /// Adds the table of what every operation may do.
+    pub(crate) fn access(&mut self, table: String) {
+        self.files.insert(Path::new(BLOBS).join("access.tsv"), table.into_bytes());
     }
 
     /// Adds what spans all services.
