@@ -91,11 +91,9 @@ fn shape(service: &Service<'_>, id: ShapeId, depth: usize, input: bool) -> Map<S
     if shape.sensitive {
         facts.insert("sensitive".to_owned(), json!(true));
     }
-    if depth > 0 {
-        if let Some(structure) = content(service, id) {
-            let key = if structure.union { "one_of" } else { "members" };
-            facts.insert(key.to_owned(), Value::Object(structure_members(service, structure, depth - 1, input)));
-        }
+    if let (1.., Some(structure)) = (depth, content(service, id)) {
+        let key = if structure.union { "one_of" } else { "members" };
+        facts.insert(key.to_owned(), Value::Object(structure_members(service, structure, depth - 1, input)));
     }
     facts
 }

@@ -156,10 +156,10 @@ impl<'f> Walk<'f> {
 
     /// Input members that ask for the page after this one, if there is one.
     fn tokens(&self, page: &Value) -> Result<Option<Map<String, Value>>> {
-        if let Some(more) = self.facts.more {
-            if project::project(more, page)? == Value::Bool(false) {
-                return Ok(None);
-            }
+        if let Some(more) = self.facts.more
+            && project::project(more, page)? == Value::Bool(false)
+        {
+            return Ok(None);
         }
         let mut tokens = Map::new();
         for (name, expression) in self.facts.input_tokens.iter().zip(&self.facts.output_tokens) {
