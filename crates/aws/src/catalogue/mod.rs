@@ -3,6 +3,8 @@
 mod index;
 pub mod model;
 mod names;
+mod search;
+mod vocabulary;
 
 use std::sync::OnceLock;
 
@@ -10,6 +12,7 @@ use trainyard_contract::{Error, Result};
 
 use self::model::{Protocol, Service};
 pub use self::names::{entry, nearest_operation, nearest_service};
+pub use self::search::{AllNames, Hit, search};
 
 /// What is known about a service without decoding it.
 #[derive(Debug)]
