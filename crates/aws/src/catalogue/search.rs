@@ -1,7 +1,7 @@
 //! Finding operations by what people call things: over all names, without decoding a service.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::OnceLock,
 };
 
@@ -208,16 +208,16 @@ fn affinity(terms: &[Term], words: &[String]) -> Vec<f32> {
 /// Its name, its id, its title and its nicknames, word by word, and the shorter ones whole.
 fn service_words(entry: &Entry) -> Vec<String> {
     let nicknames = names::nicknames(entry.name);
-    let mut words: BTreeMap<String, ()> = BTreeMap::new();
+    let mut words = BTreeSet::new();
     for name in [entry.name, entry.id].into_iter().chain(nicknames) {
-        words.insert(name.to_lowercase().replace([' ', '-'], ""), ());
+        words.insert(name.to_lowercase().replace([' ', '-'], ""));
     }
     for word in split(entry.title).into_iter().chain(split(entry.name)) {
         if !talk::NOISE.contains(&&*word) {
-            words.insert(word, ());
+            words.insert(word);
         }
     }
-    words.into_keys().collect()
+    words.into_iter().collect()
 }
 
 /// The query small, its humps kept as spaces, so that `DescribeInstances` is two words like any others.
@@ -271,6 +271,8 @@ fn singular(mut word: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     /// What people ask, and what they mean.
@@ -317,7 +319,7 @@ mod tests {
             if !hits.iter().any(|hit| hit.service == *service && hit.operation == *operation) {
                 let found: Vec<String> =
                     hits.iter().map(|hit| format!("{}.{} {:.1}", hit.service, hit.operation, hit.score)).collect();
-                missed += &format!("{query:?} wants {service}.{operation}, finds {found:?}\n");
+                writeln!(missed, "{query:?} wants {service}.{operation}, finds {found:?}").unwrap();
             }
         }
         assert!(missed.is_empty(), "{missed}");
