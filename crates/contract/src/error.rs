@@ -76,7 +76,12 @@ impl fmt::Display for ErrorKind {
 ///
 /// Messages are lowercase, carry no full stop and read after "could not …".
 #[derive(Debug, Clone, Serialize)]
-pub struct Error {
+#[serde(transparent)]
+pub struct Error(Box<Facts>);
+
+/// Boxed, so that a `Result` stays small on the way that nearly always succeeds.
+#[derive(Debug, Clone, Serialize)]
+struct Facts {
     /// Kind of failure.
     #[serde(rename = "category")]
     kind: ErrorKind,
@@ -112,7 +117,7 @@ pub struct Error {
 impl Error {
     /// An error of this kind, its code being the kind's name.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Facts {
             kind,
             code: Cow::Borrowed(kind.as_str()),
             message: message.into(),
@@ -124,7 +129,7 @@ impl Error {
             request_id: None,
             http_status: None,
             partial: Vec::new(),
-        }
+        }))
     }
 
     /// The call is malformed.
@@ -155,96 +160,96 @@ impl Error {
     /// Says what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     /// Sets the remote side's code.
     #[must_use]
     pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
-        self.code = code.into();
+        self.0.code = code.into();
         self
     }
 
     /// Says whether the same call may succeed later.
     #[must_use]
     pub fn retryable(mut self, retryable: bool) -> Self {
-        self.retryable = retryable;
+        self.0.retryable = retryable;
         self
     }
 
     /// Says which operation of which service failed.
     #[must_use]
     pub fn operation(mut self, service: impl Into<String>, operation: impl Into<String>) -> Self {
-        self.service = Some(service.into());
-        self.operation = Some(operation.into());
+        self.0.service = Some(service.into());
+        self.0.operation = Some(operation.into());
         self
     }
 
     /// Says in which region.
     #[must_use]
     pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.region = Some(region.into());
+        self.0.region = Some(region.into());
         self
     }
 
     /// Keeps the provider's request id.
     #[must_use]
     pub fn request_id(mut self, id: impl Into<String>) -> Self {
-        self.request_id = Some(id.into());
+        self.0.request_id = Some(id.into());
         self
     }
 
     /// Keeps the status of the answer.
     #[must_use]
     pub fn http_status(mut self, status: u16) -> Self {
-        self.http_status = Some(status);
+        self.0.http_status = Some(status);
         self
     }
 
     /// Says what had already been done when a call of several steps stopped half way.
     #[must_use]
     pub fn partial(mut self, done: impl IntoIterator<Item = String>) -> Self {
-        self.partial.extend(done);
+        self.0.partial.extend(done);
         self
     }
 
     /// Kind of failure.
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// Text for the reader, without code and hint.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// Code of the remote side, or the kind's name.
     pub fn code_str(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// The next step, when known.
     pub fn hint_str(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.0.hint.as_deref()
     }
 
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
-        self.retryable
+        self.0.retryable
     }
 
     /// Request id that the provider's support asks for.
     pub fn request_id_str(&self) -> Option<&str> {
-        self.request_id.as_deref()
+        self.0.request_id.as_deref()
     }
 
     /// Rewrites the texts that a reader sees, for redaction and cleaning.
     #[must_use]
     pub fn map_text(mut self, mut clean: impl FnMut(&str) -> String) -> Self {
-        self.message = clean(&self.message);
-        self.hint = self.hint.map(|hint| clean(&hint));
-        for step in &mut self.partial {
+        self.0.message = clean(&self.0.message);
+        self.0.hint = self.0.hint.take().map(|hint| clean(&hint));
+        for step in &mut self.0.partial {
             *step = clean(step);
         }
         self
@@ -253,11 +258,11 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        if self.code != self.kind.as_str() {
-            write!(f, " ({})", self.code)?;
+        f.write_str(&self.0.message)?;
+        if self.0.code != self.0.kind.as_str() {
+            write!(f, " ({})", self.0.code)?;
         }
-        if let Some(hint) = &self.hint {
+        if let Some(hint) = &self.0.hint {
             write!(f, "; {hint}")?;
         }
         Ok(())

@@ -1,9 +1,24 @@
 //! What a tool is. No HTTP, AWS, Kubernetes, protocol or runtime here.
+//!
+//! A tool is a struct: its fields are the parameters, its doc comment is the description, its [`Tool`] impl says what
+//! it may do and does it. [`ToolDef`] forgets the type so that all tools fit in one list; the [`Permit`] that running
+//! one takes is granted by dispatch alone.
 
 mod access;
+mod answer;
+mod definition;
 mod error;
 mod nearest;
+mod page;
+mod permit;
+mod schema;
+mod tool;
 
 pub use access::{Access, Ceiling, Changes, Covers, Destroys, Effect, MayChange, Reads, Reveals};
+pub use answer::{Answer, Json, Listing, ListingSchema, Output, PageMark};
+pub use definition::{Behind, CallDef, Decoded, Envelope, Needs, ToolDef, Toolset};
 pub use error::{Error, ErrorKind, Result};
 pub use nearest::nearest;
+pub use page::{Cursor, DEFAULT_LIMIT, MAX_LIMIT, Place};
+pub use permit::Permit;
+pub use tool::{BoxFuture, Call, Context, Preview, Progress, Target, Tool, Unheard};

@@ -1,1 +1,20 @@
-//! Placeholder.
+//! The one road from a call to a tool. No tool, engine or transport is known here.
+//!
+//! [`Dispatch::call`] is the only way to a tool: it finds it, decodes the arguments, judges the effect, plans or asks,
+//! grants the permit, runs it under a deadline, redacts and fits the answer, and writes the audit log.
+
+mod arguments;
+mod audit;
+mod budget;
+mod call;
+mod plans;
+mod policy;
+mod redact;
+mod registry;
+mod text;
+
+pub use audit::Audit;
+pub use budget::tokens;
+pub use call::{Caller, Dispatch, Done, Options, Outcome, Question, Request};
+pub use policy::Confirm;
+pub use registry::{Hints, Registry, Selection, View};

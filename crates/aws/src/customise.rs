@@ -1,0 +1,209 @@
+//! What single services do differently from what their models say, one function each.
+//!
+//! The list comes from comparing our requests with botocore's for every operation of AWS.
+
+use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
+use aws_smithy_checksums::ChecksumAlgorithm;
+use aws_smithy_runtime_api::http::{Request, Response};
+use aws_smithy_schema::Schema;
+use aws_smithy_types::base64;
+use aws_types::sdk_config::RequestChecksumCalculation;
+use serde_json::{Map, Value};
+use trainyard_contract::{Error, Result};
+
+use crate::{
+    catalogue::model::{Auth, Kind, MemberFlags, Operation, Service, ShapeId},
+    invoke::auth,
+    protocol,
+};
+
+/// Refuses what this client cannot do, before anything is looked up.
+pub(crate) fn supported(service: &Service<'_>, operation: &Operation<'_>) -> Result<()> {
+    let reason = match auth(service, operation) {
+        Auth::SigV4a => Some("it needs a signature of version 4A"),
+        Auth::Bearer => Some("it needs a bearer token"),
+        Auth::Unsupported => Some("it needs a signature of an old version"),
+        Auth::SigV4 | Auth::SigV4UnsignedPayload | Auth::None => None,
+    };
+    let reason = reason.or(match service.name {
+        "cloudsearchdomain" => Some("its address belongs to one search domain"),
+        "machinelearning" if operation.name == "Predict" => Some("its address belongs to one model"),
+        _ if operation.endpoint_discovery_required => Some("its address has to be discovered first"),
+        _ if streams_events(service, operation.input) || streams_events(service, operation.output) => {
+            Some("it exchanges a stream of events")
+        }
+        _ => None,
+    });
+    match reason {
+        None => Ok(()),
+        Some(reason) => {
+            Err(Error::unsupported(format!("{} {} is not supported: {reason}", service.name, operation.name)))
+        }
+    }
+}
+
+/// Fills in and rewrites input members as AWS's own tools do.
+pub(crate) fn input(service: &Service<'_>, operation: &Operation<'_>, input: &mut Value) {
+    let Some(given) = input.as_object_mut() else { return };
+    idempotency_token(service, operation, given);
+    match (service.name, operation.name) {
+        ("ec2", "RunInstances") | ("autoscaling", "CreateLaunchConfiguration") => user_data(given),
+        ("s3", "CopyObject" | "UploadPartCopy") => copy_source(given),
+        ("route53", _) => bare_ids(service, operation, given),
+        ("glacier", _) => {
+            // `-` is the account of the caller.
+            given.entry("accountId").or_insert_with(|| Value::from("-"));
+        }
+        _ => {}
+    }
+}
+
+/// A fresh token for operations that take one and were given none: a retry then repeats the same call, not a new one.
+fn idempotency_token(service: &Service<'_>, operation: &Operation<'_>, given: &mut Map<String, Value>) {
+    let Some(structure) = operation.input.and_then(|id| service.structure(id)) else { return };
+    for member in structure.members.iter().filter(|member| member.is(MemberFlags::IDEMPOTENCY_TOKEN)) {
+        if given.get(member.name).is_none_or(Value::is_null) {
+            given.insert(member.name.to_owned(), Value::from(uuid::Uuid::new_v4().to_string()));
+        }
+    }
+}
+
+/// User data is given as the script itself.
+fn user_data(given: &mut Map<String, Value>) {
+    if let Some(Value::String(script)) = given.get_mut("UserData") {
+        *script = base64::encode(script.as_bytes());
+    }
+}
+
+/// A copy source travels in a header, so its key is escaped; a version id after it is not.
+fn copy_source(given: &mut Map<String, Value>) {
+    if let Some(Value::String(source)) = given.get_mut("CopySource") {
+        let (path, version) = match source.split_once("?versionId=") {
+            Some((path, version)) => (path, format!("?versionId={version}")),
+            None => (source.as_str(), String::new()),
+        };
+        *source = path.split('/').map(protocol::percent_encode).collect::<Vec<_>>().join("/") + &version;
+    }
+}
+
+/// Route 53 answers with `/hostedzone/Z1` and takes `Z1`.
+fn bare_ids(service: &Service<'_>, operation: &Operation<'_>, given: &mut Map<String, Value>) {
+    let Some(structure) = operation.input.and_then(|id| service.structure(id)) else { return };
+    for member in &structure.members {
+        let is_id = matches!(service.shape(member.shape).name, "ResourceId" | "DelegationSetId" | "ChangeId");
+        if let (true, Some(Value::String(id))) = (is_id, given.get_mut(member.name)) {
+            if let Some((_, bare)) = id.rsplit_once('/') {
+                *id = bare.to_owned();
+            }
+        }
+    }
+}
+
+/// The path of an operation. S3's endpoint rules put the bucket into the host or the path themselves.
+pub(crate) fn uri(service: &Service<'_>, operation: &Operation<'static>) -> &'static str {
+    if service.name != "s3" {
+        return operation.uri;
+    }
+    match operation.uri.strip_prefix("/{Bucket}") {
+        None => operation.uri,
+        Some("") => "/",
+        Some(rest) if rest.starts_with('/') => rest,
+        // `?acl`: leaked once an operation, like the schemas that hold it.
+        Some(rest) => format!("/{rest}").leak(),
+    }
+}
+
+/// `GetBucketLocation` answers with the location alone, in no wrapper.
+pub(crate) fn output_schema(
+    service: &Service<'_>,
+    operation: &Operation<'_>,
+    schema: Schema<'static>,
+) -> Schema<'static> {
+    if service.name == "s3" && operation.name == "GetBucketLocation" {
+        return schema.with_xml_unwrapped_output();
+    }
+    schema
+}
+
+/// Headers that services want beside what their models say.
+pub(crate) fn request(
+    service: &Service<'_>,
+    operation: &Operation<'_>,
+    input: &Value,
+    calculation: RequestChecksumCalculation,
+    request: &mut Request,
+) -> Result<()> {
+    match service.name {
+        // Without it the answer is in a dialect of JSON.
+        "apigateway" => {
+            request.headers_mut().insert("accept", "application/json");
+        }
+        "glacier" => {
+            request.headers_mut().insert("x-amz-glacier-version", service.api_version.to_owned());
+        }
+        _ => {}
+    }
+    checksum(operation, input, calculation, request)
+}
+
+/// The checksum that an operation requires, or takes: of the kind that the caller names, else CRC-32.
+fn checksum(
+    operation: &Operation<'_>,
+    input: &Value,
+    calculation: RequestChecksumCalculation,
+    request: &mut Request,
+) -> Result<()> {
+    let Some(rules) = &operation.checksum else { return Ok(()) };
+    let given = request.headers().iter().any(|(name, _)| {
+        name.starts_with("x-amz-checksum-")
+            && !matches!(name, "x-amz-checksum-algorithm" | "x-amz-checksum-type" | "x-amz-checksum-mode")
+    });
+    if given {
+        return Ok(());
+    }
+    let named = rules.algorithm_member.and_then(|member| input.get(member)).and_then(Value::as_str);
+    let wanted = rules.required
+        || rules.md5
+        || (rules.algorithm_member.is_some() && calculation != RequestChecksumCalculation::WhenRequired);
+    let name = match named {
+        Some(name) => name,
+        None if wanted => "CRC32",
+        None => return Ok(()),
+    };
+    let algorithm: ChecksumAlgorithm = name
+        .parse()
+        .map_err(|_| Error::validation(format!("{name:?} is not a checksum algorithm that is supported here")))?;
+    let mut checksum = algorithm.into_impl();
+    checksum.update(request.body().bytes().unwrap_or_default());
+    let header = checksum.header_name();
+    let value = base64::encode(checksum.finalize());
+    request.headers_mut().insert(header, value);
+    if named.is_none() && rules.algorithm_member.is_some() {
+        request.headers_mut().insert("x-amz-sdk-checksum-algorithm", "CRC32");
+    }
+    Ok(())
+}
+
+/// S3 may find out that a copy failed after it has answered 200; the body says so then.
+pub(crate) fn is_error_in_disguise(service: &Service<'_>, operation: &Operation<'_>, response: &Response) -> bool {
+    let long = matches!(operation.name, "CopyObject" | "CompleteMultipartUpload" | "UploadPartCopy");
+    if service.name != "s3" || !long {
+        return false;
+    }
+    let body = response.body().bytes().unwrap_or_default();
+    let start = &body[..body.len().min(512)];
+    start.windows(7).any(|part| part == b"<Error>") || start.windows(7).any(|part| part == b"<Error ")
+}
+
+/// Whether S3 tells apart what it refuses and what it could not do right now, for errors under a 200.
+pub(crate) fn is_transient_in_disguise(code: &str) -> bool {
+    matches!(code, "InternalError" | "ServiceUnavailable") || THROTTLING_ERRORS.contains(&code)
+}
+
+fn streams_events(service: &Service<'_>, id: Option<ShapeId>) -> bool {
+    let members = id.and_then(|id| service.structure(id)).map(|structure| structure.members.as_slice());
+    members
+        .unwrap_or_default()
+        .iter()
+        .any(|member| matches!(&service.shape(member.shape).kind, Kind::Structure(structure) if structure.event_stream))
+}

@@ -1,0 +1,288 @@
+//! The engine: one call of any operation of any service.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use aws_smithy_runtime::client::orchestrator::{StopPoint, invoke, invoke_with_stop_point};
+use aws_smithy_runtime_api::client::{interceptors::context::Input, runtime_plugin::RuntimePlugins};
+use aws_smithy_types::base64;
+use aws_types::{region::Region, sdk_config::RequestChecksumCalculation};
+use serde::Serialize;
+use serde_json::Value;
+use trainyard_contract::{Error, Result};
+
+use crate::{
+    address::{self, Address},
+    ceiling, client, customise,
+    error::{self, Call},
+    identity::{Identities, Identity},
+    invoke::{self, Answer},
+    service::{self, Loaded, Prepared},
+    settings::{Scope, Settings},
+    validate,
+};
+
+/// Calls AWS. Clones are the same engine; making one does nothing.
+#[derive(Debug, Clone)]
+pub struct Engine(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    identities: Identities,
+    clients: Mutex<HashMap<(Option<String>, String, &'static str), RuntimePlugins>>,
+}
+
+/// What a call is answered with.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The answer: an object with the operation's output members.
+    pub output: Value,
+    /// Id for the provider's support.
+    pub request_id: Option<String>,
+    /// Region that was called.
+    pub region: String,
+}
+
+/// A request that was not sent.
+#[derive(Debug, Clone, Serialize)]
+pub struct Preview {
+    /// HTTP method.
+    pub method: String,
+    /// Whole address.
+    pub url: String,
+    /// Headers, without the signature and session token. Names are in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body, as base64 where it is not text.
+    pub body: String,
+    /// Region that would be called.
+    pub region: String,
+}
+
+/// What a scope means, as far as it can be found out without calling a service.
+#[derive(Debug)]
+pub struct ScopeInfo {
+    /// The region and where it is written.
+    pub region: Result<(String, &'static str)>,
+    /// The credentials.
+    pub credentials: Result<CredentialsInfo>,
+    /// Address that all services are called at instead of their own.
+    pub endpoint_override: Option<String>,
+    /// Profile that was named.
+    pub profile: Option<String>,
+}
+
+/// Credentials, without anything secret.
+#[derive(Debug, Clone, Serialize)]
+pub struct CredentialsInfo {
+    /// First and last letters of the access key id.
+    pub access_key_id: String,
+    /// Where they come from.
+    pub provider: String,
+    /// When they end.
+    pub expires: Option<std::time::SystemTime>,
+    /// Account that they belong to, where the provider knows.
+    pub account: Option<String>,
+}
+
+/// A call that passed every check that needs no network.
+struct Checked {
+    loaded: &'static Loaded,
+    prepared: &'static Prepared,
+    input: Value,
+}
+
+/// A call ready to go.
+struct Ready {
+    plugins: RuntimePlugins,
+    address: Address,
+}
+
+impl Engine {
+    /// An engine that has done nothing yet: no file read, no credentials looked for, no connection opened.
+    pub fn new(settings: Settings) -> Self {
+        Self(Arc::new(Inner { settings, identities: Identities::new(), clients: Mutex::default() }))
+    }
+
+    /// The settings it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// One call. An operation above the operator's ceiling is refused and nothing is sent.
+    ///
+    /// Dropping the future takes the request back.
+    pub async fn call(&self, service: &str, operation: &str, input: Value, scope: &Scope) -> Result<Reply> {
+        let loaded = service::load(service)?;
+        ceiling::check(self.0.settings.ceiling, loaded.service, service::operation(loaded.service, operation)?)?;
+        let checked = check(loaded, operation, input)?;
+        self.send(&checked, scope).await.map_err(|error| named(error, &checked))
+    }
+
+    /// The request that [`Self::call`] would send.
+    pub async fn preview(&self, service: &str, operation: &str, input: Value, scope: &Scope) -> Result<Preview> {
+        let checked = check(service::load(service)?, operation, input)?;
+        self.stop_before_sending(&checked, scope).await.map_err(|error| named(error, &checked))
+    }
+
+    /// What a scope means. Looks for credentials and, where nothing else says it, asks the instance for its region.
+    pub async fn describe_scope(&self, scope: &Scope) -> ScopeInfo {
+        let settings = &self.0.settings;
+        let identity = match self.0.identities.get(settings, scope).await {
+            Ok(identity) => identity,
+            Err(error) => {
+                let (profile, region) = (scope.profile.clone(), Err(error.clone()));
+                return ScopeInfo { region, credentials: Err(error), endpoint_override: None, profile };
+            }
+        };
+        let region = identity.region(settings, scope).await;
+        let credentials = identity.credentials().await.map(|found| CredentialsInfo {
+            access_key_id: masked(found.access_key_id()),
+            provider: identity.provider_of(&found),
+            expires: found.expiry(),
+            account: found.account_id().map(|account| account.as_str().to_owned()),
+        });
+        ScopeInfo {
+            region: region.map(|(region, source)| (region.to_string(), source)),
+            credentials,
+            endpoint_override: identity.config.endpoint_url().map(str::to_owned),
+            profile: identity.profile().map(str::to_owned),
+        }
+    }
+
+    async fn send(&self, call: &Checked, scope: &Scope) -> Result<Reply> {
+        let identity = self.0.identities.get(&self.0.settings, scope).await?;
+        let (region, _) = identity.region(&self.0.settings, scope).await?;
+        match self.attempt(call, &identity, &region).await {
+            Ok(reply) => Ok(reply),
+            Err(Refused { elsewhere: Some(elsewhere), .. }) => {
+                // S3 says where a bucket really is; a caller who named only the bucket meant it wherever it is.
+                self.attempt(call, &identity, &Region::new(elsewhere)).await.map_err(|refused| refused.error)
+            }
+            Err(refused) => Err(refused.error),
+        }
+    }
+
+    async fn attempt(&self, call: &Checked, identity: &Identity, region: &Region) -> Result<Reply, Refused> {
+        let Ready { plugins, address } = self.ready(call, identity, region)?;
+        let Checked { loaded, prepared, input } = call;
+        let (service, operation) = (loaded.service.id, prepared.operation.name);
+        // The runtime's futures are large; on the heap they do not swell every caller's own.
+        match Box::pin(invoke(service, operation, Input::erase(input.clone()), &plugins)).await {
+            Ok(output) => {
+                let answer: Answer = output.downcast().map_err(|_| Error::internal("an answer of an unknown kind"))?;
+                Ok(Reply { output: answer.output, request_id: answer.request_id, region: region.to_string() })
+            }
+            Err(error) => {
+                let own_address = address::endpoint_override(loaded.service, &identity.config).is_none();
+                let elsewhere = error::bucket_region(&error)
+                    .filter(|found| own_address && loaded.service.name == "s3" && *found != region.as_ref())
+                    .map(str::to_owned);
+                let context = self.context(call, identity, region.as_ref(), &address);
+                Err(Refused { error: context.error(error), elsewhere })
+            }
+        }
+    }
+
+    async fn stop_before_sending(&self, call: &Checked, scope: &Scope) -> Result<Preview> {
+        let identity = self.0.identities.get(&self.0.settings, scope).await?;
+        let (region, _) = identity.region(&self.0.settings, scope).await?;
+        let Ready { plugins, address } = self.ready(call, &identity, &region)?;
+        let (service, operation) = (call.loaded.service.id, call.prepared.operation.name);
+        let input = Input::erase(call.input.clone());
+        let stopped =
+            Box::pin(invoke_with_stop_point(service, operation, input, &plugins, StopPoint::BeforeTransmit)).await;
+        let context = self.context(call, &identity, region.as_ref(), &address);
+        let stopped = stopped.map_err(|error| context.error(error))?;
+        let request = stopped.request().ok_or_else(|| Error::internal("no request was made"))?;
+        let body = request.body().bytes().unwrap_or_default();
+        let secret = ["authorization", "x-amz-security-token"];
+        Ok(Preview {
+            method: request.method().to_owned(),
+            url: request.uri().to_owned(),
+            headers: request
+                .headers()
+                .iter()
+                .filter(|(name, _)| !secret.contains(name))
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            body: String::from_utf8(body.to_vec()).unwrap_or_else(|_| base64::encode(body)),
+            region: region.to_string(),
+        })
+    }
+
+    fn ready(&self, call: &Checked, identity: &Identity, region: &Region) -> Result<Ready> {
+        let Checked { loaded, prepared, input } = call;
+        let (service, operation, config) = (loaded.service, prepared.operation, &identity.config);
+        let address = Address::new(service, operation, input, region.as_ref(), config)?;
+        let prefix = match service.name {
+            // Its endpoint rules put the account into the host themselves.
+            "s3control" => None,
+            _ => address::host_prefix(service, operation, input, config)?,
+        };
+        let checksums = config.request_checksum_calculation().unwrap_or(RequestChecksumCalculation::WhenSupported);
+        let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, checksums);
+        let plugins = self.client(service, identity, region).with_operation_plugin(plugin);
+        Ok(Ready { plugins, address })
+    }
+
+    fn client(
+        &self,
+        service: &'static crate::catalogue::model::Service<'static>,
+        identity: &Identity,
+        region: &Region,
+    ) -> RuntimePlugins {
+        let key = (identity.profile().map(str::to_owned), region.to_string(), service.name);
+        let mut clients = self.0.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || client::plugins(service, region, &identity.config, self.0.settings.max_response_bytes);
+        clients.entry(key).or_insert_with(make).clone()
+    }
+
+    fn context<'c>(&self, call: &Checked, identity: &'c Identity, region: &'c str, address: &Address) -> Call<'c> {
+        Call {
+            loaded: call.loaded,
+            operation: call.prepared.operation.name,
+            region,
+            identity,
+            max_response_bytes: self.0.settings.max_response_bytes,
+            host: address.host(),
+        }
+    }
+}
+
+/// A call that failed, and the region that it belongs to, if S3 said so.
+struct Refused {
+    error: Error,
+    elsewhere: Option<String>,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self { error, elsewhere: None }
+    }
+}
+
+fn check(loaded: &'static Loaded, operation: &str, mut input: Value) -> Result<Checked> {
+    let prepared = loaded.operation(operation)?;
+    if input.is_null() {
+        input = Value::Object(serde_json::Map::new());
+    }
+    customise::supported(loaded.service, prepared.operation)?;
+    customise::input(loaded.service, prepared.operation, &mut input);
+    validate::input(loaded.service, prepared.operation, &input)?;
+    Ok(Checked { loaded, prepared, input })
+}
+
+fn named(error: Error, call: &Checked) -> Error {
+    error.operation(call.loaded.service.name, call.prepared.operation.name)
+}
+
+/// Enough of a key id to recognise it by.
+fn masked(key: &str) -> String {
+    match (key.get(..4), key.len().checked_sub(4).and_then(|at| key.get(at..))) {
+        (Some(start), Some(end)) if key.len() >= 16 => format!("{start}…{end}"),
+        _ => "…".to_owned(),
+    }
+}

@@ -1,0 +1,289 @@
+//! Who calls and from where: credentials and region by AWS's own rules, looked up when a call first needs them.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use aws_config::{
+    BehaviorVersion, ConfigLoader, SdkConfig,
+    default_provider::credentials::DefaultCredentialsChain,
+    environment::EnvironmentVariableRegionProvider,
+    imds::{self, region::ImdsRegionProvider},
+    meta::region::ProvideRegion,
+    profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
+    provider_config::ProviderConfig,
+};
+use aws_credential_types::{
+    Credentials,
+    provider::{SharedCredentialsProvider, error::CredentialsError},
+};
+use aws_smithy_http_client::{
+    Builder, ConnectorBuilder,
+    proxy::ProxyConfig,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_types::{app_name::AppName, region::Region};
+use tokio::sync::{Mutex, OnceCell};
+use trainyard_contract::{Error, ErrorKind, Result};
+
+use crate::settings::{Scope, Settings};
+
+/// Instance metadata answers within a millisecond where it exists; elsewhere its address swallows packets.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Every identity that has been used, by profile.
+#[derive(Debug)]
+pub(crate) struct Identities {
+    known: Mutex<HashMap<Option<String>, Arc<Identity>>>,
+    http: OnceCell<SharedHttpClient>,
+}
+
+/// One identity: what AWS's rules say for one profile.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) config: SdkConfig,
+    profile: Option<String>,
+    region: Option<(Region, &'static str)>,
+    metadata: imds::Client,
+    metadata_region: OnceCell<Option<Region>>,
+}
+
+impl Identities {
+    pub(crate) fn new() -> Self {
+        Self { known: Mutex::default(), http: OnceCell::new() }
+    }
+
+    /// The identity that a scope means.
+    pub(crate) async fn get(&self, settings: &Settings, scope: &Scope) -> Result<Arc<Identity>> {
+        let profile = scope.profile.clone().or_else(|| settings.profile.clone());
+        // The lock is held while files are read, so that calls at the same moment read them once. Nothing here waits
+        // for the network.
+        let mut known = self.known.lock().await;
+        if let Some(identity) = known.get(&profile) {
+            return Ok(Arc::clone(identity));
+        }
+        let identity = Arc::new(self.load(settings, scope, profile.clone()).await?);
+        known.insert(profile, Arc::clone(&identity));
+        Ok(identity)
+    }
+
+    async fn load(&self, settings: &Settings, scope: &Scope, profile: Option<String>) -> Result<Identity> {
+        let http = self.http.get_or_init(|| async { http_client() }).await.clone();
+        let settings = settings.clone();
+        let fallback = scope.region.clone().map(Region::new);
+        // A malformed AWS_RETRY_MODE or AWS_MAX_ATTEMPTS makes aws-config panic; a task turns that into an error.
+        tokio::spawn(async move { Identity::load(&settings, profile, fallback, http).await })
+            .await
+            .map_err(|_| Error::validation("the AWS settings in the environment or in the profile are malformed"))?
+    }
+}
+
+impl Identity {
+    async fn load(
+        settings: &Settings,
+        profile: Option<String>,
+        fallback: Option<Region>,
+        http: SharedHttpClient,
+    ) -> Result<Self> {
+        let region = configured_region(settings, profile.as_deref()).await;
+        let home = region.as_ref().map(|(region, _)| region.clone()).or(fallback);
+        let providers = ProviderConfig::without_region()
+            .with_http_client(http.clone())
+            .with_behavior_version(Some(BehaviorVersion::latest()))
+            .with_region(home.clone());
+        let metadata = imds::Client::builder()
+            .configure(&providers)
+            .max_attempts(1)
+            .connect_timeout(METADATA_TIMEOUT)
+            .read_timeout(METADATA_TIMEOUT)
+            .build();
+        let credentials = credentials(settings, profile.as_deref(), home.clone(), &providers, &metadata).await;
+        let loader = loader(settings, profile.as_deref(), http)?;
+        let config = loader.region(home).credentials_provider(credentials).load().await;
+        Ok(Self { config, profile, region, metadata, metadata_region: OnceCell::new() })
+    }
+
+    /// The region that a scope means and where that is written.
+    pub(crate) async fn region(&self, settings: &Settings, scope: &Scope) -> Result<(Region, &'static str)> {
+        if let Some(region) = &scope.region {
+            return checked(region).map(|region| (region, "the call"));
+        }
+        if let Some(region) = &settings.region {
+            return checked(region).map(|region| (region, "the server's settings"));
+        }
+        if let Some((region, source)) = &self.region {
+            return Ok((region.clone(), source));
+        }
+        let metadata = || async {
+            let conf = ProviderConfig::without_region();
+            ImdsRegionProvider::builder().configure(&conf).imds_client(self.metadata.clone()).build().region().await
+        };
+        match self.metadata_region.get_or_init(metadata).await {
+            Some(region) => Ok((region.clone(), "instance metadata")),
+            None => Err(self.missing_region()),
+        }
+    }
+
+    /// The profile in use, where one was named.
+    pub(crate) fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+
+    /// What could not be found, where it was looked for, and what to do.
+    pub(crate) fn credentials_error(&self, error: &CredentialsError) -> Error {
+        credentials_error(self.profile(), error)
+    }
+
+    /// Asks for the credentials themselves, past any cache.
+    pub(crate) async fn credentials(&self) -> Result<Credentials> {
+        use aws_credential_types::provider::ProvideCredentials;
+        let Some(provider) = self.config.credentials_provider() else {
+            return Err(credentials_error(self.profile(), &CredentialsError::not_loaded("no provider")));
+        };
+        provider.provide_credentials().await.map_err(|error| self.credentials_error(&error))
+    }
+
+    /// Name of the provider that credentials came from.
+    pub(crate) fn provider_of(&self, credentials: &Credentials) -> String {
+        // The name is shown by `Debug` only; everything secret in there is masked by the type itself.
+        let shown = format!("{credentials:?}");
+        let name = shown.split_once("provider_name: \"").and_then(|(_, rest)| rest.split('"').next());
+        name.unwrap_or("unknown").to_owned()
+    }
+
+    fn missing_region(&self) -> Error {
+        let profile = self.profile().unwrap_or("default");
+        Error::validation(format!(
+            "no region: none in the call, AWS_REGION, AWS_DEFAULT_REGION, profile {profile:?} of the shared \
+             configuration file or instance metadata"
+        ))
+        .code("MissingRegion")
+        .hint("pass `region`, or set AWS_REGION or `region` in the profile")
+    }
+}
+
+/// The kind of failure and what to do about it.
+fn credentials_error(profile: Option<&str>, error: &CredentialsError) -> Error {
+    let sign_in = match profile {
+        Some(profile) => format!("`aws sso login --profile {profile}` renews a single sign-on session"),
+        None => "`aws sso login` renews a single sign-on session".to_owned(),
+    };
+    if let CredentialsError::CredentialsNotLoaded(_) = error {
+        let tried = match profile {
+            Some(profile) => format!("profile {profile:?} of the shared configuration and credentials files"),
+            None => "the environment, the default profile of the shared files, web identity, the container's and the \
+                     instance's metadata"
+                .to_owned(),
+        };
+        return Error::new(ErrorKind::Credentials, format!("no AWS credentials: tried {tried}"))
+            .code("MissingCredentials")
+            .hint(format!(
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a `profile` that has them; {sign_in}"
+            ));
+    }
+    let reason = deepest(error);
+    Error::new(ErrorKind::Credentials, format!("the AWS credentials could not be loaded: {reason}"))
+        .code("CredentialsUnavailable")
+        .hint(sign_in)
+}
+
+/// The last cause in a chain is the one that says what happened.
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    last.to_string()
+}
+
+fn http_client() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        connector.set_connector_settings(settings.cloned());
+        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.build()
+    })
+}
+
+/// Regions become part of host names, so nothing but their letters may pass.
+fn checked(region: &str) -> Result<Region> {
+    let sound = !region.is_empty()
+        && region.len() <= 63
+        && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if !sound {
+        return Err(Error::validation(format!("{region:?} is not the name of a region")).code("InvalidRegion"));
+    }
+    Ok(Region::new(region.to_owned()))
+}
+
+async fn configured_region(settings: &Settings, profile: Option<&str>) -> Option<(Region, &'static str)> {
+    if let Some(region) = &settings.region {
+        return Some((Region::new(region.clone()), "the server's settings"));
+    }
+    if let Some(region) = EnvironmentVariableRegionProvider::new().region().await {
+        return Some((region, "AWS_REGION or AWS_DEFAULT_REGION"));
+    }
+    let mut from_profile = ProfileFileRegionProvider::builder();
+    if let Some(profile) = profile {
+        from_profile = from_profile.profile_name(profile);
+    }
+    from_profile.build().region().await.map(|region| (region, "the profile"))
+}
+
+/// A profile that was asked for by name goes before keys in the environment, as in AWS's own command line: who names
+/// a profile means that account.
+async fn credentials(
+    settings: &Settings,
+    profile: Option<&str>,
+    region: Option<Region>,
+    providers: &ProviderConfig,
+    metadata: &imds::Client,
+) -> SharedCredentialsProvider {
+    if let Some(given) = &settings.credentials {
+        return SharedCredentialsProvider::new(Credentials::new(
+            given.access_key_id.clone(),
+            given.secret_access_key.clone(),
+            given.session_token.clone(),
+            None,
+            "settings",
+        ));
+    }
+    match profile {
+        Some(profile) => SharedCredentialsProvider::new(
+            ProfileFileCredentialsProvider::builder().profile_name(profile).configure(providers).build(),
+        ),
+        None => SharedCredentialsProvider::new(
+            DefaultCredentialsChain::builder()
+                .region(region)
+                .imds_client(metadata.clone())
+                .configure(providers.clone())
+                .build()
+                .await,
+        ),
+    }
+}
+
+fn loader(settings: &Settings, profile: Option<&str>, http: SharedHttpClient) -> Result<ConfigLoader> {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(settings.connect_timeout)
+        .operation_attempt_timeout(settings.attempt_timeout)
+        .operation_timeout(settings.operation_timeout)
+        .build();
+    let app_name = AppName::new(settings.user_agent)
+        .map_err(|_| Error::internal(format!("{:?} is not an application name", settings.user_agent)))?;
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(timeouts).app_name(app_name);
+    if let Some(attempts) = settings.max_attempts {
+        loader = loader.retry_config(RetryConfig::standard().with_max_attempts(attempts.max(1)));
+    }
+    if let Some(profile) = profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    Ok(loader)
+}

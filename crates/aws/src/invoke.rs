@@ -1,0 +1,146 @@
+//! One operation under the runtime: how it is written, signed and read.
+
+use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions, sigv4::SCHEME_ID};
+use aws_sigv4::http_request::SignableBody;
+use aws_smithy_runtime::client::auth::no_auth::NO_AUTH_SCHEME_ID;
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        auth::{
+            AuthSchemeOptionResolverParams, SharedAuthSchemeOptionResolver,
+            static_resolver::{StaticAuthSchemeOptionResolver, StaticAuthSchemeOptionResolverParams},
+        },
+        endpoint::EndpointPrefix,
+        interceptors::{
+            SharedInterceptor,
+            context::{Error as ErasedError, Input, Output},
+        },
+        orchestrator::{HttpRequest, HttpResponse, Metadata, OrchestratorError, SensitiveOutput},
+        runtime_components::RuntimeComponentsBuilder,
+        runtime_plugin::StaticRuntimePlugin,
+        ser_de::{DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer},
+    },
+};
+use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_types::{request_id::RequestId, sdk_config::RequestChecksumCalculation};
+use serde_json::Value;
+
+use crate::{
+    address::{Address, Carry},
+    catalogue::model::{Auth, Operation, Service},
+    customise,
+    failure::{Failure, facts_of, shape_of},
+    service::{Loaded, Prepared},
+};
+
+/// What a call is answered with.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) output: Value,
+    pub(crate) request_id: Option<String>,
+}
+
+/// The plugin of one call.
+pub(crate) fn plugin(
+    loaded: &'static Loaded,
+    prepared: &'static Prepared,
+    address: Address,
+    prefix: Option<EndpointPrefix>,
+    checksums: RequestChecksumCalculation,
+) -> StaticRuntimePlugin {
+    let (service, operation) = (loaded.service, prepared.operation);
+    let mut layer = Layer::new("trainyard::operation");
+    layer.store_put(SharedRequestSerializer::new(Writer { loaded, prepared, checksums }));
+    layer.store_put(SharedResponseDeserializer::new(Reader { loaded, prepared }));
+    layer.store_put(AuthSchemeOptionResolverParams::from(StaticAuthSchemeOptionResolverParams::new()));
+    layer.store_put(Metadata::new(operation.name, service.id));
+    layer.store_put(signing(service, operation));
+    // Answers hold secrets more often than their models say; none is written to a trace.
+    layer.store_put(SensitiveOutput);
+    if let Some(prefix) = prefix {
+        layer.store_put(prefix);
+    }
+    let scheme = if auth(service, operation) == Auth::None { NO_AUTH_SCHEME_ID } else { SCHEME_ID };
+    let resolver = SharedAuthSchemeOptionResolver::new(StaticAuthSchemeOptionResolver::new(vec![scheme]));
+    let components = RuntimeComponentsBuilder::new("trainyard::operation")
+        .with_auth_scheme_option_resolver(Some(resolver))
+        .with_interceptor(SharedInterceptor::permanent(Carry(address)));
+    StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components)
+}
+
+/// How the operation is signed.
+pub(crate) fn auth(service: &Service<'_>, operation: &Operation<'_>) -> Auth {
+    operation.auth.unwrap_or(service.auth)
+}
+
+fn signing(service: &Service<'_>, operation: &Operation<'_>) -> SigV4OperationSigningConfig {
+    // S3 takes the path as it is sent, and wants the hash of the body in a header.
+    let s3 = service.signing_name.starts_with("s3");
+    let mut options = SigningOptions::default();
+    options.double_uri_encode = !s3;
+    options.normalize_uri_path = !s3;
+    options.content_sha256_header = s3 || service.name == "glacier";
+    if auth(service, operation) == Auth::SigV4UnsignedPayload {
+        options.content_sha256_header = true;
+        options.payload_override = Some(SignableBody::UnsignedPayload);
+    }
+    SigV4OperationSigningConfig { signing_options: options, ..Default::default() }
+}
+
+#[derive(Debug)]
+struct Writer {
+    loaded: &'static Loaded,
+    prepared: &'static Prepared,
+    checksums: RequestChecksumCalculation,
+}
+
+impl SerializeRequest for Writer {
+    fn serialize_input(&self, input: Input, cfg: &mut ConfigBag) -> Result<HttpRequest, BoxError> {
+        let input: Value = input.downcast().map_err(|_| "the input is no JSON value")?;
+        let Loaded { service, schemas, wire, .. } = self.loaded;
+        let operation = self.prepared.operation;
+        let mut request = wire.request(schemas, operation, &self.prepared.input, &input, cfg)?;
+        customise::request(service, operation, &input, self.checksums, &mut request)?;
+        Ok(request)
+    }
+}
+
+#[derive(Debug)]
+struct Reader {
+    loaded: &'static Loaded,
+    prepared: &'static Prepared,
+}
+
+impl DeserializeResponse for Reader {
+    fn deserialize_nonstreaming_with_config(
+        &self,
+        response: &HttpResponse,
+        cfg: &ConfigBag,
+    ) -> Result<Output, OrchestratorError<ErasedError>> {
+        let Loaded { service, schemas, wire, .. } = self.loaded;
+        if !response.status().is_success()
+            || customise::is_error_in_disguise(service, self.prepared.operation, response)
+        {
+            let failure = self.failure(response, cfg);
+            return Err(OrchestratorError::operation(ErasedError::erase(failure)));
+        }
+        let output = self.prepared.output.as_ref().map(|(id, schema)| (*id, schema));
+        let output = wire.output(schemas, output, response, cfg).map_err(OrchestratorError::other)?;
+        let request_id = response.request_id().map(str::to_owned);
+        Ok(Output::erase(Answer { output, request_id }))
+    }
+}
+
+impl Reader {
+    fn failure(&self, response: &HttpResponse, cfg: &ConfigBag) -> Failure {
+        let Loaded { service, schemas, wire, .. } = self.loaded;
+        let metadata = wire.error(response, cfg);
+        let shape = metadata.code().and_then(|code| shape_of(service, self.prepared.operation, code));
+        let mut failure = Failure::new(metadata, shape.and_then(|id| facts_of(service, id)), response);
+        if let Some(id) = shape {
+            let schema = schemas.error(id);
+            failure.detail = wire.error_detail(schemas, (id, schema), response, cfg).ok();
+        }
+        failure
+    }
+}

@@ -1,0 +1,232 @@
+//! AWS operations as types: what a tool declares beside itself, and the handle that sends it.
+
+use std::{marker::PhantomData, ops::RangeInclusive};
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use trainyard_contract::{Access, Covers, Cursor, Effect, Error, PageMark, Place, Result};
+
+use crate::{Engine, Reply, Scope, catalogue, effect, project};
+
+/// One AWS operation. Its fields are the members that we send; `Reply` has those that we read.
+///
+/// Declared beside the tool that makes it and held against the catalogue by a test.
+pub trait Operation: Serialize + Send + Sync {
+    /// Service, as the catalogue names it.
+    const SERVICE: &'static str;
+    /// Name of the operation.
+    const ACTION: &'static str;
+    /// Access that it takes.
+    type Needs: Access;
+    /// What comes back.
+    type Reply: DeserializeOwned + Send;
+}
+
+/// An operation whose answer comes in pages.
+pub trait Paged: Operation {
+    /// What the pages hold.
+    type Item: Send;
+
+    /// How many items a page may be asked for, or `None` where this call must not ask.
+    fn page_size(&self) -> Option<RangeInclusive<u32>>;
+
+    /// The items of one page.
+    fn items(reply: Self::Reply) -> Vec<Self::Item>;
+}
+
+/// Items of one or more pages, and where they go on.
+#[derive(Debug)]
+pub struct Items<T> {
+    /// At most as many as were asked for.
+    pub items: Vec<T>,
+    /// Where they go on.
+    pub next: Option<Cursor>,
+    /// Where each page began.
+    pub pages: Vec<PageMark>,
+    /// Region that answered.
+    pub region: String,
+}
+
+/// How much of a list is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Most items.
+    pub limit: usize,
+    /// Where to go on.
+    pub cursor: Option<&'a Cursor>,
+    /// Binding of the call (`trainyard_contract::Call::binding`) that cursors are sealed with.
+    pub binding: &'a str,
+}
+
+/// Pages that one call follows at most: an endpoint that always has one more page must not keep us.
+const MAX_PAGES: usize = 100;
+
+/// AWS as one call may use it: one identity, one region, and no more access than `A`.
+#[derive(Debug)]
+pub struct Aws<A> {
+    engine: Engine,
+    scope: Scope,
+    access: PhantomData<A>,
+}
+
+impl<A: Access> Aws<A> {
+    /// The handle for one identity and region.
+    pub fn new(engine: Engine, scope: Scope) -> Self {
+        Self { engine, scope, access: PhantomData }
+    }
+
+    /// The same identity in another region.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        let scope = Scope { region: Some(region.to_owned()), ..self.scope.clone() };
+        Self { engine: self.engine.clone(), scope, access: PhantomData }
+    }
+
+    /// Identity and region.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Sends one operation.
+    pub async fn send<O: Operation>(&self, operation: &O) -> Result<O::Reply>
+    where
+        A: Covers<O::Needs>,
+    {
+        self.send_whole(operation).await.map(|(reply, _)| reply)
+    }
+
+    /// Sends one operation and says which region answered.
+    pub async fn send_whole<O: Operation>(&self, operation: &O) -> Result<(O::Reply, String)>
+    where
+        A: Covers<O::Needs>,
+    {
+        const { assert!(agrees(O::ACTION, O::Needs::EFFECT), "`Needs` does not agree with the verb of `ACTION`") };
+        let reply = self.engine.call(O::SERVICE, O::ACTION, input(operation)?, &self.scope).await?;
+        Ok((read::<O>(reply.output)?, reply.region))
+    }
+
+    /// Follows pages until enough items are there.
+    pub async fn list<O: Paged>(&self, operation: &O, wanted: Wanted<'_>) -> Result<Items<O::Item>>
+    where
+        A: Covers<O::Needs>,
+    {
+        const { assert!(agrees(O::ACTION, O::Needs::EFFECT), "`Needs` does not agree with the verb of `ACTION`") };
+        let facts = catalogue::service(O::SERVICE)?.operation(O::ACTION).and_then(|found| found.pages.as_ref());
+        let facts = facts.ok_or_else(|| Error::internal(format!("{} has no pages", O::ACTION)))?;
+        let (input_token, output_token) = (facts.input_tokens[0], facts.output_tokens[0]);
+        let first = wanted.cursor.map(|cursor| cursor.open(wanted.binding)).transpose()?.unwrap_or_default();
+        let mut result = Items { items: Vec::new(), next: None, pages: Vec::new(), region: String::new() };
+        let mut place = first;
+        for _ in 0..MAX_PAGES {
+            let mut input = input(operation)?;
+            if let Some(token) = &place.token {
+                input[input_token] = token.as_str().into();
+            }
+            let left = wanted.limit - result.items.len() + place.skip;
+            if let (Some(size), Some(member)) = (operation.page_size(), facts.limit) {
+                input[member] = u32::try_from(left).unwrap_or(u32::MAX).clamp(*size.start(), *size.end()).into();
+            }
+            let reply = self.engine.call(O::SERVICE, O::ACTION, input, &self.scope).await?;
+            let token = token(output_token, &reply.output)?;
+            let page = O::items(read::<O>(reply.output)?);
+            let all = page.len();
+            let cursor = Cursor::seal(wanted.binding, &place);
+            result.pages.push(PageMark { start: result.items.len(), cursor: cursor.clone() });
+            result.region = reply.region;
+            let room = wanted.limit - result.items.len();
+            let skip = place.skip;
+            result.items.extend(page.into_iter().skip(skip).take(room));
+            if all.saturating_sub(skip) > room {
+                result.next = Some(cursor.further(room));
+                break;
+            }
+            let Some(token) = token else { break };
+            let repeated = place.token.as_deref() == Some(token.as_str());
+            place = Place { token: Some(token), skip: 0 };
+            if repeated {
+                // The endpoint gives the same page again and again; going on would never end.
+                break;
+            }
+            if result.items.len() >= wanted.limit {
+                result.next = Some(Cursor::seal(wanted.binding, &place));
+                break;
+            }
+        }
+        Ok(result)
+    }
+
+    /// Makes any call by name. Refused where its effect is above `A`.
+    pub async fn call(&self, service: &str, operation: &str, input: Value) -> Result<Reply> {
+        let needs = effect(service, operation)?;
+        if !covers(A::EFFECT, needs.effect) {
+            return Err(Error::internal(format!("{operation} {} and may not be sent by a call that {}", needs.effect, A::EFFECT)));
+        }
+        self.engine.call(service, operation, input, &self.scope).await
+    }
+
+    /// The engine, for questions that send nothing.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+fn covers(access: Effect, needed: Effect) -> bool {
+    match access {
+        Effect::Reads => needed == Effect::Reads,
+        Effect::Reveals => matches!(needed, Effect::Reads | Effect::Reveals),
+        Effect::Changes => matches!(needed, Effect::Reads | Effect::Changes),
+        Effect::Destroys => needed != Effect::Reveals,
+    }
+}
+
+fn input<O: Operation>(operation: &O) -> Result<Value> {
+    let mut value = serde_json::to_value(operation).map_err(|error| Error::internal(error.to_string()))?;
+    if let Value::Object(members) = &mut value {
+        // Empty members are left out: an empty list of filters is not the same as none.
+        members.retain(|_, member| !member.is_null() && member.as_array().is_none_or(|items| !items.is_empty()));
+    }
+    Ok(value)
+}
+
+fn read<O: Operation>(output: Value) -> Result<O::Reply> {
+    serde_json::from_value(output).map_err(|error| {
+        Error::internal(format!("{} answered with something else: {error}", O::ACTION)).operation(O::SERVICE, O::ACTION)
+    })
+}
+
+fn token(expression: &str, output: &Value) -> Result<Option<String>> {
+    let value = match output.get(expression) {
+        Some(value) => value.clone(),
+        None if expression.bytes().all(|byte| byte.is_ascii_alphanumeric()) => return Ok(None),
+        None => project(expression, output)?,
+    };
+    Ok(match value {
+        Value::String(token) if !token.is_empty() => Some(token),
+        _ => None,
+    })
+}
+
+/// Whether the verb of an operation's name fits what it is said to need. Compiled away.
+const fn agrees(action: &str, effect: Effect) -> bool {
+    let reads = starts(action, "Describe") || starts(action, "Get") || starts(action, "List") || starts(action, "Head")
+        || starts(action, "Search") || starts(action, "Simulate") || starts(action, "BatchGet") || starts(action, "Lookup");
+    match effect {
+        Effect::Reads | Effect::Reveals => reads,
+        Effect::Changes | Effect::Destroys => !reads,
+    }
+}
+
+const fn starts(text: &str, start: &str) -> bool {
+    let (text, start) = (text.as_bytes(), start.as_bytes());
+    if text.len() < start.len() {
+        return false;
+    }
+    let mut at = 0;
+    while at < start.len() {
+        if text[at] != start[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}

@@ -1,0 +1,129 @@
+//! The wire protocols. The official codecs do the work; what they lack stands in the files beside this one.
+
+mod ec2;
+mod xml_error;
+
+use aws_smithy_cbor::protocol::RpcV2CborProtocol;
+use aws_smithy_json::protocol::{aws_json_rpc::AwsJsonRpcProtocol, aws_rest_json_1::AwsRestJsonProtocol};
+use aws_smithy_query::protocol::AwsQueryProtocol;
+use aws_smithy_runtime_api::http::{Request, Response};
+pub(crate) use aws_smithy_schema::http_protocol::percent_encode;
+use aws_smithy_schema::{Schema, protocol::SharedClientProtocol, serde::SerdeError};
+use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag, error::ErrorMetadata};
+use aws_smithy_xml::protocol::aws_rest_xml::AwsRestXmlProtocol;
+use serde_json::{Map, Value};
+
+use crate::{
+    catalogue::model::{Operation, Protocol, Service, ShapeId},
+    schema::Schemas,
+    value::{Input, read_structure},
+};
+
+/// How one service is spoken to.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire {
+    kind: Protocol,
+    codec: SharedClientProtocol,
+}
+
+impl Wire {
+    /// The protocol that the catalogue chose for the service.
+    pub(crate) fn new(service: &'static Service<'static>) -> Self {
+        let prefix = service.target_prefix.unwrap_or_default();
+        let codec = match service.protocol {
+            Protocol::Json10 => {
+                SharedClientProtocol::new(AwsJsonRpcProtocol::aws_json_1_0().with_target_prefix(prefix))
+            }
+            Protocol::Json11 => {
+                SharedClientProtocol::new(AwsJsonRpcProtocol::aws_json_1_1().with_target_prefix(prefix))
+            }
+            Protocol::RestJson => SharedClientProtocol::new(AwsRestJsonProtocol::new()),
+            Protocol::RestXml => SharedClientProtocol::new(match service.xml_namespace {
+                Some(uri) => AwsRestXmlProtocol::new().with_service_xml_namespace(uri, None),
+                None => AwsRestXmlProtocol::new(),
+            }),
+            // EC2's answers are plain XML, and its requests are written in `ec2`.
+            Protocol::Ec2 => SharedClientProtocol::new(AwsRestXmlProtocol::new()),
+            Protocol::Query => {
+                SharedClientProtocol::new(AwsQueryProtocol::new().with_service_version(service.api_version))
+            }
+            Protocol::Cbor => SharedClientProtocol::new(RpcV2CborProtocol::new()),
+        };
+        Self { kind: service.protocol, codec }
+    }
+
+    /// The request, without an address.
+    pub(crate) fn request(
+        &self,
+        schemas: &Schemas,
+        operation: &Operation<'static>,
+        schema: &Schema<'static>,
+        input: &Value,
+        cfg: &ConfigBag,
+    ) -> Result<Request, SerdeError> {
+        if self.kind == Protocol::Ec2 {
+            return ec2::request(schemas.service(), operation, input);
+        }
+        let input = Input::new(schemas, operation.input, schema, input);
+        let mut request = self.codec.serialize_request(&input, schema, "", cfg)?;
+        if self.kind == Protocol::Cbor && operation.input.is_none() {
+            // The protocol wants no body at all here, and no type for it either.
+            *request.body_mut() = SdkBody::empty();
+            request.headers_mut().remove("content-type");
+        }
+        Ok(request)
+    }
+
+    /// The answer as a value.
+    pub(crate) fn output(
+        &self,
+        schemas: &Schemas,
+        output: Option<(ShapeId, &Schema<'static>)>,
+        response: &Response,
+        cfg: &ConfigBag,
+    ) -> Result<Value, SerdeError> {
+        let Some((id, schema)) = output else { return Ok(Value::Object(Map::new())) };
+        let has_payload = schemas.service().structure(id).is_some_and(|structure| structure.payload.is_some());
+        let empty = response.body().bytes().is_some_and(|bytes| bytes.trim_ascii().is_empty());
+        if empty && !has_payload {
+            let mut filled = Response::new(response.status(), SdkBody::from(self.empty_document()));
+            *filled.headers_mut() = response.headers().clone();
+            let mut from = self.codec.deserialize_response(&filled, schema, cfg)?;
+            return read_structure(schemas, from.as_mut(), schema, id);
+        }
+        let mut from = self.codec.deserialize_response(response, schema, cfg)?;
+        read_structure(schemas, from.as_mut(), schema, id)
+    }
+
+    /// Members of a modelled error beside code and message.
+    pub(crate) fn error_detail(
+        &self,
+        schemas: &Schemas,
+        (id, schema): (ShapeId, &Schema<'static>),
+        response: &Response,
+        cfg: &ConfigBag,
+    ) -> Result<Value, SerdeError> {
+        let mut from = self.codec.deserialize_error_response(response, cfg)?;
+        read_structure(schemas, from.as_mut(), schema, id)
+    }
+
+    /// Code, message and request id of a failure, as far as the body says.
+    pub(crate) fn error(&self, response: &Response, cfg: &ConfigBag) -> ErrorMetadata {
+        let metadata = match self.kind {
+            Protocol::RestXml | Protocol::Query | Protocol::Ec2 => {
+                xml_error::parse(response.body().bytes().unwrap_or_default())
+            }
+            _ => self.codec.parse_error_metadata(response, cfg).ok(),
+        };
+        metadata.map(aws_smithy_types::error::metadata::Builder::build).unwrap_or_default()
+    }
+
+    /// The official codecs take an empty body for a malformed one; services send it where nothing is to be said.
+    fn empty_document(&self) -> &'static [u8] {
+        match self.kind {
+            Protocol::Json10 | Protocol::Json11 | Protocol::RestJson => b"{}",
+            Protocol::RestXml | Protocol::Query | Protocol::Ec2 => b"<Empty/>",
+            Protocol::Cbor => &[0xA0],
+        }
+    }
+}

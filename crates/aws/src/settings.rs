@@ -1,0 +1,83 @@
+//! What the engine is told once, and what each call adds.
+
+use std::time::Duration;
+
+use trainyard_contract::Ceiling;
+
+/// Settings of an engine, fixed for its life.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The most that the operator allows, checked once more before anything is sent.
+    pub ceiling: Ceiling,
+    /// Profile of the shared files where a call names none.
+    pub profile: Option<String>,
+    /// Region where a call names none.
+    pub region: Option<String>,
+    /// How long a connection may take to open.
+    pub connect_timeout: Duration,
+    /// How long one attempt may take.
+    pub attempt_timeout: Duration,
+    /// How long a call may take with all its attempts.
+    pub operation_timeout: Duration,
+    /// Attempts in all. `None` leaves it to `AWS_MAX_ATTEMPTS`, the profile, and three.
+    pub max_attempts: Option<u32>,
+    /// Largest answer that is read.
+    pub max_response_bytes: usize,
+    /// Application name in the user agent: letters, digits and `!#$%&'*+-.^_|~`.
+    pub user_agent: &'static str,
+    /// These credentials, and no look-up.
+    pub credentials: Option<StaticCredentials>,
+    /// This address for every service, before any that the environment configures.
+    pub endpoint_url: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ceiling: Ceiling::READ_ONLY,
+            profile: None,
+            region: None,
+            connect_timeout: Duration::from_secs(10),
+            attempt_timeout: Duration::from_secs(30),
+            operation_timeout: Duration::from_secs(60),
+            max_attempts: None,
+            max_response_bytes: 32 * 1024 * 1024,
+            user_agent: concat!("trainyard-", env!("CARGO_PKG_VERSION")),
+            credentials: None,
+            endpoint_url: None,
+        }
+    }
+}
+
+/// Credentials given outright.
+#[derive(Clone)]
+pub struct StaticCredentials {
+    /// Access key id.
+    pub access_key_id: String,
+    /// Secret access key.
+    pub secret_access_key: String,
+    /// Session token of temporary credentials.
+    pub session_token: Option<String>,
+}
+
+impl std::fmt::Debug for StaticCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StaticCredentials").finish_non_exhaustive()
+    }
+}
+
+/// Which identity and which region one call uses; `None` is the engine's default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Scope {
+    /// Profile of the shared files.
+    pub profile: Option<String>,
+    /// Region.
+    pub region: Option<String>,
+}
+
+impl Scope {
+    /// The default identity in this region.
+    pub fn region(region: impl Into<String>) -> Self {
+        Self { profile: None, region: Some(region.into()) }
+    }
+}

@@ -1,0 +1,16 @@
+//! JSON values to and from the official codecs.
+//!
+//! In our JSON, bytes are base64 text, points in time are RFC 3339 text, and numbers that JSON cannot hold are the
+//! texts `NaN`, `Infinity` and `-Infinity`.
+
+mod document;
+mod read;
+mod time;
+mod write;
+
+pub(crate) use read::read_structure;
+pub(crate) use time::parse as parse_time;
+pub(crate) use write::Input;
+
+/// Deepest nesting of an input or an answer. The deepest published shape that is not recursive has 23 levels.
+pub(crate) const MAX_DEPTH: usize = 100;

@@ -1,0 +1,165 @@
+//! Secrets never leave: not in answers, not in errors, not in the audit log.
+
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+use serde_json::Value;
+
+use crate::text;
+
+/// What stands in a secret's place.
+pub(crate) const MARK: &str = "[redacted]";
+
+/// Members whose value is a secret whatever it looks like, in lower case without separators.
+const SECRET_NAMES: [&str; 22] = [
+    "secretaccesskey",
+    "sessiontoken",
+    "securitytoken",
+    "keymaterial",
+    "privatekey",
+    "clientsecret",
+    "secretstring",
+    "secretbinary",
+    "authorizationtoken",
+    "password",
+    "passwd",
+    "masteruserpassword",
+    "passworddata",
+    "apikey",
+    "apisecret",
+    "accesstoken",
+    "refreshtoken",
+    "idtoken",
+    "bearertoken",
+    "dbpassword",
+    "authtoken",
+    "secretkey",
+];
+
+/// Secrets that give themselves away. Where a group is named `keep`, it stays in front of the mark.
+static PATTERNS: LazyLock<Regex> = LazyLock::new(|| {
+    let parts = [
+        // Private keys, whole.
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]*PRIVATE KEY-----)?",
+        // What makes a presigned URL usable.
+        r"(?P<url>(?i:X-Amz-(?:Signature|Security-Token|Credential))=)[^&\s\x22']+",
+        // JSON web tokens.
+        r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
+        // Tokens of well-known providers: GitHub, Slack, Hugging Face, Weights & Biases style keys, OpenAI, Anthropic.
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,})",
+        // Words that announce one.
+        r"(?P<bearer>(?i:\bBearer\s+))[A-Za-z0-9._~+/=-]{12,}",
+        r"(?P<basic>(?i:\bBasic\s+))[A-Za-z0-9+/=]{16,}",
+        r"(?P<pair>(?i:\b[A-Z0-9_.-]*(?:password|passwd|secret_access_key|secretaccesskey|session_token|client_secret|api_key|apikey|access_token|auth_token|private_key|secret_key)\b[\x22']?\s*[:=]\s*[\x22']?))[^\s\x22',;&}]{4,}",
+        // User information in an address.
+        r"(?P<user>\b[a-z][a-z0-9+.-]*://[^\s/:@]{1,64}:)[^\s/@]{1,256}@",
+    ];
+    Regex::new(&parts.join("|")).expect("a constant pattern, compiled by a test")
+});
+
+/// Removes secrets from every string of `value` and cleans it. Returns how many were removed.
+///
+/// `by_name` is off for a call that was allowed to show sensitive data: what it was asked for has a secret's name.
+pub(crate) fn value(value: &mut Value, by_name: bool) -> usize {
+    match value {
+        Value::String(text) => self::text(text),
+        Value::Array(items) => items.iter_mut().map(|item| self::value(item, by_name)).sum(),
+        Value::Object(members) => members
+            .iter_mut()
+            .map(|(name, member)| {
+                if by_name && is_secret_name(name) && hides(member) {
+                    *member = MARK.into();
+                    1
+                } else {
+                    self::value(member, by_name)
+                }
+            })
+            .sum(),
+        _ => 0,
+    }
+}
+
+/// A secret is text; a policy such as `{"password": {"min_length": 8}}`, or a flag, is not.
+fn hides(member: &Value) -> bool {
+    matches!(member, Value::String(text) if !text.is_empty() && text != MARK)
+}
+
+fn is_secret_name(name: &str) -> bool {
+    let folded: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    SECRET_NAMES.contains(&folded.as_str())
+}
+
+/// Removes secrets from one text and cleans it. Returns how many were removed.
+pub(crate) fn text(text: &mut String) -> usize {
+    text::clean(text);
+    // The shortest secret that a pattern knows is longer than this.
+    if text.len() < 8 || !PATTERNS.is_match(text) {
+        return 0;
+    }
+    let mut count = 0;
+    let replaced = PATTERNS.replace_all(text, |found: &Captures<'_>| {
+        count += 1;
+        let kept = ["url", "bearer", "basic", "pair", "user"].iter().find_map(|name| found.name(name));
+        let after = if found.name("user").is_some() { "@" } else { "" };
+        format!("{}{MARK}{after}", kept.map_or("", |kept| kept.as_str()))
+    });
+    *text = replaced.into_owned();
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn redacted(text: &str) -> String {
+        let mut text = text.to_owned();
+        self::text(&mut text);
+        text
+    }
+
+    #[test]
+    fn secrets_in_text_are_replaced_and_their_surroundings_stay() {
+        assert_eq!(redacted("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"), MARK);
+        assert_eq!(
+            redacted("https://b.s3.amazonaws.com/k?X-Amz-Expires=60&X-Amz-Signature=0123456789abcdef&x=1"),
+            "https://b.s3.amazonaws.com/k?X-Amz-Expires=60&X-Amz-Signature=[redacted]&x=1"
+        );
+        assert_eq!(redacted("token hf_abcdefghijklmnopqrstuvwx used"), "token [redacted] used");
+        assert_eq!(redacted("Authorization: Bearer abcdefghijklmnop"), "Authorization: Bearer [redacted]");
+        assert_eq!(redacted("DB_PASSWORD=hunter2hunter2 next"), "DB_PASSWORD=[redacted] next");
+        assert_eq!(redacted("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG"), "aws_secret_access_key = [redacted]");
+        assert_eq!(redacted("postgres://me:secretword@host/db"), "postgres://me:[redacted]@host/db");
+        assert_eq!(redacted("eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl"), MARK);
+    }
+
+    #[test]
+    fn what_only_looks_like_one_stays() {
+        for text in [
+            "i-0123456789abcdef0 is running",
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf",
+            "next_token: eyJ2IjoxfQ==",
+            "the password policy asks for 12 letters",
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/queue",
+        ] {
+            assert_eq!(redacted(text), text);
+        }
+    }
+
+    #[test]
+    fn members_with_a_secrets_name_are_replaced_unless_they_were_asked_for() {
+        let original = json!({
+            "Credentials": { "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "abc", "SessionToken": "t" },
+            "list": [{ "KeyMaterial": "x" }, { "password": { "min": 8 } }, { "Password": "" }],
+        });
+        let mut answer = original.clone();
+        assert_eq!(value(&mut answer, true), 3);
+        assert_eq!(answer["Credentials"]["AccessKeyId"], "AKIAIOSFODNN7EXAMPLE");
+        assert_eq!(answer["Credentials"]["SecretAccessKey"], MARK);
+        assert_eq!(answer["list"][1]["password"]["min"], 8);
+        let mut asked = original.clone();
+        assert_eq!(value(&mut asked, false), 0);
+        assert_eq!(asked, original);
+    }
+}

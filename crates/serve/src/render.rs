@@ -1,0 +1,110 @@
+//! Outcomes as the protocol's results. Text and structure carry the same facts: which of the two a model sees depends
+//! on the client.
+
+use rmcp::model::{CallToolResult, ContentBlock};
+use serde_json::{Value, json};
+use trainyard_contract::{Envelope, Error};
+use trainyard_dispatch::{Done, Question};
+
+/// The answer of a call that ran.
+pub(crate) fn done(done: Done) -> CallToolResult {
+    match done.envelope {
+        Envelope::Plain => {
+            let text = done.value.to_string();
+            result(text, done.value, false)
+        }
+        Envelope::Result => {
+            let text = done.value.to_string();
+            result(text, under_result(done.value, None), false)
+        }
+    }
+}
+
+/// A call that was refused or failed.
+pub(crate) fn failed(error: &Error, envelope: Envelope) -> CallToolResult {
+    let facts = json!(error);
+    let mut text = format!("{}: {error}", error.kind());
+    if let Some(id) = error.request_id_str() {
+        text.push_str(&format!(" [request id {id}]"));
+    }
+    let mut structure = json!({ "error": facts });
+    if envelope == Envelope::Result {
+        let wrapped = under_result(json!({}), Some(&text));
+        structure["result"] = wrapped["result"].clone();
+    }
+    result(text, structure, true)
+}
+
+/// A call that a person has to agree to, on a road where no person can be asked.
+pub(crate) fn unasked(question: &Question) -> CallToolResult {
+    let error = Error::policy_denied(format!(
+        "{} {}: the user has to agree to this plan first",
+        question.tool,
+        effect(question)
+    ))
+    .code("ConfirmationRequired")
+    .hint(format!(
+        "show the plan to the user; if they agree, repeat the call with \"confirm\": {:?} within ten minutes",
+        question.handle
+    ));
+    let structure = json!({
+        "error": error,
+        "effect": question.effect,
+        "target": question.target,
+        "plan": question.plan,
+        "confirm": question.handle,
+    });
+    result(structure.to_string(), structure, true)
+}
+
+/// What a person is asked. Built from the plan alone; whatever others wrote stands in it as quoted JSON.
+pub(crate) fn question(question: &Question) -> String {
+    let mut text = format!("{} {}.", question.tool, effect(question));
+    if let Some(target) = &question.target {
+        text.push_str(&format!("\nTarget: {} {}", target.kind, json!(target.ids)));
+        for (name, value) in [("region", &target.region), ("profile", &target.profile)] {
+            if let Some(value) = value {
+                text.push_str(&format!(", {name} {value:?}"));
+            }
+        }
+    }
+    text.push_str(&format!("\nPlan: {}", shortened(&question.plan)));
+    text
+}
+
+fn effect(question: &Question) -> &'static str {
+    match question.effect {
+        trainyard_contract::Effect::Destroys => "would destroy something for good",
+        _ => "would change something",
+    }
+}
+
+/// As much of the plan as a dialogue can show.
+fn shortened(plan: &Value) -> String {
+    const MOST: usize = 1500;
+    let text = plan.to_string();
+    if text.chars().count() <= MOST {
+        return text;
+    }
+    let start: String = text.chars().take(MOST).collect();
+    format!("{start}… (shortened)")
+}
+
+fn under_result(value: Value, failure: Option<&str>) -> Value {
+    let text = failure.unwrap_or("done");
+    let mut inner = json!({
+        "isError": failure.is_some(),
+        "content": [{ "type": "text", "text": text }],
+    });
+    if let (Some(inner), Value::Object(value)) = (inner.as_object_mut(), value) {
+        inner.extend(value);
+    }
+    json!({ "result": inner })
+}
+
+fn result(text: String, structure: Value, failed: bool) -> CallToolResult {
+    let content = vec![ContentBlock::text(text)];
+    let mut result = if failed { CallToolResult::error(content) } else { CallToolResult::success(content) };
+    result.structured_content = Some(structure);
+    result
+}

@@ -1,0 +1,48 @@
+//! What tools work with: the engines as the binary built them, and as one call may use them.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use trainyard_aws::{Aws, Engine, Scope};
+use trainyard_contract::{Access, Call, Context, Cursor, Progress};
+
+use crate::common::{Profile, Region};
+
+/// The engines of this process. Building it does nothing: each wakes up on its first call.
+#[derive(Clone)]
+pub struct App {
+    /// AWS.
+    pub aws: Engine,
+}
+
+impl Context for App {
+    type At<A: Access> = Cx<A>;
+
+    fn at<A: Access>(&self, call: &Call) -> Cx<A> {
+        Cx { app: self.clone(), call: call.clone(), access: PhantomData }
+    }
+}
+
+/// The engines as one call may use them: no more than `A` allows.
+pub struct Cx<A> {
+    app: App,
+    call: Call,
+    access: PhantomData<A>,
+}
+
+impl<A: Access> Cx<A> {
+    /// AWS in this region, as this profile; the process's own where none is given.
+    pub(crate) fn aws(&self, region: Option<&Region>, profile: Option<&Profile>) -> Aws<A> {
+        let scope = Scope { region: region.map(ToString::to_string), profile: profile.map(ToString::to_string) };
+        Aws::new(self.app.aws.clone(), scope)
+    }
+
+    /// How much of a list is wanted.
+    pub(crate) fn wanted<'a>(&'a self, limit: u32, cursor: Option<&'a Cursor>) -> trainyard_aws::Wanted<'a> {
+        trainyard_aws::Wanted { limit: limit as usize, cursor, binding: &self.call.binding }
+    }
+
+    /// Where long work says how far it is.
+    pub(crate) fn progress(&self) -> &Arc<dyn Progress> {
+        &self.call.progress
+    }
+}

@@ -1,0 +1,3 @@
+//! EC2, noun by noun.
+
+pub(crate) mod instances;

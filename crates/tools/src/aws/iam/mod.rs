@@ -1,0 +1,3 @@
+//! IAM and STS, noun by noun.
+
+pub(crate) mod identity;

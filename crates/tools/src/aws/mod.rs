@@ -1,0 +1,6 @@
+//! Tools for AWS, service by service.
+
+pub(crate) mod any;
+pub(crate) mod ec2;
+pub(crate) mod iam;
+pub(crate) mod sagemaker;

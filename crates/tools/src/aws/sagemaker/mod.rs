@@ -1,0 +1,3 @@
+//! SageMaker, noun by noun.
+
+pub(crate) mod hyperpod_nodes;
