@@ -1,2 +1,41 @@
-//! The binary.
-fn main() {}
+//! The binary: wires engines, tools, dispatch and a transport together, and decides nothing.
+
+mod args;
+mod commands;
+mod config;
+mod exit;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = args::Arguments::parse();
+    let config = match config::Config::read(&arguments.options) {
+        Ok(config) => config,
+        Err(error) => return exit::failed(&error),
+    };
+    start_log(&config);
+    // One thread: the work is waiting, and a call is answered fastest where it was read.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::failed(&trainyard_contract::Error::internal(format!("no runtime: {error}"))),
+    };
+    let result = runtime.block_on(commands::run(arguments.command, config));
+    // A read of standard input that will never end must not keep the process.
+    runtime.shutdown_background();
+    match result {
+        Ok(code) => code,
+        Err(error) => exit::failed(&error),
+    }
+}
+
+fn start_log(config: &config::Config) {
+    tracing_subscriber::fmt()
+        .with_max_level(config.log)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .init();
+}
