@@ -120,6 +120,8 @@ fn changes_are_flagged_by_what_they_do() {
         ("kms.ScheduleKeyDeletion", OperationFlags::DESTROYS),
         ("cloudformation.UpdateStack", OperationFlags::DESTROYS),
         ("iam.AttachRolePolicy", OperationFlags::PERMISSIONS),
+        ("ec2.AuthorizeSecurityGroupIngress", OperationFlags::PERMISSIONS),
+        ("eks.CreateAccessEntry", OperationFlags::PERMISSIONS),
         ("s3.PutBucketPolicy", OperationFlags::PERMISSIONS),
         ("iam.CreateAccessKey", OperationFlags::REVEALS),
         ("ec2.CreateKeyPair", OperationFlags::REVEALS),
