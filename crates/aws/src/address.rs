@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::{
     interceptors::{Intercept, context::BeforeSerializationInterceptorContextRef, dyn_dispatch_hint},
 };
 use aws_smithy_types::{Document, config_bag::ConfigBag, endpoint::Endpoint};
-use aws_types::{SdkConfig, origin::Origin, service_config::ServiceConfigKey};
+use aws_types::{SdkConfig, service_config::ServiceConfigKey};
 use serde_json::Value;
 use trainyard_contract::{Error, Result};
 
@@ -119,7 +119,7 @@ pub(crate) fn host_prefix(
 pub(crate) fn endpoint_override(service: &Service<'_>, config: &SdkConfig) -> Option<String> {
     let general = || config.endpoint_url().map(str::to_owned);
     // Aside from addresses given to us outright, the one for this service goes before the one for all.
-    if is_given(&config.get_origin("endpoint_url")) {
+    if config.get_origin("endpoint_url").is_client_config() {
         return general();
     }
     let key = ServiceConfigKey::builder()
@@ -129,10 +129,6 @@ pub(crate) fn endpoint_override(service: &Service<'_>, config: &SdkConfig) -> Op
         .build()
         .ok()?;
     config.service_config().and_then(|settings| settings.load_config(key)).or_else(general)
-}
-
-fn is_given(origin: &Origin) -> bool {
-    origin.is_client_config()
 }
 
 /// Whether the address is one that has no names below it.

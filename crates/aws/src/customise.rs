@@ -2,7 +2,6 @@
 //!
 //! The list comes from comparing our requests with botocore's for every operation of AWS.
 
-use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_smithy_checksums::ChecksumAlgorithm;
 use aws_smithy_runtime_api::http::{Request, Response};
 use aws_smithy_schema::Schema;
@@ -91,10 +90,10 @@ fn bare_ids(service: &Service<'_>, operation: &Operation<'_>, given: &mut Map<St
     let Some(structure) = operation.input.and_then(|id| service.structure(id)) else { return };
     for member in &structure.members {
         let is_id = matches!(service.shape(member.shape).name, "ResourceId" | "DelegationSetId" | "ChangeId");
-        if let (true, Some(Value::String(id))) = (is_id, given.get_mut(member.name)) {
-            if let Some((_, bare)) = id.rsplit_once('/') {
-                *id = bare.to_owned();
-            }
+        if let (true, Some(Value::String(id))) = (is_id, given.get_mut(member.name))
+            && let Some((_, bare)) = id.rsplit_once('/')
+        {
+            *id = bare.to_owned();
         }
     }
 }
@@ -193,11 +192,6 @@ pub(crate) fn is_error_in_disguise(service: &Service<'_>, operation: &Operation<
     let body = response.body().bytes().unwrap_or_default();
     let start = &body[..body.len().min(512)];
     start.windows(7).any(|part| part == b"<Error>") || start.windows(7).any(|part| part == b"<Error ")
-}
-
-/// Whether S3 tells apart what it refuses and what it could not do right now, for errors under a 200.
-pub(crate) fn is_transient_in_disguise(code: &str) -> bool {
-    matches!(code, "InternalError" | "ServiceUnavailable") || THROTTLING_ERRORS.contains(&code)
 }
 
 fn streams_events(service: &Service<'_>, id: Option<ShapeId>) -> bool {

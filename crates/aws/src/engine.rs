@@ -17,7 +17,7 @@ use crate::{
     address::{self, Address},
     ceiling, client, customise,
     error::{self, Call},
-    identity::{Identities, Identity},
+    identity::{self, Identities, Identity},
     invoke::{self, Answer},
     service::{self, Loaded, Prepared},
     settings::{Scope, Settings},
@@ -32,8 +32,11 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     settings: Settings,
     identities: Identities,
-    clients: Mutex<HashMap<(Option<String>, String, &'static str), RuntimePlugins>>,
+    clients: Mutex<HashMap<ClientKey, RuntimePlugins>>,
 }
+
+/// Profile, region and service.
+type ClientKey = (Option<String>, String, &'static str);
 
 /// What a call is answered with.
 #[derive(Debug, Clone)]
@@ -140,7 +143,7 @@ impl Engine {
         let region = identity.region(settings, scope).await;
         let credentials = identity.credentials().await.map(|found| CredentialsInfo {
             access_key_id: masked(found.access_key_id()),
-            provider: identity.provider_of(&found),
+            provider: identity::provider_of(&found),
             expires: found.expiry(),
             account: found.account_id().map(|account| account.as_str().to_owned()),
         });

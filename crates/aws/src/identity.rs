@@ -143,14 +143,6 @@ impl Identity {
         provider.provide_credentials().await.map_err(|error| self.credentials_error(&error))
     }
 
-    /// Name of the provider that credentials came from.
-    pub(crate) fn provider_of(&self, credentials: &Credentials) -> String {
-        // The name is shown by `Debug` only; everything secret in there is masked by the type itself.
-        let shown = format!("{credentials:?}");
-        let name = shown.split_once("provider_name: \"").and_then(|(_, rest)| rest.split('"').next());
-        name.unwrap_or("unknown").to_owned()
-    }
-
     fn missing_region(&self) -> Error {
         let profile = self.profile().unwrap_or("default");
         Error::validation(format!(
@@ -160,6 +152,14 @@ impl Identity {
         .code("MissingRegion")
         .hint("pass `region`, or set AWS_REGION or `region` in the profile")
     }
+}
+
+/// Name of the provider that credentials came from.
+pub(crate) fn provider_of(credentials: &Credentials) -> String {
+    // The name is shown by `Debug` only; everything secret in there is masked by the type itself.
+    let shown = format!("{credentials:?}");
+    let name = shown.split_once("provider_name: \"").and_then(|(_, rest)| rest.split('"').next());
+    name.unwrap_or("unknown").to_owned()
 }
 
 /// The kind of failure and what to do about it.

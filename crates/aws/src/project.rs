@@ -48,8 +48,12 @@ fn invalid(message: String) -> Error {
 /// How many times larger than its input a result can be, at most.
 fn growth(ast: &Ast) -> u64 {
     match ast {
-        Ast::Identity { .. } | Ast::Field { .. } | Ast::Index { .. } | Ast::Slice { .. } => 1,
-        Ast::Comparison { .. } | Ast::Not { .. } => 1,
+        Ast::Identity { .. }
+        | Ast::Field { .. }
+        | Ast::Index { .. }
+        | Ast::Slice { .. }
+        | Ast::Comparison { .. }
+        | Ast::Not { .. } => 1,
         Ast::Literal { value, .. } => count(value),
         Ast::Expref { ast: node, .. } | Ast::Flatten { node, .. } | Ast::ObjectValues { node, .. } => growth(node),
         Ast::Condition { then, .. } => growth(then),

@@ -39,7 +39,7 @@ impl Default for Settings {
             region: None,
             connect_timeout: Duration::from_secs(10),
             attempt_timeout: Duration::from_secs(30),
-            operation_timeout: Duration::from_secs(60),
+            operation_timeout: Duration::from_mins(1),
             max_attempts: None,
             max_response_bytes: 32 * 1024 * 1024,
             user_agent: concat!("trainyard-", env!("CARGO_PKG_VERSION")),

@@ -6,7 +6,7 @@ use trainyard_contract::{Error, Result, nearest};
 use crate::{
     catalogue::{
         self,
-        model::{Bounds, Kind, MemberFlags, Operation, Service, ShapeId, Structure},
+        model::{Bounds, Kind, Member, MemberFlags, Operation, Service, ShapeId, Structure},
     },
     service,
     value::{MAX_DEPTH, parse_time},
@@ -74,10 +74,12 @@ impl Checker<'_> {
             }
         }
         let set = |name: &str| given.get(name).is_some_and(|value| !value.is_null());
+        // The engine fills these in, on the outermost level, where they are left out.
+        let filled = |member: &Member<'_>| path.is_empty() && member.is(MemberFlags::IDEMPOTENCY_TOKEN);
         let missing: Vec<String> = structure
             .members
             .iter()
-            .filter(|member| member.is(MemberFlags::REQUIRED) && !set(member.name))
+            .filter(|member| member.is(MemberFlags::REQUIRED) && !set(member.name) && !filled(member))
             .map(|member| join(path, member.name))
             .collect();
         if !missing.is_empty() {
@@ -224,12 +226,10 @@ mod tests {
     #[test]
     fn deep_input_is_an_error_and_not_the_end() {
         let mut value = json!({"S": "x"});
-        for _ in 0..5000 {
+        for _ in 0..500 {
             value = json!({"L": [value]});
         }
-        let error = refused("dynamodb", "PutItem", &json!({"TableName": "t", "Item": {"a": value.clone()}}));
+        let error = refused("dynamodb", "PutItem", &json!({"TableName": "t", "Item": {"a": value}}));
         assert!(error.message().contains("deep"), "{error}");
-        // Dropping such a value is not ours to bound: `serde_json` reads at most 128 levels.
-        std::mem::forget(value);
     }
 }

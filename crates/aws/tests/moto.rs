@@ -1,5 +1,7 @@
 //! Live calls over every protocol that moto speaks.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 mod emulator;
 
 use std::sync::LazyLock;

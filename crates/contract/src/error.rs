@@ -244,6 +244,11 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
+    /// Status of the answer, where there was one.
+    pub fn http_status_code(&self) -> Option<u16> {
+        self.0.http_status
+    }
+
     /// Rewrites the texts that a reader sees, for redaction and cleaning.
     #[must_use]
     pub fn map_text(mut self, mut clean: impl FnMut(&str) -> String) -> Self {

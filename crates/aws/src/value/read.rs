@@ -139,7 +139,7 @@ impl Reader<'_> {
             Kind::String(..) => from.read_string(schema).map(Value::from),
             Kind::Blob { .. } => from.read_blob(schema).map(|bytes| Value::from(base64::encode(bytes.as_ref()))),
             Kind::Document => document::to_json(from.read_document(schema)?, depth),
-            kind if text => from.read_string(schema).and_then(|text| from_text(kind, text)),
+            kind if text => from.read_string(schema).map(|text| from_text(kind, text)),
             Kind::Boolean => from.read_boolean(schema).map(Value::from),
             // Services do answer with more than 32 bits where the model says "integer".
             Kind::Integer(_) | Kind::Long(_) => from.read_long(schema).map(Value::from),
@@ -151,9 +151,9 @@ impl Reader<'_> {
 
 /// A scalar from the text of an XML element. An empty element is no value; text that does not parse is kept as it is,
 /// since half an answer serves the caller better than none.
-fn from_text(kind: &Kind<'_>, text: String) -> Result<Value, SerdeError> {
+fn from_text(kind: &Kind<'_>, text: String) -> Value {
     if text.is_empty() {
-        return Ok(Value::Null);
+        return Value::Null;
     }
     let value = match kind {
         Kind::Boolean => match text.as_str() {
@@ -169,5 +169,5 @@ fn from_text(kind: &Kind<'_>, text: String) -> Result<Value, SerdeError> {
         Kind::Timestamp(_) => time::parse_text(&text).map(|time| time::to_json(&time)),
         _ => None,
     };
-    Ok(value.unwrap_or(Value::String(text)))
+    value.unwrap_or(Value::String(text))
 }

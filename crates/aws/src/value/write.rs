@@ -47,7 +47,7 @@ impl SerializableStruct for Input<'_> {
             match given.get(member.name) {
                 None | Some(Value::Null) => {}
                 Some(value) if member.is(MemberFlags::JSON_VALUE) => {
-                    serializer.write_string(schema, &as_text(value))?
+                    serializer.write_string(schema, &as_text(value))?;
                 }
                 Some(value) => write(self.schemas, serializer, schema, member.shape, value, self.depth + 1)
                     .map_err(|error| within(member.name, &error))?,

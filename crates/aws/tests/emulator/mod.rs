@@ -77,7 +77,7 @@ fn watched(program: &Path, arguments: &[&str]) -> Command {
 fn start(mut command: Command, address: SocketAddr) -> Server {
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut server = Server { address, child };
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     while TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_err() {
         let ended = server.child.try_wait().unwrap().is_some();
         assert!(!ended && Instant::now() < end, "the server did not start; is the environment made?");
@@ -93,6 +93,7 @@ fn free() -> SocketAddr {
 
 fn python(program: &str) -> PathBuf {
     let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    #[expect(clippy::disallowed_methods, reason = "a test has no settings but these")]
     let venv = std::env::var_os("TRAINYARD_VENV").map_or(workspace.join("target/xtask/venv"), PathBuf::from);
     venv.join("bin").join(program)
 }
