@@ -31,11 +31,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// Our own lines at the level that was asked for; those of the libraries below us one level quieter.
 fn start_log(config: &config::Config) {
-    tracing_subscriber::fmt()
-        .with_max_level(config.log)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_target(false)
-        .init();
+    use tracing::level_filters::LevelFilter;
+    use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+    let quieter = match config.log {
+        LevelFilter::TRACE => LevelFilter::DEBUG,
+        LevelFilter::DEBUG => LevelFilter::INFO,
+        LevelFilter::INFO => LevelFilter::WARN,
+        // A library's warning reaches the caller as our error, in words that help.
+        _ => LevelFilter::OFF,
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let targets = Targets::new().with_default(quieter).with_target("trainyard", config.log);
+    tracing_subscriber::registry().with(lines).with(targets).init();
 }

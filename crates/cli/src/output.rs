@@ -89,7 +89,7 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// Columns as wide as their widest cell, two spaces apart.
+/// Columns as wide as their widest cell, two spaces apart. The last column is not cut: nothing stands behind it.
 pub(crate) fn table(headings: &[String], rows: Vec<Vec<String>>) -> String {
     let mut lines = vec![headings.iter().map(|name| name.to_uppercase()).collect::<Vec<_>>()];
     lines.extend(rows);
@@ -106,7 +106,13 @@ pub(crate) fn table(headings: &[String], rows: Vec<Vec<String>>) -> String {
         }
         short + "…"
     };
-    let lines: Vec<Vec<String>> = lines.iter().map(|line| line.iter().map(shorten).collect()).collect();
+    let last = headings.len().saturating_sub(1);
+    let lines: Vec<Vec<String>> = lines
+        .iter()
+        .map(|line| {
+            line.iter().enumerate().map(|(at, text)| if at < last { shorten(text) } else { text.clone() }).collect()
+        })
+        .collect();
     let widths: Vec<usize> = (0..headings.len())
         .map(|column| lines.iter().filter_map(|line| line.get(column)).map(|text| text.width()).max().unwrap_or(0))
         .collect();

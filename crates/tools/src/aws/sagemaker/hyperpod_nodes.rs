@@ -38,7 +38,7 @@ struct Clusters {
     name_contains: Option<String>,
     /// ISO time, date or epoch seconds.
     creation_time_after: Option<String>,
-    /// As above.
+    /// ISO time, date or epoch seconds.
     creation_time_before: Option<String>,
     sort_by: Option<SortBy>,
     sort_order: Option<SortOrder>,
@@ -86,7 +86,7 @@ struct Nodes {
     instance_group_name_contains: Option<String>,
     /// ISO time, date or epoch seconds.
     creation_time_after: Option<String>,
-    /// As above.
+    /// ISO time, date or epoch seconds.
     creation_time_before: Option<String>,
     sort_by: Option<SortBy>,
     sort_order: Option<SortOrder>,
@@ -293,7 +293,7 @@ fn target(kind: &str, ids: Vec<String>, region: Option<&Region>, profile: Option
     }
 }
 
-/// Size of a page, as the AWS server has it.
+/// Size of a page.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(transparent)]
 struct MaxResults(#[schemars(range(min = 1, max = 100))] u32);
