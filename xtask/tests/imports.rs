@@ -11,10 +11,7 @@ const MAY_IMPORT: [(&str, &[&str]); 7] = [
     ("trainyard-aws", &["trainyard-contract"]),
     ("trainyard-tools", &["trainyard-contract", "trainyard-aws"]),
     ("trainyard-serve", &["trainyard-contract", "trainyard-dispatch"]),
-    (
-        "trainyard",
-        &["trainyard-contract", "trainyard-dispatch", "trainyard-aws", "trainyard-tools", "trainyard-serve"],
-    ),
+    ("trainyard", &["trainyard-contract", "trainyard-dispatch", "trainyard-aws", "trainyard-tools", "trainyard-serve"]),
     ("xtask", &["trainyard-aws"]),
 ];
 

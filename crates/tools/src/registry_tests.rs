@@ -247,7 +247,9 @@ where
     for (schema, shape, way) in [(input, operation.input, "input"), (output, operation.output, "output")] {
         match shape {
             Some(shape) => compare(service, shape, &schema, &format!("{name} {way}")),
-            None => assert!(schema["properties"].as_object().is_none_or(serde_json::Map::is_empty), "{name} has no {way}"),
+            None => {
+                assert!(schema["properties"].as_object().is_none_or(serde_json::Map::is_empty), "{name} has no {way}")
+            }
         }
     }
 }
