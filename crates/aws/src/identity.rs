@@ -170,7 +170,9 @@ fn credentials_error(profile: Option<&str>, error: &CredentialsError) -> Error {
     };
     if let CredentialsError::CredentialsNotLoaded(_) = error {
         let tried = match profile {
-            Some(profile) => format!("profile {profile:?} of the shared configuration and credentials files"),
+            Some(profile) => {
+                format!("profile {profile:?} of the shared configuration and credentials files ({})", deepest(error))
+            }
             None => "the environment, the default profile of the shared files, web identity, the container's and the \
                      instance's metadata"
                 .to_owned(),
