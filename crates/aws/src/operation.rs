@@ -6,6 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use trainyard_contract::{Access, Covers, Cursor, Effect, Error, PageMark, Place, Result};
 
+use crate::service::operation as find;
 use crate::{Engine, Reply, Scope, catalogue, effect, project};
 
 /// One AWS operation. Its fields are the members that we send; `Reply` has those that we read.
@@ -157,9 +158,12 @@ impl<A: Access> Aws<A> {
 
     /// Makes any call by name. Refused where its effect is above `A`.
     pub async fn call(&self, service: &str, operation: &str, input: Value) -> Result<Reply> {
-        let needs = effect(service, operation)?;
-        if !covers(A::EFFECT, needs.effect) {
-            return Err(Error::internal(format!("{operation} {} and may not be sent by a call that {}", needs.effect, A::EFFECT)));
+        let needed = effect(find(catalogue::service(service)?, operation)?);
+        if !covers(A::EFFECT, needed) {
+            return Err(Error::internal(format!(
+                "{operation} {needed} and may not be sent by a call that {}",
+                A::EFFECT
+            )));
         }
         self.engine.call(service, operation, input, &self.scope).await
     }
@@ -208,8 +212,14 @@ fn token(expression: &str, output: &Value) -> Result<Option<String>> {
 
 /// Whether the verb of an operation's name fits what it is said to need. Compiled away.
 const fn agrees(action: &str, effect: Effect) -> bool {
-    let reads = starts(action, "Describe") || starts(action, "Get") || starts(action, "List") || starts(action, "Head")
-        || starts(action, "Search") || starts(action, "Simulate") || starts(action, "BatchGet") || starts(action, "Lookup");
+    let reads = starts(action, "Describe")
+        || starts(action, "Get")
+        || starts(action, "List")
+        || starts(action, "Head")
+        || starts(action, "Search")
+        || starts(action, "Simulate")
+        || starts(action, "BatchGet")
+        || starts(action, "Lookup");
     match effect {
         Effect::Reads | Effect::Reveals => reads,
         Effect::Changes | Effect::Destroys => !reads,

@@ -7,12 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use trainyard_aws::catalogue::model::Service;
+use trainyard_aws::catalogue::{AllNames, model::AccessLevel, model::Service};
 
 use crate::Result;
 
 /// Directory of the blobs and of the access tables.
 pub(crate) const BLOBS: &str = "crates/aws/catalogue";
+/// The names of all operations. No service is called so.
+const NAMES: &str = "_names.zst";
 const INDEX: &str = "crates/aws/src/catalogue/index.rs";
 const PARTITIONS: &str = "crates/aws/src/endpoint/partition_data.rs";
 
@@ -21,11 +23,14 @@ const PARTITIONS: &str = "crates/aws/src/endpoint/partition_data.rs";
 pub(crate) struct Output {
     files: BTreeMap<PathBuf, Vec<u8>>,
     rows: String,
+    names: Vec<Vec<(String, AccessLevel)>>,
 }
 
 impl Output {
     /// Adds one service. Services must come sorted by name: their index is searched by halving.
     pub(crate) fn service(&mut self, service: &Service<'_>) -> Result<()> {
+        let names = service.operations.iter().map(|operation| (operation.name.to_owned(), operation.access));
+        self.names.push(names.collect());
         let plain = postcard::to_stdvec(service)?;
         let blob = format!("{}.zst", service.name);
         writeln!(
@@ -58,13 +63,19 @@ impl Output {
 
     /// Adds what spans all services.
     pub(crate) fn finish(&mut self) -> Result<()> {
+        let names = postcard::to_stdvec(&AllNames(self.names.iter().map(|names| borrowed(names)).collect()))?;
         let index = format!(
             "//! Every service. Made by `cargo xtask catalogue`.\n\nuse std::sync::OnceLock;\n\n\
              use super::{{Entry, model::Protocol}};\n\n/// Sorted by name.\n#[rustfmt::skip]\n\
-             pub(super) static SERVICES: [Entry; {}] = [\n{}];\n",
-            self.rows.lines().count(),
-            self.rows
+             pub(super) static SERVICES: [Entry; {}] = [\n{}];\n\n\
+             /// Names of all operations, compressed.\n\
+             pub(super) static NAMES: &[u8] = include_bytes!(\"../../catalogue/{NAMES}\");\n\n\
+             /// Bytes of them decompressed.\npub(super) const NAMES_SIZE: usize = {};\n",
+            self.names.len(),
+            self.rows,
+            grouped(names.len()),
         );
+        self.files.insert(Path::new(BLOBS).join(NAMES), zstd::bulk::compress(&names, 19)?);
         self.files.insert(INDEX.into(), index.into_bytes());
         Ok(())
     }
@@ -107,6 +118,10 @@ impl Output {
         }
         Ok(stale)
     }
+}
+
+fn borrowed(names: &[(String, AccessLevel)]) -> Vec<(&str, AccessLevel)> {
+    names.iter().map(|(name, access)| (&**name, *access)).collect()
 }
 
 /// `1_234_567`

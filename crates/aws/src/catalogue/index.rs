@@ -447,3 +447,9 @@ pub(super) static SERVICES: [Entry; 439] = [
     Entry { name: "workspaces-web", id: "WorkSpaces Web", title: "Amazon WorkSpaces Web", endpoint_prefix: "workspaces-web", signing_name: "workspaces-web", protocol: Protocol::RestJson, operations: 75, size: 32_235, blob: include_bytes!("../../catalogue/workspaces-web.zst"), decoded: OnceLock::new() },
     Entry { name: "xray", id: "XRay", title: "AWS X-Ray", endpoint_prefix: "xray", signing_name: "xray", protocol: Protocol::RestJson, operations: 38, size: 21_291, blob: include_bytes!("../../catalogue/xray.zst"), decoded: OnceLock::new() },
 ];
+
+/// Names of all operations, compressed.
+pub(super) static NAMES: &[u8] = include_bytes!("../../catalogue/_names.zst");
+
+/// Bytes of them decompressed.
+pub(super) const NAMES_SIZE: usize = 443_191;

@@ -3,6 +3,8 @@
 mod index;
 pub mod model;
 mod names;
+mod search;
+mod vocabulary;
 
 use std::sync::OnceLock;
 
@@ -10,6 +12,7 @@ use trainyard_contract::{Error, Result};
 
 use self::model::{Protocol, Service};
 pub use self::names::{entry, nearest_operation, nearest_service};
+pub use self::search::{AllNames, Hit, search};
 
 /// What is known about a service without decoding it.
 #[derive(Debug)]
@@ -38,6 +41,7 @@ pub struct Entry {
 
 impl Entry {
     /// The facts of the service, decoded on first use and kept for the life of the process.
+    #[expect(clippy::missing_panics_doc, reason = "the blobs are ours, and a test decodes every one")]
     pub fn service(&'static self) -> &'static Service<'static> {
         self.decoded.get_or_init(|| {
             let plain = zstd::bulk::decompress(self.blob, self.size as usize).expect("the blob was compressed by us");

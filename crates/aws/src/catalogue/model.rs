@@ -125,7 +125,7 @@ pub struct Operation<'a> {
     pub host_prefix: Option<&'a str>,
     /// Endpoint parameters with a fixed value.
     pub static_context: Vec<(&'a str, ContextValue<'a>)>,
-    /// Endpoint parameters taken from the input by JMESPath.
+    /// Endpoint parameters taken from the input by `JMESPath`.
     pub operation_context: Vec<(&'a str, &'a str)>,
     /// Checksum rules.
     pub checksum: Option<Checksum<'a>>,
@@ -168,7 +168,7 @@ pub struct Checksum<'a> {
     pub md5: bool,
 }
 
-/// How pages are followed. Expressions are JMESPath.
+/// How pages are followed. Expressions are `JMESPath`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Pages<'a> {
     /// Input members that take the tokens.
@@ -207,7 +207,7 @@ pub struct Acceptor<'a> {
     pub state: &'a str,
     /// `path`, `pathAll`, `pathAny`, `status` or `error`.
     pub matcher: &'a str,
-    /// JMESPath over the answer.
+    /// `JMESPath` over the answer.
     pub argument: Option<&'a str>,
     /// Expected value as JSON text.
     pub expected: &'a str,

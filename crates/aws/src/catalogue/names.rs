@@ -87,6 +87,11 @@ impl<'a> Service<'a> {
     }
 }
 
+/// What else people call the service of that name.
+pub(super) fn nicknames(name: &str) -> impl Iterator<Item = &'static str> + use<'_> {
+    ALIASES.iter().filter(move |(_, service)| *service == name).map(|(nickname, _)| *nickname)
+}
+
 fn exact(name: &str) -> Option<&'static Entry> {
     let all = services();
     all.binary_search_by(|entry| entry.name.cmp(name)).ok().map(|at| &all[at])

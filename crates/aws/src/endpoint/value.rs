@@ -35,7 +35,7 @@ pub(super) struct Arn<'v> {
     resource_id: Rc<[Cow<'v, str>]>,
 }
 
-impl<'v> Value<'v> {
+impl Value<'_> {
     /// The part of this value that the steps lead to.
     pub(super) fn attribute(self, steps: &[Step<'_>]) -> Option<Self> {
         steps.iter().try_fold(self, Self::step)

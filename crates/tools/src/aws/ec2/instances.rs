@@ -1,0 +1,439 @@
+//! EC2 instances: find them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, stream};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use trainyard_aws::{Aws, Items};
+use trainyard_contract::{Error, Listing, Reads, Result, Tool, ToolDef};
+
+use crate::{
+    App, Cx,
+    common::{Cursor, Limit, Profile, Region},
+};
+
+mod wire;
+
+use wire::{DescribeInstanceTypes, DescribeInstances, Filter, Instance, InstanceTypeInfo};
+
+pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::reads::<ListInstances>().formerly(&[
+    "ec2.list_instances",
+    "ec2.list_ec2_instances",
+    "ec2_describe_instances",
+])];
+
+/// Regions that are asked at the same time.
+const REGIONS_AT_ONCE: usize = 8;
+
+/// List EC2 instances, with GPUs, state, place and tags
+///
+/// One region, several, or all with regions ["*"]. All filters must match; values of one filter are alternatives.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ListInstances {
+    /// Only these instance IDs.
+    instance_ids: Option<Vec<String>>,
+    /// Only in these states.
+    states: Option<Vec<State>>,
+    /// Only these types; * stands for any letters.
+    instance_types: Option<Vec<String>>,
+    /// Only with all these tags; * as value for any value.
+    tags: Option<BTreeMap<String, String>>,
+    /// How they are paid for.
+    lifecycle: Option<Lifecycle>,
+    /// VPC IDs.
+    vpc_ids: Option<Vec<String>>,
+    /// Subnet IDs.
+    subnet_ids: Option<Vec<String>>,
+    /// Security group IDs.
+    security_group_ids: Option<Vec<String>>,
+    /// AMI IDs.
+    image_ids: Option<Vec<String>>,
+    /// Instance profile ARN.
+    iam_profile: Option<String>,
+    /// Spot request ID.
+    spot_request_id: Option<String>,
+    /// Further EC2 filters by name.
+    filters: Option<Vec<NamedFilter>>,
+    /// More columns.
+    detail: Option<Detail>,
+    /// Only these columns.
+    fields: Option<Vec<String>>,
+    #[serde(default)]
+    limit: Limit,
+    /// `next` of the call before.
+    cursor: Option<Cursor>,
+    region: Option<Region>,
+    /// Several regions, or ["*"] for all that are enabled; limit counts for each.
+    regions: Option<Vec<String>>,
+    profile: Option<Profile>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    Pending,
+    Running,
+    ShuttingDown,
+    Terminated,
+    Stopping,
+    Stopped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Lifecycle {
+    OnDemand,
+    Spot,
+    CapacityBlock,
+    Scheduled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Detail {
+    Summary,
+    Full,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NamedFilter {
+    /// Filter name, such as availability-zone.
+    name: String,
+    /// Alternatives.
+    values: Vec<String>,
+}
+
+impl Tool<App> for ListInstances {
+    const NAME: &'static str = "ec2_list_instances";
+    const EXAMPLE: &'static str = r#"{"states": ["running"], "instance_types": ["p5.*"], "tags": {"team": "vision"}}"#;
+    type Access = Reads;
+    type Output = Listing<InstanceRow>;
+
+    async fn run(self, cx: Cx<Reads>) -> Result<Listing<InstanceRow>> {
+        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let listing = match &self.regions {
+            Some(regions) => self.in_regions(&cx, &aws, regions).await?,
+            None => self.in_one(&cx, &aws).await?,
+        };
+        let listing = if self.detail == Some(Detail::Full) || self.fields.is_some() { listing } else { summary(listing) };
+        Ok(listing.fields(self.fields.as_deref().unwrap_or_default()))
+    }
+}
+
+impl ListInstances {
+    async fn in_one(&self, cx: &Cx<Reads>, aws: &Aws<Reads>) -> Result<Listing<InstanceRow>> {
+        let found = self.page(cx, aws, self.cursor.as_ref()).await?;
+        let region = found.region.clone();
+        let (rows, unknown) = rows(aws, found.items).await;
+        let mut listing = Listing::whole(rows).about("region", region);
+        if let Some(why) = unknown {
+            listing = listing.about("gpus_unknown", why);
+        }
+        Ok(Listing { next: found.next, pages: found.pages, ..listing })
+    }
+
+    /// Asks several regions at once. A region that fails does not take the others along.
+    async fn in_regions(&self, cx: &Cx<Reads>, aws: &Aws<Reads>, regions: &[String]) -> Result<Listing<InstanceRow>> {
+        if self.cursor.is_some() || self.region.is_some() {
+            return Err(Error::validation("`regions` goes with neither `region` nor `cursor`")
+                .hint("to go on in one region, call with `region` and its own cursor"));
+        }
+        let regions = enabled(aws, regions).await?;
+        let asked = stream::iter(&regions).map(|region| async move {
+            let aws = aws.in_region(region);
+            let found = self.page(cx, &aws, None).await;
+            (region, match found {
+                Ok(found) => Ok((found.next.is_some(), rows(&aws, found.items).await.0)),
+                Err(error) => Err(error),
+            })
+        });
+        let answers: Vec<_> = asked.buffered(REGIONS_AT_ONCE).collect().await;
+        let mut listing = Listing::whole(Vec::new());
+        let (mut failed, mut more) = (serde_json::Map::new(), Vec::new());
+        let asked = answers.len();
+        for (region, answer) in answers {
+            match answer {
+                Ok((has_more, rows)) => {
+                    listing.items.extend(rows.into_iter().map(|row| InstanceRow { region: Some(region.clone()), ..row }));
+                    more.extend(has_more.then(|| region.clone()));
+                }
+                Err(error) if asked == 1 => return Err(error),
+                Err(error) => {
+                    failed.insert(region.clone(), serde_json::json!(error));
+                }
+            }
+        }
+        listing = listing.about("regions_asked", asked);
+        if !more.is_empty() {
+            listing = listing.about("regions_with_more", more);
+        }
+        if !failed.is_empty() {
+            listing = listing.about("region_errors", failed);
+        }
+        Ok(listing)
+    }
+
+    async fn page(&self, cx: &Cx<Reads>, aws: &Aws<Reads>, cursor: Option<&Cursor>) -> Result<Items<Instance>> {
+        let instance_ids = self.instance_ids.clone().unwrap_or_default();
+        let mut found = aws
+            .list(&DescribeInstances { instance_ids, filters: self.filters() }, cx.wanted(self.limit.0, cursor))
+            .await?;
+        if self.lifecycle == Some(Lifecycle::OnDemand) {
+            // EC2 has no filter for instances without a lifecycle.
+            found.items.retain(|instance| instance.instance_lifecycle.is_none());
+        }
+        Ok(found)
+    }
+
+    fn filters(&self) -> Vec<Filter> {
+        let words = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+        let states = self.states.iter().flatten().map(word).collect();
+        let lifecycle = match self.lifecycle {
+            Some(Lifecycle::Spot) => vec!["spot".to_owned()],
+            Some(Lifecycle::CapacityBlock) => vec!["capacity-block".to_owned()],
+            Some(Lifecycle::Scheduled) => vec!["scheduled".to_owned()],
+            Some(Lifecycle::OnDemand) | None => Vec::new(),
+        };
+        let mut filters = vec![
+            Filter::new("instance-state-name", states),
+            Filter::new("instance-type", words(&self.instance_types)),
+            Filter::new("instance-lifecycle", lifecycle),
+            Filter::new("vpc-id", words(&self.vpc_ids)),
+            Filter::new("subnet-id", words(&self.subnet_ids)),
+            Filter::new("instance.group-id", words(&self.security_group_ids)),
+            Filter::new("image-id", words(&self.image_ids)),
+            Filter::new("iam-instance-profile.arn", self.iam_profile.iter().cloned().collect()),
+            Filter::new("spot-instance-request-id", self.spot_request_id.iter().cloned().collect()),
+        ];
+        for (key, value) in self.tags.iter().flatten() {
+            filters.push(if value == "*" {
+                Filter::new("tag-key", vec![key.clone()])
+            } else {
+                Filter::new(&format!("tag:{key}"), vec![value.clone()])
+            });
+        }
+        filters.extend(self.filters.iter().flatten().map(|filter| Filter::new(&filter.name, filter.values.clone())));
+        // An empty filter matches nothing at AWS; here it means that the caller did not ask.
+        filters.retain(|filter| !filter.values.is_empty());
+        filters
+    }
+}
+
+fn word(state: &State) -> String {
+    match state {
+        State::Pending => "pending",
+        State::Running => "running",
+        State::ShuttingDown => "shutting-down",
+        State::Terminated => "terminated",
+        State::Stopping => "stopping",
+        State::Stopped => "stopped",
+    }
+    .to_owned()
+}
+
+/// The regions that are meant: those named, or all that the account has enabled.
+async fn enabled(aws: &Aws<Reads>, regions: &[String]) -> Result<Vec<String>> {
+    if regions.iter().any(|region| region == "*") {
+        let reply = aws.send(&wire::DescribeRegions {}).await?;
+        return Ok(reply.regions.into_iter().map(|region| region.region_name).collect());
+    }
+    let mut named = BTreeSet::new();
+    for region in regions {
+        let region = Region::try_from(region.clone()).map_err(Error::validation)?;
+        named.insert(region.to_string());
+    }
+    if named.is_empty() {
+        return Err(Error::validation("`regions` is empty").hint("name regions, or [\"*\"] for all that are enabled"));
+    }
+    Ok(named.into_iter().collect())
+}
+
+/// One instance.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+struct InstanceRow {
+    instance_id: String,
+    /// Region, where several were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
+    /// The Name tag.
+    name: Option<String>,
+    #[serde(rename = "type")]
+    instance_type: String,
+    /// Accelerators, as count and kind.
+    gpus: Option<String>,
+    state: String,
+    /// `spot`, `capacity-block` or `scheduled`; absent for on-demand.
+    lifecycle: Option<String>,
+    /// Availability zone.
+    az: Option<String>,
+    private_ip: Option<String>,
+    public_ip: Option<String>,
+    vpc_id: Option<String>,
+    subnet_id: Option<String>,
+    image_id: Option<String>,
+    launch_time: Option<String>,
+    /// Tags other than Name.
+    tags: BTreeMap<String, String>,
+    /// Why it is in its state, where AWS says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iam_profile: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    security_groups: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    volumes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    architecture: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity_reservation_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    placement_group: Option<String>,
+    /// `required` where only IMDSv2 is answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata_tokens: Option<String>,
+}
+
+/// Without the columns that few callers need.
+fn summary(mut listing: Listing<InstanceRow>) -> Listing<InstanceRow> {
+    for row in &mut listing.items {
+        *row = InstanceRow {
+            state_reason: None,
+            key_name: None,
+            iam_profile: None,
+            security_groups: Vec::new(),
+            volumes: Vec::new(),
+            architecture: None,
+            platform: None,
+            capacity_reservation_id: None,
+            placement_group: None,
+            metadata_tokens: None,
+            ..std::mem::take(row)
+        };
+    }
+    listing
+}
+
+/// Rows with their accelerators, or the reason why those are not known.
+async fn rows(aws: &Aws<Reads>, instances: Vec<Instance>) -> (Vec<InstanceRow>, Option<String>) {
+    let types: BTreeSet<_> =
+        instances.iter().map(|instance| instance.instance_type.clone()).filter(|name| accelerated(name)).collect();
+    let (accelerators, unknown) = match accelerators(aws, types).await {
+        Ok(found) => (found, None),
+        Err(error) => (BTreeMap::new(), Some(error.to_string())),
+    };
+    let rows = instances.into_iter().map(|instance| row(instance, &accelerators)).collect();
+    (rows, unknown)
+}
+
+/// Whether a type's family has accelerators: P, G, Trn, Inf and DL. Saves a question where none is there.
+fn accelerated(instance_type: &str) -> bool {
+    let family = instance_type.split('.').next().unwrap_or_default();
+    let letters = family.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+    let letters = letters.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    matches!(letters.split(|letter: char| letter.is_ascii_digit()).next(), Some("p" | "g" | "gr" | "trn" | "inf" | "dl" | "vt"))
+}
+
+/// Types that one question may name.
+const TYPES_AT_ONCE: usize = 100;
+
+async fn accelerators(aws: &Aws<Reads>, types: BTreeSet<String>) -> Result<BTreeMap<String, String>> {
+    let types: Vec<_> = types.into_iter().collect();
+    let mut found = BTreeMap::new();
+    for some in types.chunks(TYPES_AT_ONCE) {
+        let reply = aws.send(&DescribeInstanceTypes { instance_types: some.to_vec() }).await?;
+        found.extend(reply.instance_types.into_iter().filter_map(|info| Some((info.instance_type.clone(), words(&info)?))));
+    }
+    Ok(found)
+}
+
+/// `8x NVIDIA H100 80 GiB`.
+fn words(info: &InstanceTypeInfo) -> Option<String> {
+    let gpus = info.gpu_info.iter().flat_map(|info| &info.gpus);
+    let neurons = info.neuron_info.iter().flat_map(|info| &info.neuron_devices);
+    let others = info.inference_accelerator_info.iter().flat_map(|info| &info.accelerators);
+    let words: Vec<_> = gpus.chain(neurons).chain(others).map(ToString::to_string).collect();
+    (!words.is_empty()).then(|| words.join(" + "))
+}
+
+fn row(instance: Instance, accelerators: &BTreeMap<String, String>) -> InstanceRow {
+    let mut tags: BTreeMap<_, _> = instance.tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
+    let placement = instance.placement.unwrap_or_default();
+    InstanceRow {
+        instance_id: instance.instance_id,
+        region: None,
+        name: tags.remove("Name"),
+        gpus: accelerators.get(&instance.instance_type).cloned(),
+        instance_type: instance.instance_type,
+        state: instance.state.name,
+        lifecycle: instance.instance_lifecycle,
+        az: placement.availability_zone,
+        private_ip: instance.private_ip_address,
+        public_ip: instance.public_ip_address,
+        vpc_id: instance.vpc_id,
+        subnet_id: instance.subnet_id,
+        image_id: instance.image_id,
+        launch_time: instance.launch_time,
+        tags,
+        state_reason: instance.state_reason.and_then(|reason| reason.message),
+        key_name: instance.key_name,
+        iam_profile: instance.iam_instance_profile.and_then(|profile| profile.arn),
+        security_groups: instance.security_groups.into_iter().filter_map(|group| group.group_id).collect(),
+        volumes: instance
+            .block_device_mappings
+            .into_iter()
+            .filter_map(|mapping| mapping.ebs?.volume_id)
+            .collect(),
+        architecture: instance.architecture,
+        platform: instance.platform_details,
+        capacity_reservation_id: instance.capacity_reservation_id,
+        placement_group: placement.group_name.filter(|name| !name.is_empty()),
+        metadata_tokens: instance.metadata_options.and_then(|options| options.http_tokens),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_filter_asked_for_is_no_filter_sent() {
+        let plain: ListInstances = serde_json::from_str("{}").unwrap();
+        assert!(plain.filters().is_empty());
+        let asked: ListInstances = serde_json::from_str(
+            r#"{"states": ["shutting-down"], "tags": {"team": "*", "env": "prod"}, "lifecycle": "on_demand",
+                "vpc_ids": [], "filters": [{"name": "availability-zone", "values": ["a"]}]}"#,
+        )
+        .unwrap();
+        let sent: Vec<_> = asked.filters().into_iter().map(|filter| (filter.name, filter.values.join(","))).collect();
+        let words = |list: &[(&str, &str)]| -> Vec<(String, String)> {
+            list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        assert_eq!(
+            sent,
+            words(&[
+                ("instance-state-name", "shutting-down"),
+                ("tag:env", "prod"),
+                ("tag-key", "team"),
+                ("availability-zone", "a")
+            ])
+        );
+    }
+
+    #[test]
+    fn families_with_accelerators_are_known_by_their_name() {
+        for yes in ["p5.48xlarge", "p4de.24xlarge", "g6e.xlarge", "g5g.metal", "trn2.48xlarge", "inf2.xlarge", "dl1.24xlarge"] {
+            assert!(accelerated(yes), "{yes}");
+        }
+        for no in ["m7i.large", "t3.micro", "c7gn.xlarge", "hpc7g.16xlarge", "mac2.metal", "u-6tb1.metal", "i4i.large", ""] {
+            assert!(!accelerated(no), "{no}");
+        }
+    }
+}
