@@ -19,7 +19,16 @@ pub(crate) fn package(name: &str, version: &str) -> Result<PathBuf> {
         let partial = cache().join(format!("{name}-{version}.partial"));
         remove(&partial)?;
         let requirement = format!("{name}=={version}");
-        pip(&["install", "--no-deps", "--no-compile", "--target", text(&partial)?, &requirement])?;
+        pip(&[
+            "install",
+            "--no-deps",
+            "--no-compile",
+            "--root-user-action",
+            "ignore",
+            "--target",
+            text(&partial)?,
+            &requirement,
+        ])?;
         fs::rename(&partial, &target)?;
     }
     Ok(target)

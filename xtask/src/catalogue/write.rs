@@ -91,7 +91,7 @@ impl Output {
         }
         let blobs: Vec<usize> =
             self.files.iter().filter(|(path, _)| is_blob(path)).map(|(_, bytes)| bytes.len()).collect();
-        println!("{} services, {} bytes", blobs.len(), blobs.iter().sum::<usize>());
+        println!("{} services, {} bytes", self.names.len(), blobs.iter().sum::<usize>());
         Ok(())
     }
 

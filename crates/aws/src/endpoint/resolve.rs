@@ -320,3 +320,51 @@ fn is_virtual_hostable(bucket: &str, dots: bool) -> bool {
     let lower = !bucket.bytes().any(|it| it.is_ascii_uppercase());
     (3..=63).contains(&bucket.len()) && lower && !is_ipv4(bucket) && is_host_label(bucket, dots)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::service;
+
+    fn url(service_name: &str, parameters: &Parameters<'_>) -> Result<String, Unresolved> {
+        resolve(&service(service_name).unwrap().rules, parameters).map(|endpoint| endpoint.url)
+    }
+
+    #[test]
+    fn a_region_leads_to_its_own_partition() {
+        let at = |region| url("eks", &Parameters::new().with("Region", region)).unwrap();
+        assert_eq!(at("us-west-2"), "https://eks.us-west-2.amazonaws.com");
+        assert_eq!(at("cn-north-1"), "https://eks.cn-north-1.amazonaws.com.cn");
+    }
+
+    #[test]
+    fn an_address_of_the_callers_is_kept() {
+        let given = Parameters::new().with("Region", "us-west-2").with("Endpoint", "http://127.0.0.1:4566");
+        assert_eq!(url("sqs", &given).unwrap(), "http://127.0.0.1:4566");
+        let given = given.with("Bucket", "models").with("ForcePathStyle", true);
+        assert_eq!(url("s3", &given).unwrap(), "http://127.0.0.1:4566/models");
+    }
+
+    #[test]
+    fn what_the_rules_refuse_or_lack_is_said() {
+        let refused = url("sqs", &Parameters::new()).unwrap_err();
+        assert_eq!(refused, Unresolved::Refused("Invalid Configuration: Missing Region".to_owned()));
+        let error = Error::from(Unresolved::Missing("Region".to_owned()));
+        assert!(format!("{error:?}").contains("the endpoint rules need Region"), "{error:?}");
+    }
+
+    #[test]
+    fn a_later_answer_replaces_an_earlier_one() {
+        let given = Parameters::new().with("Region", "us-east-1").with("Region", "eu-west-1");
+        assert_eq!(url("sts", &given).unwrap(), "https://sts.eu-west-1.amazonaws.com");
+    }
+
+    #[test]
+    fn labels_and_buckets_are_told_apart() {
+        assert!(is_host_label("a-b", false) && !is_host_label("a.b", false) && is_host_label("a.b", true));
+        assert!(!is_host_label("", false) && !is_host_label("-a", false) && !is_host_label("a..b", true));
+        assert!(is_virtual_hostable("my-bucket", false) && !is_virtual_hostable("My-bucket", false));
+        assert!(!is_virtual_hostable("10.0.0.1", true) && !is_virtual_hostable("ab", false));
+        assert_eq!(percent_encoded("a b/ä"), "a%20b%2F%C3%A4");
+    }
+}

@@ -68,7 +68,6 @@ const DESTROYING: &[&str] = &[
     "Erase",
     "Evict",
     "Expire",
-    "Flush",
     "Force",
     "Forget",
     "Purge",

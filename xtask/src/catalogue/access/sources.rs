@@ -51,7 +51,7 @@ const PREFIXES: &[(&str, &[&str])] = &[
 pub(crate) struct Sources {
     /// IAM's action facts, twice: the collections differ in age and in corrections.
     collections: [Actions; 2],
-    /// Operations by service that AWS's own tool for assistants takes to be reads.
+    /// Operations by service that a server of AWS's for any call takes to be reads.
     reads: BTreeMap<String, BTreeSet<String>>,
     /// `prefix:action` of actions that hand out credentials.
     credentials: BTreeSet<String>,
