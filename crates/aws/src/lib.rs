@@ -13,6 +13,7 @@ mod failure;
 mod identity;
 mod invoke;
 mod limit;
+pub mod offline;
 mod operation;
 mod paging;
 mod project;

@@ -42,14 +42,8 @@ pub(crate) fn load(name: &str) -> Result<&'static Loaded> {
     let service = catalogue::service(name)?;
     // Nothing that could panic happens under the lock, so a poisoned one still holds a sound map.
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    let loaded = loaded.get_or_insert_default().entry(service.name).or_insert_with(|| {
-        Box::leak(Box::new(Loaded {
-            service,
-            schemas: Schemas::new(service),
-            wire: Wire::new(service),
-            prepared: Mutex::default(),
-        }))
-    });
+    let loaded =
+        loaded.get_or_insert_default().entry(service.name).or_insert_with(|| Box::leak(Box::new(Loaded::new(service))));
     Ok(loaded)
 }
 
@@ -65,6 +59,10 @@ pub(crate) fn operation(service: &'static Service<'static>, name: &str) -> Resul
 }
 
 impl Loaded {
+    pub(crate) fn new(service: &'static Service<'static>) -> Self {
+        Self { service, schemas: Schemas::new(service), wire: Wire::new(service), prepared: Mutex::default() }
+    }
+
     /// The operation of that name, with its schemas.
     pub(crate) fn operation(&'static self, name: &str) -> Result<&'static Prepared> {
         let operation = operation(self.service, name)?;
