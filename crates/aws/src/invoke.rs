@@ -99,7 +99,7 @@ impl SerializeRequest for Writer {
         let input: Value = input.downcast().map_err(|_| "the input is no JSON value")?;
         let Loaded { service, schemas, wire, .. } = self.loaded;
         let operation = self.prepared.operation;
-        let mut request = wire.request(schemas, operation, &self.prepared.input, &input, cfg)?;
+        let mut request = wire.request(schemas, self.prepared, &input, cfg)?;
         customise::request(service, operation, &input, self.checksums, &mut request)?;
         Ok(request)
     }

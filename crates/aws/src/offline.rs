@@ -65,9 +65,8 @@ impl Offline {
         let prepared = self.0.operation(operation)?;
         let Loaded { schemas, wire, .. } = self.0;
         let cfg = self.settings(prepared);
-        let request = wire
-            .request(schemas, prepared.operation, &prepared.input, input, &cfg)
-            .map_err(|error| Error::validation(error.to_string()))?;
+        let request =
+            wire.request(schemas, prepared, input, &cfg).map_err(|error| Error::validation(error.to_string()))?;
         Ok(message(&request))
     }
 

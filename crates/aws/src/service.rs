@@ -32,6 +32,8 @@ pub(crate) struct Loaded {
 pub(crate) struct Prepared {
     pub(crate) operation: &'static Operation<'static>,
     pub(crate) input: Schema<'static>,
+    /// Of the structure that is the whole body, where one is.
+    pub(crate) payload: Option<Schema<'static>>,
     pub(crate) output: Option<(ShapeId, Schema<'static>)>,
 }
 
@@ -75,6 +77,7 @@ impl Loaded {
         Prepared {
             operation,
             input: self.schemas.input(operation, uri),
+            payload: self.schemas.payload(operation),
             output: operation
                 .output
                 .map(|id| (id, customise::output_schema(self.service, operation, self.schemas.output(id)))),

@@ -12,7 +12,36 @@ use trainyard_aws::{
 };
 
 /// Cases that we fail, each with its reason. A case that starts to pass must leave the list.
-const KNOWN: &[(&str, &str)] = &[];
+const KNOWN: &[(&str, &str)] = &[
+    ("input ec2 SDKAppliedContentEncoding_ec2Query", GZIP),
+    ("input ec2 SDKAppendsGzipAndIgnoresHttpProvidedEncoding_ec2Query", GZIP),
+    ("input json SDKAppliedContentEncoding_awsJson1_1", GZIP),
+    ("input json SDKAppendsGzipAndIgnoresHttpProvidedEncoding_awsJson1_1", GZIP),
+    ("input json_1_0 SDKAppliedContentEncoding_awsJson1_0", GZIP),
+    ("input json_1_0 SDKAppendsGzipAndIgnoresHttpProvidedEncoding_awsJson1_0", GZIP),
+    ("input query SDKAppliedContentEncoding_awsQuery", GZIP),
+    ("input query SDKAppendsGzipAndIgnoresHttpProvidedEncoding_awsQuery", GZIP),
+    ("input rest-json SDKAppliedContentEncoding_restJson1", GZIP),
+    ("input rest-json SDKAppendedGzipAfterProvidedEncoding_restJson1", GZIP),
+    ("input rest-xml SDKAppliedContentEncoding_restXml", GZIP),
+    ("input rest-xml SDKAppendedGzipAfterProvidedEncoding_restXml", GZIP),
+    ("input ec2 Ec2ProtocolIdempotencyTokenAutoFill", TOKEN),
+    ("input query QueryProtocolIdempotencyTokenAutoFill", TOKEN),
+    ("input rest-json RestJsonQueryIdempotencyTokenAutoFill", TOKEN),
+    ("input rest-xml QueryIdempotencyTokenAutoFill", TOKEN),
+    ("input rest-json RestJsonHttpChecksumRequired", "the engine adds CRC-32, as botocore does, rather than MD5"),
+    ("input rest-xml BodyWithXmlName", ROOT),
+    ("input rest-xml HttpPayloadWithXmlName", ROOT),
+    ("output rest-xml BodyWithXmlName", ROOT),
+    ("input rest-xml RestXmlXmlMapWithXmlNamespace", "no service has name spaces on keys or values"),
+    ("input rest-xml XmlNamespaces", "no service has name spaces on list items"),
+    ("output query QueryXmlLists", "the suite's model is ambiguous; no service's is"),
+    ("output rest-json MediaTypeHeaderOutputBase64", "JSON in a header is handed out as the value it is"),
+];
+
+const GZIP: &str = "requests are not compressed: one operation of AWS would take it";
+const TOKEN: &str = "the engine fills tokens in before the request is written";
+const ROOT: &str = "no service names a structure, rather than its use, in XML";
 
 /// One case of one suite.
 struct Case {
