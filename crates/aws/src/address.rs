@@ -54,6 +54,10 @@ impl Address {
         for (name, value) in &operation.static_context {
             parameters.set(name, value);
         }
+        if service.name == "s3" && operation.name == "GetBucketLocation" {
+            // The one question that is asked of a bucket before its region is known.
+            parameters.set("ForcePathStyle", true);
+        }
         Ok(Self { service, parameters, host: Arc::default() })
     }
 

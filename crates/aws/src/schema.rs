@@ -77,10 +77,8 @@ impl Schemas {
         let structure = self.service.structure(operation.input?)?;
         let member = &structure.members[structure.payload? as usize];
         self.service.structure(member.shape)?;
-        let mut schema = self.build_structure(member.shape, false);
-        if let Some(name) = member.wire_name {
-            schema = schema.with_xml_name(name);
-        }
+        let name = member.wire_name.unwrap_or(member.name);
+        let mut schema = self.build_structure(member.shape, false).with_xml_name(name);
         if let Some(namespace) = &member.xml_namespace {
             schema = schema.with_xml_namespace(namespace.uri, namespace.prefix);
         }

@@ -1,17 +1,13 @@
 //! Calls to a server that checks signatures.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
-mod emulator;
-
 use std::sync::LazyLock;
 
-use emulator::{Server, here, settings};
+use crate::emulator::{Server, here, settings};
 use serde_json::{Value, json};
 use trainyard_aws::{Engine, Settings, StaticCredentials};
 use trainyard_contract::ErrorKind;
 
-static MINISTACK: LazyLock<Server> = LazyLock::new(emulator::ministack);
+static MINISTACK: LazyLock<Server> = LazyLock::new(crate::emulator::ministack);
 
 /// An engine with the keys of a user who may do anything. The root key that MiniStack starts with is never checked.
 async fn administrator(name: &str) -> (Engine, StaticCredentials) {

@@ -1,9 +1,5 @@
 //! Servers that misbehave.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
-mod emulator;
-
 use std::{
     net::SocketAddr,
     sync::{
@@ -13,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use emulator::{here, settings};
+use crate::emulator::{here, settings};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -96,7 +92,8 @@ async fn serve(mut stream: TcpStream, answer: Answer, requests: Arc<Mutex<Vec<St
         }
         Answer::Flood(start) => {
             drop(stream.write_all(start.as_bytes()).await);
-            while stream.write_all(&[b' '; 65536]).await.is_ok() {}
+            let blanks = vec![b' '; 65536];
+            while stream.write_all(&blanks).await.is_ok() {}
         }
     }
 }

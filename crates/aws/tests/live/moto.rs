@@ -1,17 +1,13 @@
 //! Live calls over every protocol that moto speaks.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
-mod emulator;
-
 use std::{sync::LazyLock, time::Duration};
 
-use emulator::{Server, here};
+use crate::emulator::{Server, here};
 use serde_json::{Value, json};
 use trainyard_aws::{Engine, Patience, Scope, Settings};
 use trainyard_contract::{Error, ErrorKind};
 
-static MOTO: LazyLock<Server> = LazyLock::new(emulator::moto);
+static MOTO: LazyLock<Server> = LazyLock::new(crate::emulator::moto);
 
 async fn ok(engine: &Engine, service: &str, operation: &str, input: Value) -> Value {
     match engine.call(service, operation, input, &here()).await {
@@ -259,7 +255,7 @@ async fn rest_json_services_answer() {
 
 #[tokio::test]
 async fn what_an_emulator_does_not_know_is_an_error_that_makes_sense() {
-    let engine = Engine::new(Settings { max_attempts: Some(1), ..emulator::settings(&MOTO.url()) });
+    let engine = Engine::new(Settings { max_attempts: Some(1), ..crate::emulator::settings(&MOTO.url()) });
     let error = refused(&engine, "pricing", "GetProducts", json!({"ServiceCode": "AmazonEC2"})).await;
     assert!(error.http_status_code().is_some(), "{error:?}");
     assert!(!error.message().contains('<'), "{error:?}");
