@@ -11,7 +11,7 @@ use aws_smithy_types::base64;
 use aws_types::{region::Region, sdk_config::RequestChecksumCalculation};
 use serde::Serialize;
 use serde_json::Value;
-use trainyard_contract::{Error, Result};
+use trainyard_contract::{Error, ErrorKind, Result};
 
 use crate::{
     address::{self, Address},
@@ -157,12 +157,24 @@ impl Engine {
 
     async fn send(&self, call: &Checked, scope: &Scope) -> Result<Reply> {
         let identity = self.0.identities.get(&self.0.settings, scope).await?;
+        let result = self.send_as(call, scope, &identity).await;
+        if let Err(error) = &result
+            && (error.kind() == ErrorKind::Credentials || error.code_str() == "MissingRegion")
+        {
+            self.0.identities.forget(identity.profile()).await;
+            let mut clients = self.0.clients.lock().unwrap_or_else(PoisonError::into_inner);
+            clients.retain(|(profile, ..), _| profile.as_deref() != identity.profile());
+        }
+        result
+    }
+
+    async fn send_as(&self, call: &Checked, scope: &Scope, identity: &Identity) -> Result<Reply> {
         let (region, _) = identity.region(&self.0.settings, scope).await?;
-        match self.attempt(call, &identity, &region).await {
+        match self.attempt(call, identity, &region).await {
             Ok(reply) => Ok(reply),
             Err(Refused { elsewhere: Some(elsewhere), .. }) => {
                 // S3 says where a bucket really is; a caller who named only the bucket meant it wherever it is.
-                self.attempt(call, &identity, &Region::new(elsewhere)).await.map_err(|refused| refused.error)
+                self.attempt(call, identity, &Region::new(elsewhere)).await.map_err(|refused| refused.error)
             }
             Err(refused) => Err(refused.error),
         }

@@ -67,6 +67,12 @@ impl Identities {
         Ok(identity)
     }
 
+    /// Reads everything about a profile anew at its next use: it was refused, and whoever signs in again or mends a
+    /// file should not have to start this process again.
+    pub(crate) async fn forget(&self, profile: Option<&str>) {
+        self.known.lock().await.remove(&profile.map(str::to_owned));
+    }
+
     async fn load(&self, settings: &Settings, scope: &Scope, profile: Option<String>) -> Result<Identity> {
         let http = self.http.get_or_init(|| async { http_client() }).await.clone();
         let settings = settings.clone();

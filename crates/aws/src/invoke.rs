@@ -21,7 +21,10 @@ use aws_smithy_runtime_api::{
         ser_de::{DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer},
     },
 };
-use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_smithy_types::{
+    config_bag::{ConfigBag, Layer},
+    retry::ErrorKind as RetryKind,
+};
 use aws_types::{request_id::RequestId, sdk_config::RequestChecksumCalculation};
 use serde_json::Value;
 
@@ -137,6 +140,10 @@ impl Reader {
         let metadata = wire.error(response, cfg);
         let shape = metadata.code().and_then(|code| shape_of(service, self.prepared.operation, code));
         let mut failure = Failure::new(metadata, shape.and_then(|id| facts_of(service, id)), response);
+        if response.status().is_success() && failure.code() == "InternalError" {
+            // The classifiers know by the status that a server's fault may pass; this one came under a 200.
+            failure.retry = Some(RetryKind::ServerError);
+        }
         if let Some(id) = shape {
             let schema = schemas.error(id);
             failure.detail = wire.error_detail(schemas, (id, schema), response, cfg).ok();

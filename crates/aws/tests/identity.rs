@@ -8,6 +8,7 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::Command,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
@@ -70,16 +71,21 @@ async fn child() {
     );
 }
 
-/// What the child says in this environment and nothing else.
-fn case(environment: &[(&str, &str)]) -> Value {
+/// A home with the configuration in it, written once: the cases run side by side.
+static HOME: LazyLock<PathBuf> = LazyLock::new(|| {
     let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("identity");
     std::fs::create_dir_all(&home).unwrap();
-    let config = home.join("config");
-    std::fs::write(&config, CONFIG).unwrap();
+    std::fs::write(home.join("config"), CONFIG).unwrap();
+    home
+});
+
+/// What the child says in this environment and nothing else.
+fn case(environment: &[(&str, &str)]) -> Value {
+    let (home, config) = (HOME.as_path(), HOME.join("config"));
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--ignored", "--nocapture"])
         .env_clear()
-        .env("HOME", &home)
+        .env("HOME", home)
         .env("AWS_CONFIG_FILE", &config)
         .env("AWS_SHARED_CREDENTIALS_FILE", home.join("none"))
         .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -188,4 +194,39 @@ fn the_number_of_attempts_is_the_environment_s() {
     ]);
     assert_eq!(said["call_error"]["category"], "network", "{said}");
     assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+/// Not a test of its own: calls, mends the file, and calls again.
+#[tokio::test]
+#[ignore = "run by another"]
+#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "this is how the parent is told")]
+async fn mending_child() {
+    let engine = Engine::new(Settings { max_attempts: Some(1), ..Settings::default() });
+    let scope = Scope { profile: Some("late".to_owned()), region: None };
+    let before = engine.call("sts", "GetCallerIdentity", Value::Null, &scope).await.unwrap_err();
+    std::fs::write(std::env::var_os("AWS_CONFIG_FILE").unwrap(), CONFIG.replace("profile one", "profile late"))
+        .unwrap();
+    let after = engine.call("sts", "GetCallerIdentity", Value::Null, &scope).await.unwrap_err();
+    println!("CASE {}", json!({"before": before, "after": after}));
+}
+
+#[test]
+fn a_file_that_is_mended_counts_from_the_next_call_on() {
+    let config = HOME.join("mended");
+    std::fs::write(&config, "").unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "mending_child", "--ignored", "--nocapture"])
+        .env_clear()
+        .env("HOME", HOME.as_path())
+        .env("AWS_CONFIG_FILE", &config)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ENDPOINT_URL", format!("http://{nobody}"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = said.lines().find_map(|line| line.split_once("CASE ")).map(|(_, rest)| rest);
+    let said: Value = serde_json::from_str(line.unwrap_or_else(|| panic!("{said}"))).unwrap();
+    assert_eq!(said["before"]["code"], "MissingRegion", "{said}");
+    assert_eq!(said["after"]["category"], "network", "{said}");
 }

@@ -119,6 +119,19 @@ async fn a_hiccup_is_retried_three_times_in_all() {
 }
 
 #[tokio::test]
+async fn an_error_under_a_200_is_an_error_and_passes() {
+    let error = "<?xml version=\"1.0\"?>\n<Error><Code>InternalError</Code><Message>again</Message></Error>";
+    let copied = "<CopyObjectResult><ETag>&quot;x&quot;</ETag></CopyObjectResult>";
+    let hostile =
+        Hostile::start(vec![http("200 OK", "application/xml", error), http("200 OK", "application/xml", copied)]).await;
+    let engine = Engine::new(hostile.settings());
+    let copy = json!({"Bucket": "b", "Key": "k", "CopySource": "b/other"});
+    let reply = engine.call("s3", "CopyObject", copy, &here()).await.unwrap();
+    assert_eq!(reply.output["CopyObjectResult"]["ETag"], "\"x\"");
+    assert_eq!(hostile.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn patience_ends_with_the_service_s_own_words() {
     let hostile = Hostile::start(vec![json_error("ThrottlingException")]).await;
     let error = hostile.ask().await.unwrap_err();
