@@ -1,9 +1,13 @@
 //! Calls to a server that checks signatures.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use crate::emulator::{Server, here, settings};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use trainyard_aws::{Engine, Settings, StaticCredentials};
 use trainyard_contract::ErrorKind;
 
@@ -90,6 +94,40 @@ async fn cloudwatch_takes_and_gives_numbers() {
     ok(&engine, "cloudwatch", "PutMetricData", data).await;
     let metrics = ok(&engine, "cloudwatch", "ListMetrics", json!({"Namespace": "train"})).await;
     assert_eq!(metrics["Metrics"][0]["MetricName"], "loss");
+}
+
+/// What a plain GET of an address answers.
+async fn get(url: &str, headers: &str) -> String {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    let request = format!("GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn a_signed_address_makes_its_call_and_no_other() {
+    let (engine, _) = administrator("signed").await;
+    let minute = Duration::from_mins(1);
+    let headers = [("x-k8s-aws-id", "cluster")];
+    let signed = engine.presign("sts", "GetCallerIdentity", json!({}), &here(), &headers, minute).await.unwrap();
+    assert!(signed.url.contains("X-Amz-SignedHeaders=host%3Bx-k8s-aws-id"), "{}", signed.url);
+    assert!(get(&signed.url, "x-k8s-aws-id: cluster\r\n").await.contains("user/signed"));
+    assert!(get(&signed.url, "x-k8s-aws-id: other\r\n").await.contains("403"));
+
+    let create = json!({"Bucket": "addressed", "CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}});
+    ok(&engine, "s3", "CreateBucket", create).await;
+    ok(&engine, "s3", "PutObject", json!({"Bucket": "addressed", "Key": "a b/ü", "Body": "aGVsbG8="})).await;
+    let input = json!({"Bucket": "addressed", "Key": "a b/ü"});
+    let signed = engine.presign("s3", "GetObject", input, &here(), &[], minute).await.unwrap();
+    assert!(get(&signed.url, "").await.ends_with("hello"));
+    assert!(get(&signed.url.replace("a%20b", "a%20c"), "").await.contains("403"));
+
+    let listing = engine.presign("dynamodb", "ListTables", json!({}), &here(), &[], minute).await.unwrap_err();
+    assert_eq!(listing.kind(), ErrorKind::Unsupported);
+    assert!(engine.presign("sts", "GetCallerIdentity", json!({}), &here(), &[], Duration::ZERO).await.is_err());
 }
 
 #[tokio::test]

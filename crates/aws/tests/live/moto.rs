@@ -274,6 +274,18 @@ async fn a_preview_is_the_request_that_would_be_sent() {
 }
 
 #[tokio::test]
+async fn a_copy_between_regions_is_authorised_by_the_source() {
+    let engine = MOTO.engine();
+    let volume = json!({"AvailabilityZone": "eu-west-1a", "Size": 1});
+    let volume = ok(&engine, "ec2", "CreateVolume", volume).await;
+    let snapshot = ok(&engine, "ec2", "CreateSnapshot", json!({"VolumeId": volume["VolumeId"]})).await;
+    let copy = json!({"SourceSnapshotId": snapshot["SnapshotId"], "SourceRegion": "eu-west-1"});
+    let copied = engine.call("ec2", "CopySnapshot", copy, &Scope::region("us-east-2")).await.unwrap();
+    assert!(copied.output["SnapshotId"].as_str().unwrap().starts_with("snap-"));
+    assert_eq!(copied.region, "us-east-2");
+}
+
+#[tokio::test]
 async fn a_scope_is_described_without_secrets() {
     let info = MOTO.engine().describe_scope(&Scope::region("eu-north-1")).await;
     assert_eq!(info.region.unwrap(), ("eu-north-1".to_owned(), "the call"));
