@@ -29,7 +29,7 @@ mod waiting;
 pub use ceiling::effect;
 pub use describe::{describe_input, describe_output, example_input};
 pub use engine::{CredentialsInfo, Engine, Preview, Reply, ScopeInfo};
-pub use operation::{Aws, Items, Operation, Paged, Wanted};
+pub use operation::{AnyItems, Aws, Items, Operation, Paged, Wanted};
 pub use paging::{Cursor, Pages};
 pub use presign::Presigned;
 pub use project::project;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use trainyard_contract::{Access, Covers, Cursor, Effect, Error, PageMark, Place, Result};
 
 use crate::service::operation as find;
-use crate::{Engine, Reply, Scope, catalogue, effect, project};
+use crate::{Engine, Reply, Scope, catalogue, effect, paging, project};
 
 /// One AWS operation. Its fields are the members that we send; `Reply` has those that we read.
 ///
@@ -44,6 +44,19 @@ pub struct Items<T> {
     pub next: Option<Cursor>,
     /// Where each page began.
     pub pages: Vec<PageMark>,
+    /// Region that answered.
+    pub region: String,
+}
+
+/// Several pages of a call made by name.
+#[derive(Debug)]
+pub struct AnyItems {
+    /// The first page, its lists grown by those of the others.
+    pub output: Value,
+    /// Where it goes on.
+    pub next: Option<Cursor>,
+    /// Id of the last request.
+    pub request_id: Option<String>,
     /// Region that answered.
     pub region: String,
 }
@@ -158,20 +171,67 @@ impl<A: Access> Aws<A> {
 
     /// Makes any call by name. Refused where its effect is above `A`.
     pub async fn call(&self, service: &str, operation: &str, input: Value) -> Result<Reply> {
-        let needed = effect(find(catalogue::service(service)?, operation)?);
-        if !covers(A::EFFECT, needed) {
-            return Err(Error::internal(format!(
-                "{operation} {needed} and may not be sent by a call that {}",
-                A::EFFECT
-            )));
-        }
+        Self::may_call(service, operation)?;
         self.engine.call(service, operation, input, &self.scope).await
+    }
+
+    /// As [`Self::call`], following pages up to a limit of items.
+    pub async fn call_pages(
+        &self,
+        service: &str,
+        operation: &str,
+        input: Value,
+        wanted: Wanted<'_>,
+    ) -> Result<AnyItems> {
+        Self::may_call(service, operation)?;
+        let from = wanted.cursor.map(|cursor| cursor.open(wanted.binding)).transpose()?;
+        let from = from.as_ref().map(place_to_page).transpose()?;
+        let limit = Some(wanted.limit);
+        let pages = self.engine.pages(service, operation, input, &self.scope, limit, from.as_ref()).await?;
+        let next = pages.next.as_ref().map(|page| Cursor::seal(wanted.binding, &page_to_place(page)));
+        Ok(AnyItems { output: pages.output, next, request_id: pages.request_id, region: pages.region })
+    }
+
+    /// Asks EC2 whether a call would succeed, without making it.
+    ///
+    /// Any access may ask: the request carries `DryRun`, and the ceiling is checked as for the call itself.
+    pub async fn dry_run(&self, service: &str, operation: &str, mut input: Value) -> Result<()> {
+        input["DryRun"] = true.into();
+        match self.engine.call(service, operation, input, &self.scope).await {
+            Err(error) if error.code_str() == "DryRunOperation" => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => {
+                Err(Error::internal(format!("{operation} was asked for a dry run and did not say that it was one"))
+                    .hint("the endpoint may not honour DryRun: look whether the change was made"))
+            }
+        }
+    }
+
+    fn may_call(service: &str, operation: &str) -> Result<()> {
+        let needed = effect(find(catalogue::service(service)?, operation)?);
+        if covers(A::EFFECT, needed) {
+            return Ok(());
+        }
+        Err(Error::internal(format!("{operation} {needed} and may not be sent by a call that {}", A::EFFECT)))
     }
 
     /// The engine, for questions that send nothing.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
+}
+
+/// The engine's place in a list as ours, and back: its input members travel as the token.
+fn page_to_place(page: &paging::Cursor) -> Place {
+    Place { token: Some(Value::Object(page.input.clone()).to_string()), skip: page.skip }
+}
+
+fn place_to_page(place: &Place) -> Result<paging::Cursor> {
+    let input = match place.token.as_deref().map(serde_json::from_str).transpose() {
+        Ok(input) => input.unwrap_or_default(),
+        Err(_) => return Err(Error::validation("the cursor is not one that this server gave")),
+    };
+    Ok(paging::Cursor { input, skip: place.skip })
 }
 
 fn covers(access: Effect, needed: Effect) -> bool {

@@ -83,7 +83,7 @@ pub struct Call {
 /// Somebody who wants to know how far a call is.
 pub trait Progress: Send + Sync {
     /// `done` of `total` (rising, in the tool's own units), with a word for a person.
-    fn report(&self, done: f64, total: Option<f64>, message: &str);
+    fn report(&self, done: u64, total: Option<u64>, message: &str);
 }
 
 /// Nobody listens.
@@ -91,5 +91,5 @@ pub trait Progress: Send + Sync {
 pub struct Unheard;
 
 impl Progress for Unheard {
-    fn report(&self, _: f64, _: Option<f64>, _: &str) {}
+    fn report(&self, _: u64, _: Option<u64>, _: &str) {}
 }

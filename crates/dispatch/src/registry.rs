@@ -148,6 +148,13 @@ impl<C: Context> Registry<C> {
         self.toolsets
     }
 
+    /// Names of the toolsets that offer something here.
+    pub fn toolset_names(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = self.entries.iter().map(|entry| entry.toolset).collect();
+        names.dedup();
+        names
+    }
+
     /// The definition behind a name, older ones included.
     pub fn definition(&self, name: &str) -> Result<&'static ToolDef<C>> {
         self.find(name).map(|entry| entry.tool)

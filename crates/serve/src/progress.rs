@@ -9,8 +9,8 @@ use trainyard_contract::Progress;
 
 /// One step of a call.
 pub(crate) struct Step {
-    done: f64,
-    total: Option<f64>,
+    done: u64,
+    total: Option<u64>,
     message: String,
 }
 
@@ -18,7 +18,7 @@ pub(crate) struct Step {
 pub(crate) struct Sender(mpsc::UnboundedSender<Step>);
 
 impl Progress for Sender {
-    fn report(&self, done: f64, total: Option<f64>, message: &str) {
+    fn report(&self, done: u64, total: Option<u64>, message: &str) {
         // Nobody listens when the call has just ended.
         let _ = self.0.send(Step { done, total, message: message.to_owned() });
     }
@@ -33,7 +33,7 @@ pub(crate) fn channel() -> (Sender, mpsc::UnboundedReceiver<Step>) {
 pub(crate) struct Teller {
     peer: Peer<RoleServer>,
     token: ProgressToken,
-    last: Option<f64>,
+    last: Option<u64>,
 }
 
 impl Teller {
@@ -46,8 +46,10 @@ impl Teller {
             return;
         }
         self.last = Some(step.done);
-        let mut parameters = ProgressNotificationParam::new(self.token.clone(), step.done).with_message(step.message);
-        if let Some(total) = step.total {
+        #[expect(clippy::cast_precision_loss, reason = "a progress beyond 2^53 steps is not seen in a lifetime")]
+        let (done, total) = (step.done as f64, step.total.map(|total| total as f64));
+        let mut parameters = ProgressNotificationParam::new(self.token.clone(), done).with_message(step.message);
+        if let Some(total) = total {
             parameters = parameters.with_total(total);
         }
         if let Err(error) = self.peer.notify_progress(parameters).await {

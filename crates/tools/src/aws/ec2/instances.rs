@@ -28,7 +28,7 @@ const REGIONS_AT_ONCE: usize = 8;
 
 /// List EC2 instances, with GPUs, state, place and tags
 ///
-/// One region, several, or all with regions ["*"]. All filters must match; values of one filter are alternatives.
+/// One region, several, or all enabled ones. All filters must match; values of one filter are alternatives.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ListInstances {
@@ -65,7 +65,7 @@ struct ListInstances {
     /// `next` of the call before.
     cursor: Option<Cursor>,
     region: Option<Region>,
-    /// Several regions, or ["*"] for all that are enabled; limit counts for each.
+    /// Several regions, or * for all that are enabled; limit counts for each.
     regions: Option<Vec<String>>,
     profile: Option<Profile>,
 }
@@ -118,7 +118,8 @@ impl Tool<App> for ListInstances {
             Some(regions) => self.in_regions(&cx, &aws, regions).await?,
             None => self.in_one(&cx, &aws).await?,
         };
-        let listing = if self.detail == Some(Detail::Full) || self.fields.is_some() { listing } else { summary(listing) };
+        let listing =
+            if self.detail == Some(Detail::Full) || self.fields.is_some() { listing } else { summary(listing) };
         Ok(listing.fields(self.fields.as_deref().unwrap_or_default()))
     }
 }
@@ -142,31 +143,41 @@ impl ListInstances {
                 .hint("to go on in one region, call with `region` and its own cursor"));
         }
         let regions = enabled(aws, regions).await?;
-        let asked = stream::iter(&regions).map(|region| async move {
-            let aws = aws.in_region(region);
+        let count = regions.len();
+        let asked = stream::iter(regions).map(|region: String| async move {
+            let aws = aws.in_region(&region);
             let found = self.page(cx, &aws, None).await;
-            (region, match found {
-                Ok(found) => Ok((found.next.is_some(), rows(&aws, found.items).await.0)),
-                Err(error) => Err(error),
-            })
+            (
+                region,
+                match found {
+                    Ok(found) => Ok((found.next.is_some(), rows(&aws, found.items).await.0)),
+                    Err(error) => Err(error),
+                },
+            )
         });
-        let answers: Vec<_> = asked.buffered(REGIONS_AT_ONCE).collect().await;
+        let mut asked = asked.buffered(REGIONS_AT_ONCE);
+        let mut answers = Vec::with_capacity(count);
+        while let Some(answer) = asked.next().await {
+            answers.push(answer);
+            cx.progress().report(answers.len() as u64, Some(count as u64), "regions answered");
+        }
         let mut listing = Listing::whole(Vec::new());
         let (mut failed, mut more) = (serde_json::Map::new(), Vec::new());
-        let asked = answers.len();
         for (region, answer) in answers {
             match answer {
                 Ok((has_more, rows)) => {
-                    listing.items.extend(rows.into_iter().map(|row| InstanceRow { region: Some(region.clone()), ..row }));
+                    listing
+                        .items
+                        .extend(rows.into_iter().map(|row| InstanceRow { region: Some(region.clone()), ..row }));
                     more.extend(has_more.then(|| region.clone()));
                 }
-                Err(error) if asked == 1 => return Err(error),
+                Err(error) if count == 1 => return Err(error),
                 Err(error) => {
                     failed.insert(region.clone(), serde_json::json!(error));
                 }
             }
         }
-        listing = listing.about("regions_asked", asked);
+        listing = listing.about("regions_asked", count);
         if !more.is_empty() {
             listing = listing.about("regions_with_more", more);
         }
@@ -190,7 +201,7 @@ impl ListInstances {
 
     fn filters(&self) -> Vec<Filter> {
         let words = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
-        let states = self.states.iter().flatten().map(word).collect();
+        let states = self.states.iter().flatten().copied().map(word).collect();
         let lifecycle = match self.lifecycle {
             Some(Lifecycle::Spot) => vec!["spot".to_owned()],
             Some(Lifecycle::CapacityBlock) => vec!["capacity-block".to_owned()],
@@ -222,7 +233,7 @@ impl ListInstances {
     }
 }
 
-fn word(state: &State) -> String {
+fn word(state: State) -> String {
     match state {
         State::Pending => "pending",
         State::Running => "running",
@@ -338,7 +349,10 @@ fn accelerated(instance_type: &str) -> bool {
     let family = instance_type.split('.').next().unwrap_or_default();
     let letters = family.trim_end_matches(|letter: char| !letter.is_ascii_digit());
     let letters = letters.trim_end_matches(|letter: char| letter.is_ascii_digit());
-    matches!(letters.split(|letter: char| letter.is_ascii_digit()).next(), Some("p" | "g" | "gr" | "trn" | "inf" | "dl" | "vt"))
+    matches!(
+        letters.split(|letter: char| letter.is_ascii_digit()).next(),
+        Some("p" | "g" | "gr" | "trn" | "inf" | "dl" | "vt")
+    )
 }
 
 /// Types that one question may name.
@@ -349,7 +363,9 @@ async fn accelerators(aws: &Aws<Reads>, types: BTreeSet<String>) -> Result<BTree
     let mut found = BTreeMap::new();
     for some in types.chunks(TYPES_AT_ONCE) {
         let reply = aws.send(&DescribeInstanceTypes { instance_types: some.to_vec() }).await?;
-        found.extend(reply.instance_types.into_iter().filter_map(|info| Some((info.instance_type.clone(), words(&info)?))));
+        found.extend(
+            reply.instance_types.into_iter().filter_map(|info| Some((info.instance_type.clone(), words(&info)?))),
+        );
     }
     Ok(found)
 }
@@ -386,11 +402,7 @@ fn row(instance: Instance, accelerators: &BTreeMap<String, String>) -> InstanceR
         key_name: instance.key_name,
         iam_profile: instance.iam_instance_profile.and_then(|profile| profile.arn),
         security_groups: instance.security_groups.into_iter().filter_map(|group| group.group_id).collect(),
-        volumes: instance
-            .block_device_mappings
-            .into_iter()
-            .filter_map(|mapping| mapping.ebs?.volume_id)
-            .collect(),
+        volumes: instance.block_device_mappings.into_iter().filter_map(|mapping| mapping.ebs?.volume_id).collect(),
         architecture: instance.architecture,
         platform: instance.platform_details,
         capacity_reservation_id: instance.capacity_reservation_id,
@@ -429,10 +441,14 @@ mod tests {
 
     #[test]
     fn families_with_accelerators_are_known_by_their_name() {
-        for yes in ["p5.48xlarge", "p4de.24xlarge", "g6e.xlarge", "g5g.metal", "trn2.48xlarge", "inf2.xlarge", "dl1.24xlarge"] {
+        for yes in
+            ["p5.48xlarge", "p4de.24xlarge", "g6e.xlarge", "g5g.metal", "trn2.48xlarge", "inf2.xlarge", "dl1.24xlarge"]
+        {
             assert!(accelerated(yes), "{yes}");
         }
-        for no in ["m7i.large", "t3.micro", "c7gn.xlarge", "hpc7g.16xlarge", "mac2.metal", "u-6tb1.metal", "i4i.large", ""] {
+        for no in
+            ["m7i.large", "t3.micro", "c7gn.xlarge", "hpc7g.16xlarge", "mac2.metal", "u-6tb1.metal", "i4i.large", ""]
+        {
             assert!(!accelerated(no), "{no}");
         }
     }

@@ -2,10 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainyard_aws::Operation;
-use trainyard_contract::{
-    CallDef, Changes, Destroys, Json, Preview, Reads, Result, Target, Tool, ToolDef,
-};
+use trainyard_contract::{CallDef, Changes, Destroys, Json, Preview, Reads, Result, Target, Tool, ToolDef};
 
 use crate::{
     App, Cx,
@@ -41,7 +38,7 @@ struct Clusters {
     name_contains: Option<String>,
     /// ISO time, date or epoch seconds.
     creation_time_after: Option<String>,
-    /// As above.
+    /// ISO time, date or epoch seconds.
     creation_time_before: Option<String>,
     sort_by: Option<SortBy>,
     sort_order: Option<SortOrder>,
@@ -89,7 +86,7 @@ struct Nodes {
     instance_group_name_contains: Option<String>,
     /// ISO time, date or epoch seconds.
     creation_time_after: Option<String>,
-    /// As above.
+    /// ISO time, date or epoch seconds.
     creation_time_before: Option<String>,
     sort_by: Option<SortBy>,
     sort_order: Option<SortOrder>,
@@ -166,7 +163,8 @@ struct UpdateSoftware {
 
 impl Tool<App> for UpdateSoftware {
     const NAME: &'static str = "update_software";
-    const EXAMPLE: &'static str = r#"{"cluster_name": "train", "instance_groups": [{"instance_group_name": "workers"}]}"#;
+    const EXAMPLE: &'static str =
+        r#"{"cluster_name": "train", "instance_groups": [{"instance_group_name": "workers"}]}"#;
     type Access = Changes;
     type Output = Json<Updating>;
 
@@ -187,7 +185,12 @@ impl Preview<App> for UpdateSoftware {
     type Plan = Affected;
 
     fn target(&self) -> Target {
-        target("hyperpod cluster", vec![self.cluster_name.clone()], self.region_name.as_ref(), self.profile_name.as_ref())
+        target(
+            "hyperpod cluster",
+            vec![self.cluster_name.clone()],
+            self.region_name.as_ref(),
+            self.profile_name.as_ref(),
+        )
     }
 
     async fn plan(&self, cx: Cx<Reads>) -> Result<Affected> {
@@ -245,7 +248,10 @@ impl Preview<App> for DeleteNodes {
         let nodes = all_nodes(&aws, &self.cluster_name).await?;
         let known = |id: &String| nodes.iter().any(|node| node.instance_id == *id);
         let unknown = self.node_ids.iter().filter(|id| !known(id)).cloned().collect();
-        Ok(Affected { nodes: nodes.into_iter().filter(|node| self.node_ids.contains(&node.instance_id)).collect(), unknown })
+        Ok(Affected {
+            nodes: nodes.into_iter().filter(|node| self.node_ids.contains(&node.instance_id)).collect(),
+            unknown,
+        })
     }
 }
 
@@ -287,7 +293,7 @@ fn target(kind: &str, ids: Vec<String>, region: Option<&Region>, profile: Option
     }
 }
 
-/// Size of a page, as the AWS server has it.
+/// Size of a page.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(transparent)]
 struct MaxResults(#[schemars(range(min = 1, max = 100))] u32);

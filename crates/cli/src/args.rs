@@ -1,0 +1,135 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+/// Run machine-learning infrastructure on AWS and Kubernetes: for AI assistants over MCP, and for you at the shell
+#[derive(Debug, Parser)]
+#[command(name = "trainyard", version, max_term_width = 100, after_help = AFTER)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+const AFTER: &str = "\
+Start here:
+  trainyard doctor                                       what works from here, and what is missing
+  trainyard tools                                        what there is
+  trainyard tools ec2_list_instances                     one tool: parameters and an example
+  trainyard call ec2_list_instances states=running       call it
+  trainyard serve                                        MCP over standard input and output
+
+Nothing is changed and no secret is shown unless you say --allow-write or --allow-sensitive-data-access.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve MCP on standard input and output
+    Serve,
+    /// List the tools, or show one
+    Tools {
+        /// Show this tool
+        name: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Call a tool, through the same door as an assistant
+    Call(CallArguments),
+    /// Show what works from here: credentials, identity, region, endpoint, log
+    Doctor {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the completion script of a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CallArguments {
+    /// Name of the tool
+    pub(crate) tool: String,
+    /// Arguments; lists and objects as JSON
+    #[arg(value_name = "KEY=VALUE")]
+    pub(crate) pairs: Vec<String>,
+    /// An argument, as above
+    #[arg(long = "arg", value_name = "KEY=VALUE")]
+    pub(crate) more: Vec<String>,
+    /// All arguments as one JSON object; @FILE reads it from a file, - from standard input
+    #[arg(long, value_name = "JSON")]
+    pub(crate) args: Option<String>,
+    /// As JSON, even at a terminal
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Agree beforehand to what the call would ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// What stands before or after every command. Absent means: ask the environment, then the settings file.
+#[derive(Debug, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "a flag is a bool")]
+pub(crate) struct Options {
+    /// Allow calls that change something
+    #[arg(long, global = true, action = ArgAction::SetTrue, overrides_with = "no_allow_write", help_heading = "Gates")]
+    pub(crate) allow_write: bool,
+    /// Do not (the default)
+    #[arg(long, global = true, overrides_with = "allow_write", hide = true)]
+    pub(crate) no_allow_write: bool,
+    /// Allow calls that show secrets, logs or content of others
+    #[arg(long, global = true, overrides_with = "no_allow_sensitive_data_access", help_heading = "Gates")]
+    pub(crate) allow_sensitive_data_access: bool,
+    /// Do not (the default)
+    #[arg(long, global = true, overrides_with = "allow_sensitive_data_access", hide = true)]
+    pub(crate) no_allow_sensitive_data_access: bool,
+    /// What a person has to agree to
+    #[arg(long, global = true, value_enum, help_heading = "Gates")]
+    pub(crate) confirm: Option<Confirm>,
+    /// Offer these toolsets: names, "default" or "all"
+    #[arg(long, global = true, value_delimiter = ',', value_name = "NAME,…", help_heading = "Tools")]
+    pub(crate) toolsets: Vec<String>,
+    /// Offer only these tools
+    #[arg(long = "tools", global = true, value_delimiter = ',', value_name = "NAME,…", help_heading = "Tools")]
+    pub(crate) tool_names: Vec<String>,
+    /// Do not offer these tools
+    #[arg(long, global = true, value_delimiter = ',', value_name = "NAME,…", help_heading = "Tools")]
+    pub(crate) exclude_tools: Vec<String>,
+    /// Leave tools that would be refused out of the list
+    #[arg(long, global = true, help_heading = "Tools")]
+    pub(crate) hide_disabled: bool,
+    /// AWS profile where a call names none
+    #[arg(long, global = true, value_name = "NAME", help_heading = "AWS")]
+    pub(crate) profile: Option<String>,
+    /// AWS region where a call names none
+    #[arg(long, global = true, value_name = "NAME", help_heading = "AWS")]
+    pub(crate) region: Option<String>,
+    /// Settings file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder of the audit log
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Longest time for one call
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) call_timeout: Option<u64>,
+    /// Say more on standard error; twice for still more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Confirm {
+    /// What cannot be undone, and what costs money
+    Destructive,
+    /// Everything that changes something
+    Changes,
+    /// Nothing: for unattended use
+    Never,
+}

@@ -1,0 +1,160 @@
+//! `trainyard call`: one call, through the same door as an assistant's.
+
+use std::{
+    io::{IsTerminal, Read, Write},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use serde_json::{Map, Value};
+use trainyard_contract::{Error, Progress, Result, Unheard};
+use trainyard_dispatch::{Caller, Outcome, Question, Request};
+
+use crate::{args::CallArguments, config::Config, exit, output};
+
+pub(crate) async fn run(config: &Config, arguments: CallArguments) -> Result<ExitCode> {
+    let dispatch = super::dispatch(config)?;
+    let given = arguments_of(&arguments)?;
+    let request = |agreed: Option<String>| Request {
+        tool: arguments.tool.clone(),
+        arguments: given.clone(),
+        caller: Caller { door: "shell", client: String::new() },
+        person: true,
+        agreed,
+        progress: progress(),
+    };
+    let mut outcome = dispatch.call(request(None)).await;
+    if let Outcome::Ask(question) = outcome {
+        agree(&question, arguments.yes)?;
+        outcome = dispatch.call(request(Some(question.handle))).await;
+    }
+    match outcome {
+        Outcome::Done(done) => {
+            output::answer(&done.value, arguments.json)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Outcome::Failed(error, _) => {
+            if arguments.json {
+                output::text(&format!("{:#}\n", serde_json::json!({ "error": error })))?;
+            }
+            Ok(exit::failed(&error))
+        }
+        Outcome::Ask(_) => Err(Error::internal("a plan that was agreed to was asked about again")),
+    }
+}
+
+/// All arguments: the JSON object first, single ones over it.
+fn arguments_of(arguments: &CallArguments) -> Result<Map<String, Value>> {
+    let mut given = match &arguments.args {
+        Some(text) => object(&source(text)?)?,
+        None => Map::new(),
+    };
+    for pair in arguments.pairs.iter().chain(&arguments.more) {
+        let (name, value) = pair.split_once('=').ok_or_else(|| {
+            Error::validation(format!("{pair:?} is not KEY=VALUE"))
+                .hint("for example states=running, or --args with a JSON object")
+        })?;
+        // What reads as JSON is JSON; the rest is a string. The tool's schema settles what a number was meant as.
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        if given.insert(name.to_owned(), value).is_some() && arguments.args.is_none() {
+            return Err(Error::validation(format!("argument {name:?} is given twice")));
+        }
+    }
+    Ok(given)
+}
+
+fn source(text: &str) -> Result<String> {
+    if text == "-" {
+        let mut read = String::new();
+        return match std::io::stdin().read_to_string(&mut read) {
+            Ok(_) => Ok(read),
+            Err(error) => Err(Error::validation(format!("could not read standard input: {error}"))),
+        };
+    }
+    match text.strip_prefix('@') {
+        Some(path) => {
+            std::fs::read_to_string(path).map_err(|error| Error::validation(format!("could not read {path}: {error}")))
+        }
+        None => Ok(text.to_owned()),
+    }
+}
+
+fn object(text: &str) -> Result<Map<String, Value>> {
+    serde_json::from_str(text).map_err(|error| Error::validation(format!("--args is not a JSON object: {error}")))
+}
+
+/// Shows the plan and asks. Without a terminal there is nobody to ask.
+fn agree(question: &Question, yes: bool) -> Result<()> {
+    eprintln!("{} {} something:", question.tool, question.effect);
+    if let Some(target) = &question.target {
+        eprintln!("  {}: {}", target.kind, target.ids.join(", "));
+    }
+    for line in output::for_people(&question.plan).lines() {
+        eprintln!("  {line}");
+    }
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Error::policy_denied("a person has to agree to this plan, and there is no terminal to ask at")
+            .code("ConfirmationRequired")
+            .hint("repeat the command with --yes"));
+    }
+    eprint!("Go on? Type yes: ");
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    match std::io::stdin().read_line(&mut answer) {
+        Ok(_) if answer.trim() == "yes" => Ok(()),
+        _ => Err(Error::policy_denied("not agreed; nothing was changed").code("Declined")),
+    }
+}
+
+/// A line on standard error that is written over, where a person looks at it.
+struct Line;
+
+impl Progress for Line {
+    fn report(&self, done: u64, total: Option<u64>, message: &str) {
+        let of = total.map(|total| format!("/{total}")).unwrap_or_default();
+        eprint!("\r\x1b[K{done}{of} {message}");
+        if total == Some(done) {
+            eprint!("\r\x1b[K");
+        }
+        let _ = std::io::stderr().flush();
+    }
+}
+
+fn progress() -> Arc<dyn Progress> {
+    if std::io::stderr().is_terminal() { Arc::new(Line) } else { Arc::new(Unheard) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn given(args: Option<&str>, pairs: &[&str]) -> Result<Map<String, Value>> {
+        arguments_of(&CallArguments {
+            tool: "t".into(),
+            pairs: pairs.iter().map(ToString::to_string).collect(),
+            more: Vec::new(),
+            args: args.map(str::to_owned),
+            json: false,
+            yes: false,
+        })
+    }
+
+    #[test]
+    fn pairs_are_json_where_they_read_as_json() {
+        let value = given(None, &["a=1", "b=x=y", "c=[\"d\"]", "e=true", "f="]).unwrap();
+        assert_eq!(Value::Object(value), json!({ "a": 1, "b": "x=y", "c": ["d"], "e": true, "f": "" }));
+    }
+
+    #[test]
+    fn a_pair_goes_over_the_object_and_a_slip_is_refused() {
+        assert_eq!(given(Some(r#"{"a": 1}"#), &["a=2"]).unwrap()["a"], 2);
+        assert!(given(None, &["a=1", "a=2"]).is_err());
+        assert!(given(None, &["a"]).is_err());
+        assert!(given(Some("[1]"), &[]).is_err());
+    }
+}

@@ -1,0 +1,58 @@
+//! The commands.
+
+mod call;
+mod doctor;
+mod serve;
+mod tools;
+
+use std::{process::ExitCode, sync::Arc};
+
+use clap::CommandFactory;
+use trainyard_aws::{Engine, Settings};
+use trainyard_contract::Result;
+use trainyard_dispatch::{Audit, Dispatch, Options, Registry};
+use trainyard_tools::{App, TOOLSETS};
+
+use crate::{
+    args::{Arguments, Command},
+    config::Config,
+    output,
+};
+
+pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode> {
+    match command {
+        Command::Serve => serve::run(&config).await,
+        Command::Tools { name, json } => tools::run(&config, name.as_deref(), json),
+        Command::Call(arguments) => call::run(&config, arguments).await,
+        Command::Doctor { json } => doctor::run(&config, json).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "trainyard", &mut script);
+            output::text(&String::from_utf8_lossy(&script))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn registry(config: &Config) -> Result<Registry<App>> {
+    Registry::new(TOOLSETS, &config.selection, config.ceiling)
+}
+
+/// Everything wired together. No file is read and no connection opened before the first call.
+fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
+    let aws = Engine::new(Settings {
+        ceiling: config.ceiling,
+        profile: config.profile.clone(),
+        region: config.region.clone(),
+        user_agent: concat!("trainyard-", env!("CARGO_PKG_VERSION")),
+        ..Settings::default()
+    });
+    let options = Options {
+        ceiling: config.ceiling,
+        confirm: config.confirm,
+        deadline: config.call_timeout,
+        ..Options::default()
+    };
+    let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
+    Ok(Arc::new(Dispatch::new(App { aws }, registry(config)?, options, audit)))
+}

@@ -1,0 +1,207 @@
+//! Settings: flags before environment before settings file. The only reader of the environment.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Deserialize;
+use tracing::level_filters::LevelFilter;
+use trainyard_contract::{Ceiling, Error, Result};
+use trainyard_dispatch::Selection;
+
+use crate::args::{Confirm, Options};
+
+/// Longest time for one call: clients give up at 60 seconds.
+const CALL_TIMEOUT: u64 = 45;
+
+/// What this process was told.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) ceiling: Ceiling,
+    pub(crate) confirm: trainyard_dispatch::Confirm,
+    pub(crate) selection: Selection,
+    pub(crate) profile: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) call_timeout: Duration,
+    pub(crate) state_dir: Option<PathBuf>,
+    pub(crate) log: LevelFilter,
+    /// The settings file that was read, if there is one.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// The settings file. An unknown key is an error: a misspelt gate must not stand open, or closed, unnoticed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    allow_write: Option<bool>,
+    allow_sensitive_data_access: Option<bool>,
+    confirm: Option<Confirm>,
+    toolsets: Option<Vec<String>>,
+    tools: Option<Vec<String>>,
+    exclude_tools: Option<Vec<String>>,
+    hide_disabled: Option<bool>,
+    profile: Option<String>,
+    region: Option<String>,
+    state_dir: Option<PathBuf>,
+    call_timeout: Option<u64>,
+}
+
+impl Config {
+    pub(crate) fn read(options: &Options) -> Result<Self> {
+        let environment = Environment;
+        let file = file(options, &environment);
+        let settings = match &file {
+            Some((path, wanted)) => settings(path, *wanted)?,
+            None => Settings::default(),
+        };
+        let call_timeout = options.call_timeout.or(settings.call_timeout).unwrap_or(CALL_TIMEOUT);
+        if !(1..=3600).contains(&call_timeout) {
+            return Err(Error::validation(format!("call_timeout is {call_timeout}, not 1 to 3600 seconds")));
+        }
+        Ok(Self {
+            ceiling: Ceiling {
+                write: gate(options.allow_write, options.no_allow_write, settings.allow_write),
+                sensitive: gate(
+                    options.allow_sensitive_data_access,
+                    options.no_allow_sensitive_data_access,
+                    settings.allow_sensitive_data_access,
+                ),
+            },
+            confirm: match options.confirm.or(settings.confirm) {
+                Some(Confirm::Never) => trainyard_dispatch::Confirm::Never,
+                Some(Confirm::Changes) => trainyard_dispatch::Confirm::Changes,
+                Some(Confirm::Destructive) | None => trainyard_dispatch::Confirm::Destructive,
+            },
+            selection: Selection {
+                toolsets: list(&options.toolsets, environment.list("TRAINYARD_TOOLSETS"), settings.toolsets),
+                tools: list(&options.tool_names, environment.list("TRAINYARD_TOOLS"), settings.tools),
+                exclude: list(&options.exclude_tools, None, settings.exclude_tools),
+                hide_disabled: options.hide_disabled || settings.hide_disabled.unwrap_or_default(),
+            },
+            profile: options.profile.clone().or(settings.profile),
+            region: options.region.clone().or(settings.region),
+            call_timeout: Duration::from_secs(call_timeout),
+            state_dir: options
+                .state_dir
+                .clone()
+                .or(environment.path("TRAINYARD_STATE_DIR"))
+                .or(settings.state_dir)
+                .or(environment.folder("XDG_STATE_HOME", ".local/state")),
+            log: log_level(options.verbose, &environment),
+            file: file.filter(|(path, _)| path.exists()).map(|(path, _)| path),
+        })
+    }
+
+    /// The audit log, where there is a place for it.
+    pub(crate) fn audit_path(&self) -> Option<PathBuf> {
+        self.state_dir.as_ref().map(|folder| folder.join("audit.jsonl"))
+    }
+}
+
+/// Gates are never opened by the environment: whoever can set a variable for a server is not always its operator.
+fn gate(on: bool, off: bool, setting: Option<bool>) -> bool {
+    on || (!off && setting.unwrap_or_default())
+}
+
+fn list(flag: &[String], environment: Option<Vec<String>>, setting: Option<Vec<String>>) -> Vec<String> {
+    if flag.is_empty() { environment.or(setting).unwrap_or_default() } else { flag.to_vec() }
+}
+
+/// The settings file, and whether it was asked for by name. The current folder is not searched: a folder that somebody
+/// else filled must not open gates.
+fn file(options: &Options, environment: &Environment) -> Option<(PathBuf, bool)> {
+    if let Some(path) = options.config.clone().or_else(|| environment.path("TRAINYARD_CONFIG")) {
+        return Some((path, true));
+    }
+    Some((environment.folder("XDG_CONFIG_HOME", ".config")?.join("trainyard.toml"), false))
+}
+
+fn settings(path: &Path, wanted: bool) -> Result<Settings> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !wanted => return Ok(Settings::default()),
+        Err(error) => return Err(Error::validation(format!("could not read {}: {error}", path.display()))),
+    };
+    toml::from_str(&text).map_err(|error| {
+        Error::validation(format!("{}: {}", path.display(), error.message().trim()))
+            .hint("see the README for the keys of the settings file")
+    })
+}
+
+fn log_level(verbose: u8, environment: &Environment) -> LevelFilter {
+    let named = environment.text("TRAINYARD_LOG").or_else(|| environment.text("FASTMCP_LOG_LEVEL"));
+    match verbose {
+        0 => {}
+        1 => return LevelFilter::INFO,
+        2 => return LevelFilter::DEBUG,
+        _ => return LevelFilter::TRACE,
+    }
+    match named.as_deref().map(str::to_ascii_uppercase).as_deref() {
+        Some("OFF") => LevelFilter::OFF,
+        Some("CRITICAL" | "ERROR") => LevelFilter::ERROR,
+        Some("INFO") => LevelFilter::INFO,
+        Some("DEBUG") => LevelFilter::DEBUG,
+        Some("TRACE") => LevelFilter::TRACE,
+        _ => LevelFilter::WARN,
+    }
+}
+
+/// The process's environment, read here and nowhere else.
+struct Environment;
+
+impl Environment {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    fn raw(&self, name: &str) -> Option<OsString> {
+        let Self = self;
+        std::env::var_os(name).filter(|value| !value.is_empty())
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.raw(name)?.into_string().ok()
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.raw(name).map(PathBuf::from)
+    }
+
+    fn list(&self, name: &str) -> Option<Vec<String>> {
+        let text = self.text(name)?;
+        Some(text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())
+    }
+
+    /// Our folder under a base that the variable names, or under the home folder.
+    fn folder(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+        let base = self.path(variable).or_else(|| Some(self.path("HOME")?.join(below_home)))?;
+        Some(base.join("trainyard"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_key_is_refused_with_its_name() {
+        let folder = std::env::temp_dir().join(format!("trainyard-config-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("trainyard.toml");
+        std::fs::write(&path, "allow_writes = true\n").unwrap();
+        let error = settings(&path, true).unwrap_err();
+        assert!(error.message().contains("allow_writes"), "{error}");
+        std::fs::write(&path, "allow_write = true\nconfirm = \"never\"\ntoolsets = [\"ec2\"]\n").unwrap();
+        assert_eq!(settings(&path, true).unwrap().allow_write, Some(true));
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(settings(&path, true).is_err(), "a file that was named must be there");
+        assert!(settings(&path, false).is_ok());
+    }
+
+    #[test]
+    fn a_gate_is_closed_unless_it_was_opened() {
+        assert!(!gate(false, false, None));
+        assert!(gate(true, false, Some(false)));
+        assert!(!gate(false, true, Some(true)));
+        assert!(gate(false, false, Some(true)));
+    }
+}

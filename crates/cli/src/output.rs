@@ -1,0 +1,155 @@
+//! Standard output and what stands on it: tables and outlines for people, JSON for programs.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::Value;
+use trainyard_contract::{Error, Result};
+use unicode_width::UnicodeWidthStr;
+
+/// Widest cell of a table; the rest of a long value is in the JSON.
+const CELL: usize = 60;
+
+/// Whether a person reads along.
+pub(crate) fn at_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Prints a text as it is. A reader that went away is not an error.
+pub(crate) fn text(text: &str) -> Result<()> {
+    let mut output = io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::internal(format!("could not write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints an answer: as JSON for programs, as table or outline for people.
+pub(crate) fn answer(value: &Value, json: bool) -> Result<()> {
+    if json || !at_terminal() {
+        return text(&format!("{value:#}\n"));
+    }
+    text(&for_people(value))
+}
+
+pub(crate) fn for_people(value: &Value) -> String {
+    let mut out = String::new();
+    if let (Some(Value::Array(columns)), Some(Value::Array(rows))) = (value.get("columns"), value.get("rows")) {
+        let headings: Vec<String> = columns.iter().map(cell).collect();
+        let cells = rows.iter().map(|row| row.as_array().into_iter().flatten().map(cell).collect()).collect();
+        out.push_str(&table(&headings, cells));
+        let about = value.as_object().into_iter().flatten();
+        for (name, value) in about.filter(|(name, _)| !matches!(name.as_str(), "columns" | "rows" | "truncated")) {
+            outline(&mut out, name, value, 0);
+        }
+    } else if let Value::Object(members) = value {
+        for (name, value) in members {
+            outline(&mut out, name, value, 0);
+        }
+    } else {
+        out.push_str(&cell(value));
+        out.push('\n');
+    }
+    out
+}
+
+fn outline(out: &mut String, name: &str, value: &Value, depth: usize) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            out.push_str(&format!("{indent}{name}:\n"));
+            for (name, value) in members {
+                outline(out, name, value, depth + 1);
+            }
+        }
+        Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
+            out.push_str(&format!("{indent}{name}:\n"));
+            for item in items {
+                match item {
+                    Value::Object(_) => outline(out, "-", item, depth + 1),
+                    other => out.push_str(&format!("{indent}  - {}\n", cell(other))),
+                }
+            }
+        }
+        other => out.push_str(&format!("{indent}{name}: {}\n", cell(other))),
+    }
+}
+
+/// A value on one line.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::String(text) => text.replace(['\n', '\t'], " "),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(","),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| format!("{name}={}", cell(value))).collect::<Vec<_>>().join(",")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Columns as wide as their widest cell, two spaces apart. The last column is not cut: nothing stands behind it.
+pub(crate) fn table(headings: &[String], rows: Vec<Vec<String>>) -> String {
+    let mut lines = vec![headings.iter().map(|name| name.to_uppercase()).collect::<Vec<_>>()];
+    lines.extend(rows);
+    let shorten = |text: &String| {
+        if text.width() <= CELL {
+            return text.clone();
+        }
+        let mut short = String::new();
+        for letter in text.chars() {
+            if short.width() >= CELL - 1 {
+                break;
+            }
+            short.push(letter);
+        }
+        short + "…"
+    };
+    let last = headings.len().saturating_sub(1);
+    let lines: Vec<Vec<String>> = lines
+        .iter()
+        .map(|line| {
+            line.iter().enumerate().map(|(at, text)| if at < last { shorten(text) } else { text.clone() }).collect()
+        })
+        .collect();
+    let widths: Vec<usize> = (0..headings.len())
+        .map(|column| lines.iter().filter_map(|line| line.get(column)).map(|text| text.width()).max().unwrap_or(0))
+        .collect();
+    let mut out = String::new();
+    for line in lines {
+        let mut row = String::new();
+        for (text, width) in line.iter().zip(&widths) {
+            row.push_str(text);
+            row.push_str(&" ".repeat(width + 2 - text.width()));
+        }
+        out.push_str(row.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_listing_is_a_table_and_the_rest_stands_below_it() {
+        let value = json!({
+            "region": "eu-west-1",
+            "columns": ["id", "tags"],
+            "count": 2,
+            "rows": [["i-1", { "team": "a" }], ["i-22", null]],
+            "truncated": false
+        });
+        assert_eq!(for_people(&value), "ID    TAGS\ni-1   team=a\ni-22  -\nregion: eu-west-1\ncount: 2\n");
+    }
+
+    #[test]
+    fn other_answers_are_outlines() {
+        let value = json!({ "a": 1, "b": { "c": "x\ny" }, "d": [{ "e": true }], "f": [1, 2] });
+        assert_eq!(for_people(&value), "a: 1\nb:\n  c: x y\nd:\n  -:\n    e: true\nf: 1,2\n");
+    }
+}

@@ -1,0 +1,220 @@
+//! Call any operation, under the gates that its effect asks for.
+
+use std::marker::PhantomData;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use trainyard_aws::{
+    Aws,
+    catalogue::{
+        self,
+        model::{MemberFlags, Operation, OperationFlags, Service},
+    },
+    effect, project, validate,
+};
+use trainyard_contract::{
+    Access, Changes, Destroys, Error, Json, MayChange, Needs, Preview, Reads, Result, Target, Tool,
+};
+
+use crate::{
+    App, Cx,
+    common::{Cursor, Profile, Region},
+};
+
+/// Call any AWS operation with its own members
+///
+/// Reads run at once. What shows secrets, changes or destroys needs the server's flag, and destroying a person's word.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, bound = "")]
+#[schemars(bound = "")]
+pub(super) struct Call<A> {
+    /// Service, such as ec2 or sagemaker.
+    service: String,
+    /// Operation, such as DescribeInstances.
+    operation: String,
+    /// Input members, spelt as aws_describe shows them.
+    #[serde(default)]
+    parameters: Map<String, Value>,
+    /// JMESPath projection of the answer.
+    query: Option<String>,
+    /// Follow pages up to this many items; one page when absent.
+    #[schemars(range(min = 1, max = 1000))]
+    max_items: Option<u32>,
+    /// `next` of the call before.
+    cursor: Option<Cursor>,
+    region: Option<Region>,
+    profile: Option<Profile>,
+    #[serde(skip)]
+    access: PhantomData<fn() -> A>,
+}
+
+/// What these arguments would do.
+pub(super) fn needs(arguments: &Value) -> Result<Needs> {
+    let text = |name: &str| arguments.get(name).and_then(Value::as_str).unwrap_or_default();
+    let operation = operation(catalogue::service(text("service"))?, text("operation"))?;
+    Ok(Needs { effect: effect(operation), reveals: operation.is(OperationFlags::REVEALS) })
+}
+
+/// The operation of that name, in any usual spelling.
+pub(super) fn operation(service: &'static Service<'static>, name: &str) -> Result<&'static Operation<'static>> {
+    service.find_operation(name).ok_or_else(|| {
+        let error = Error::not_found(&format!("operation of {}", service.name), name).code("UnknownOperation");
+        match catalogue::nearest_operation(service, name) {
+            Some(near) => error.hint(format!("did you mean {near:?}? aws_search finds operations by words")),
+            None => error.hint("aws_search finds operations by words"),
+        }
+    })
+}
+
+impl<A: Access> Tool<App> for Call<A> {
+    const NAME: &'static str = "aws_call";
+    const EXAMPLE: &'static str =
+        r#"{"service": "ec2", "operation": "DescribeVpcs", "query": "Vpcs[].{id: VpcId, cidr: CidrBlock}"}"#;
+    type Access = A;
+    type Output = Json<Answer>;
+
+    async fn run(self, cx: Cx<A>) -> Result<Json<Answer>> {
+        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let (service, operation) = self.found()?;
+        let input = Value::Object(self.parameters);
+        let mut answer = if self.max_items.is_some() || self.cursor.is_some() {
+            let wanted = cx.wanted(self.max_items.unwrap_or(u32::MAX), self.cursor.as_ref());
+            let pages = aws.call_pages(service.name, operation.name, input, wanted).await?;
+            Answer { result: pages.output, region: pages.region, request_id: pages.request_id, next: pages.next }
+        } else {
+            let reply = aws.call(service.name, operation.name, input).await?;
+            Answer { result: reply.output, region: reply.region, request_id: reply.request_id, next: None }
+        };
+        if let Some(query) = &self.query {
+            answer.result = project(query, &answer.result)?;
+        }
+        Ok(Json(answer))
+    }
+}
+
+impl<A> Call<A> {
+    fn found(&self) -> Result<(&'static Service<'static>, &'static Operation<'static>)> {
+        let service = catalogue::service(&self.service)?;
+        Ok((service, operation(service, &self.operation)?))
+    }
+
+    fn target(&self) -> Target {
+        Target {
+            system: "aws",
+            kind: format!("{} {}", self.service, self.operation),
+            ids: ids(&self.parameters),
+            region: self.region.as_ref().map(ToString::to_string),
+            profile: self.profile.as_ref().map(ToString::to_string),
+        }
+    }
+
+    async fn plan(&self, aws: &Aws<Reads>) -> Result<Plan> {
+        let (service, operation) = self.found()?;
+        let input = Value::Object(self.parameters.clone());
+        validate(service.name, operation.name, &input)?;
+        let request = aws.engine().preview(service.name, operation.name, input.clone(), aws.scope()).await?;
+        let dry_run = if has_dry_run(service, operation) {
+            Some(dry_run(aws, service.name, operation.name, input).await?)
+        } else {
+            None
+        };
+        Ok(Plan {
+            service: service.name,
+            operation: operation.name,
+            parameters: self.parameters.clone(),
+            region: request.region,
+            request: format!("{} {}", request.method, request.url),
+            dry_run,
+        })
+    }
+}
+
+macro_rules! previews {
+    ($($access:ident),*) => {$(
+        impl Preview<App> for Call<$access>
+        where
+            Self: DeserializeOwned,
+            $access: MayChange,
+        {
+            type Plan = Plan;
+
+            fn target(&self) -> Target {
+                Call::target(self)
+            }
+
+            async fn plan(&self, cx: Cx<Reads>) -> Result<Plan> {
+                Call::plan(self, &cx.aws(self.region.as_ref(), self.profile.as_ref())).await
+            }
+        }
+    )*};
+}
+
+previews!(Changes, Destroys);
+
+/// Names and ids among the parameters: what a person looks for in a question.
+fn ids(parameters: &Map<String, Value>) -> Vec<String> {
+    let named = |name: &str| {
+        ["Id", "Ids", "Name", "Names", "Arn", "Arns", "Bucket", "Key"].iter().any(|end| name.ends_with(end))
+    };
+    parameters
+        .iter()
+        .filter(|(name, _)| named(name))
+        .flat_map(|(_, value)| match value {
+            Value::String(id) => vec![id.clone()],
+            Value::Array(ids) => ids.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+/// Only EC2's own promise counts: elsewhere a member of that name may mean something else.
+fn has_dry_run(service: &Service<'_>, operation: &Operation<'_>) -> bool {
+    service.name == "ec2"
+        && operation.input.and_then(|id| service.structure(id)).is_some_and(|input| {
+            input.members.iter().any(|member| member.name == "DryRun" && !member.is(MemberFlags::REQUIRED))
+        })
+}
+
+/// What AWS says would happen.
+async fn dry_run(aws: &Aws<Reads>, service: &str, operation: &str, input: Value) -> Result<DryRun> {
+    match aws.dry_run(service, operation, input).await {
+        Ok(()) => Ok(DryRun { would_succeed: true, reason: None }),
+        Err(error) if error.kind() == trainyard_contract::ErrorKind::Credentials => Err(error),
+        Err(error) => Ok(DryRun { would_succeed: false, reason: Some(error.to_string()) }),
+    }
+}
+
+/// What came back.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
+    region: String,
+    /// The answer, or what `query` picks of it.
+    result: Value,
+    /// Cursor of the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Cursor>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+}
+
+/// What would be sent.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Plan {
+    service: &'static str,
+    operation: &'static str,
+    parameters: Map<String, Value>,
+    region: String,
+    /// Method and address of the request.
+    request: String,
+    /// What AWS says to a dry run, where it offers one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dry_run: Option<DryRun>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct DryRun {
+    would_succeed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
