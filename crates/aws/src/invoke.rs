@@ -136,17 +136,13 @@ impl DeserializeResponse for Reader {
 
 impl Reader {
     fn failure(&self, response: &HttpResponse, cfg: &ConfigBag) -> Failure {
-        let Loaded { service, schemas, wire, .. } = self.loaded;
+        let Loaded { service, wire, .. } = self.loaded;
         let metadata = wire.error(response, cfg);
         let shape = metadata.code().and_then(|code| shape_of(service, self.prepared.operation, code));
         let mut failure = Failure::new(metadata, shape.and_then(|id| facts_of(service, id)), response);
         if response.status().is_success() && failure.code() == "InternalError" {
             // The classifiers know by the status that a server's fault may pass; this one came under a 200.
             failure.retry = Some(RetryKind::ServerError);
-        }
-        if let Some(id) = shape {
-            let schema = schemas.error(id);
-            failure.detail = wire.error_detail(schemas, (id, schema), response, cfg).ok();
         }
         failure
     }

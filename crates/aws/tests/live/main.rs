@@ -4,5 +4,6 @@
 
 mod emulator;
 mod hostile;
+mod measure;
 mod ministack;
 mod moto;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use trainyard_aws::{Engine, Patience, Scope, Settings};
 use trainyard_contract::{Error, ErrorKind};
 
-static MOTO: LazyLock<Server> = LazyLock::new(crate::emulator::moto);
+pub(crate) static MOTO: LazyLock<Server> = LazyLock::new(crate::emulator::moto);
 
 async fn ok(engine: &Engine, service: &str, operation: &str, input: Value) -> Value {
     match engine.call(service, operation, input, &here()).await {
