@@ -85,6 +85,31 @@ fn copy_source(given: &mut Map<String, Value>) {
     }
 }
 
+/// A copy between regions that is to be authorised.
+pub(crate) struct Copy {
+    /// Region that is copied from.
+    pub(crate) source: String,
+    /// Input member that takes the authorisation.
+    pub(crate) member: &'static str,
+}
+
+/// A copy that needs an authorisation and has none. RDS and its kin know the source region from that alone, so it
+/// leaves their input.
+pub(crate) fn copy(service: &Service<'_>, operation: &Operation<'_>, input: &mut Value) -> Option<Copy> {
+    let member = match (service.name, operation.name) {
+        ("ec2", "CopySnapshot") => "PresignedUrl",
+        ("rds" | "neptune" | "docdb", _) => "PreSignedUrl",
+        _ => return None,
+    };
+    let given = input.as_object_mut()?;
+    let source = match service.name {
+        "ec2" => given.get("SourceRegion").cloned(),
+        _ => given.shift_remove("SourceRegion"),
+    };
+    let source = source?.as_str()?.to_owned();
+    (!given.contains_key(member)).then_some(Copy { source, member })
+}
+
 /// Route 53 answers with `/hostedzone/Z1` and takes `Z1`.
 fn bare_ids(service: &Service<'_>, operation: &Operation<'_>, given: &mut Map<String, Value>) {
     let Some(structure) = operation.input.and_then(|id| service.structure(id)) else { return };

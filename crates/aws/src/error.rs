@@ -145,6 +145,7 @@ impl Call<'_> {
         if cause::<SerdeError>(error).is_some() {
             return Error::internal(format!("the message makes no sense: {}", deepest(error))).code("MalformedMessage");
         }
+        // The runtime keeps the type of this error to itself; its text is all there is to know it by.
         if error.to_string().contains("throughput") || deepest(error).contains("throughput") {
             return Error::new(ErrorKind::Timeout, format!("{} stopped sending half way", self.host())).code("Stalled");
         }

@@ -21,7 +21,10 @@ use aws_smithy_runtime_api::{
         ser_de::{DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer},
     },
 };
-use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_smithy_types::{
+    config_bag::{ConfigBag, Layer},
+    retry::ErrorKind as RetryKind,
+};
 use aws_types::{request_id::RequestId, sdk_config::RequestChecksumCalculation};
 use serde_json::Value;
 
@@ -99,7 +102,7 @@ impl SerializeRequest for Writer {
         let input: Value = input.downcast().map_err(|_| "the input is no JSON value")?;
         let Loaded { service, schemas, wire, .. } = self.loaded;
         let operation = self.prepared.operation;
-        let mut request = wire.request(schemas, operation, &self.prepared.input, &input, cfg)?;
+        let mut request = wire.request(schemas, self.prepared, &input, cfg)?;
         customise::request(service, operation, &input, self.checksums, &mut request)?;
         Ok(request)
     }
@@ -133,13 +136,13 @@ impl DeserializeResponse for Reader {
 
 impl Reader {
     fn failure(&self, response: &HttpResponse, cfg: &ConfigBag) -> Failure {
-        let Loaded { service, schemas, wire, .. } = self.loaded;
+        let Loaded { service, wire, .. } = self.loaded;
         let metadata = wire.error(response, cfg);
         let shape = metadata.code().and_then(|code| shape_of(service, self.prepared.operation, code));
         let mut failure = Failure::new(metadata, shape.and_then(|id| facts_of(service, id)), response);
-        if let Some(id) = shape {
-            let schema = schemas.error(id);
-            failure.detail = wire.error_detail(schemas, (id, schema), response, cfg).ok();
+        if response.status().is_success() && failure.code() == "InternalError" {
+            // The classifiers know by the status that a server's fault may pass; this one came under a 200.
+            failure.retry = Some(RetryKind::ServerError);
         }
         failure
     }
