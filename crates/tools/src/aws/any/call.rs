@@ -19,7 +19,7 @@ use trainyard_contract::{
 
 use crate::{
     App, Cx,
-    common::{Cursor, Profile, Region},
+    common::{Cursor, Profile, Region, aws_target},
 };
 
 /// Call any AWS operation with its own members
@@ -100,13 +100,8 @@ impl<A> Call<A> {
     }
 
     fn target(&self) -> Target {
-        Target {
-            system: "aws",
-            kind: format!("{} {}", self.service, self.operation),
-            ids: ids(&self.parameters),
-            region: self.region.as_ref().map(ToString::to_string),
-            profile: self.profile.as_ref().map(ToString::to_string),
-        }
+        let kind = format!("{} {}", self.service, self.operation);
+        aws_target(&kind, ids(&self.parameters), self.region.as_ref(), self.profile.as_ref())
     }
 
     async fn plan(&self, aws: &Aws<Reads>) -> Result<Plan> {
