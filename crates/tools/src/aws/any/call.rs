@@ -53,7 +53,11 @@ pub(super) struct Call<A> {
 pub(super) fn needs(arguments: &Value) -> Result<Needs> {
     let text = |name: &str| arguments.get(name).and_then(Value::as_str).unwrap_or_default();
     let operation = operation(catalogue::service(text("service"))?, text("operation"))?;
-    Ok(Needs { effect: effect(operation), reveals: operation.is(OperationFlags::REVEALS) })
+    Ok(Needs {
+        effect: effect(operation),
+        reveals: operation.is(OperationFlags::REVEALS),
+        spends: operation.is(OperationFlags::COSTS),
+    })
 }
 
 /// The operation of that name, in any usual spelling.
