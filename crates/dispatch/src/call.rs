@@ -12,7 +12,7 @@ use crate::{
     arguments::{self, Said},
     audit::{Audit, Record},
     budget,
-    plans::Plans,
+    plans::{Plans, random_id},
     policy::{self, Confirm, Verdict},
     redact,
     registry::{Entry, Registry},
@@ -160,7 +160,7 @@ impl<C: Context> Dispatch<C> {
         let verdict = policy::judge(self.options.ceiling, self.options.confirm, said.needs);
         let may_write = said.needs.effect.writes() && !matches!(verdict, Verdict::Deny(_));
         let record = self.audit.open(facts(entry, &said, &caller, decoded.target().as_ref()), may_write)?;
-        let call = Call { tool: entry.tool.name, binding: said.binding.clone(), progress };
+        let call = Call { tool: entry.tool.name, id: random_id()?, binding: said.binding.clone(), progress };
         let result = self.judged(entry, &said, decoded, &call, verdict, handle(&said, person, agreed)).await;
         close(record, &result);
         result

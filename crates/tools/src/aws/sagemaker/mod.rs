@@ -2,3 +2,4 @@
 
 pub(crate) mod hyperpod_clusters;
 pub(crate) mod hyperpod_nodes;
+pub(crate) mod hyperpod_stacks;
