@@ -22,7 +22,7 @@ const READS: [&str; 8] = ["list", "get", "describe", "search", "find", "explain"
 const CHANGES: [&str; 12] =
     ["create", "start", "stop", "update", "put", "tag", "attach", "detach", "scale", "apply", "delete", "terminate"];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
-const KEPT: [&str; 2] = ["manage_hyperpod_cluster_nodes", "aws_call"];
+const KEPT: [&str; 4] = ["manage_hyperpod_cluster_nodes", "describe_hp_cluster", "update_hp_cluster", "aws_call"];
 
 fn all() -> impl Iterator<Item = &'static ToolDef<App>> {
     TOOLSETS.iter().flat_map(|set| set.nouns.iter().copied().flatten())

@@ -1,3 +1,4 @@
 //! SageMaker, noun by noun.
 
+pub(crate) mod hyperpod_clusters;
 pub(crate) mod hyperpod_nodes;
