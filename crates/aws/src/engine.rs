@@ -8,14 +8,15 @@ use std::{
 use aws_smithy_runtime::client::orchestrator::{StopPoint, invoke, invoke_with_stop_point};
 use aws_smithy_runtime_api::client::{interceptors::context::Input, runtime_plugin::RuntimePlugins};
 use aws_smithy_types::base64;
-use aws_types::{region::Region, sdk_config::RequestChecksumCalculation};
+use aws_types::region::Region;
 use serde::Serialize;
 use serde_json::Value;
 use trainyard_contract::{Error, ErrorKind, Result};
 
 use crate::{
     address::{self, Address},
-    ceiling, client, customise,
+    ceiling, client,
+    customise::{self, Checksums},
     error::{self, Call},
     identity::{self, Identities, Identity},
     invoke::{self, Answer},
@@ -251,8 +252,7 @@ impl Engine {
             "s3control" => None,
             _ => address::host_prefix(service, operation, input, config)?,
         };
-        let checksums = config.request_checksum_calculation().unwrap_or(RequestChecksumCalculation::WhenSupported);
-        let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, checksums);
+        let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, Checksums::of(config));
         let plugins = self.client(service, identity, region).with_operation_plugin(plugin);
         Ok(Ready { plugins, address })
     }

@@ -283,6 +283,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_bucket_elsewhere_is_recognised_and_a_bucket_at_hand_is_not() {
+        let answer = |status: u16, region: Option<&'static str>| {
+            let status = aws_smithy_runtime_api::http::StatusCode::try_from(status).unwrap();
+            let mut response = Response::new(status, aws_smithy_types::body::SdkBody::empty());
+            if let Some(region) = region {
+                response.headers_mut().insert("x-amz-bucket-region", region);
+            }
+            let failure = Failure::new(aws_smithy_types::error::ErrorMetadata::default(), None, &response);
+            SdkError::service_error(context::Error::erase(failure), response)
+        };
+        assert_eq!(bucket_region(&answer(301, Some("eu-north-1"))), Some("eu-north-1"));
+        assert_eq!(bucket_region(&answer(400, Some("eu-north-1"))), Some("eu-north-1"));
+        assert_eq!(bucket_region(&answer(404, Some("eu-north-1"))), None);
+        assert_eq!(bucket_region(&answer(301, None)), None);
+    }
+
+    #[test]
     fn codes_mean_what_callers_can_do() {
         for (code, status, wanted) in [
             ("ExpiredTokenException", 400, ErrorKind::Credentials),

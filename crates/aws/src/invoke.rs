@@ -25,13 +25,13 @@ use aws_smithy_types::{
     config_bag::{ConfigBag, Layer},
     retry::ErrorKind as RetryKind,
 };
-use aws_types::{request_id::RequestId, sdk_config::RequestChecksumCalculation};
+use aws_types::request_id::RequestId;
 use serde_json::Value;
 
 use crate::{
     address::{Address, Carry},
     catalogue::model::{Auth, Operation, Service},
-    customise,
+    customise::{self, Checksums},
     failure::{Failure, facts_of, shape_of},
     service::{Loaded, Prepared},
 };
@@ -49,7 +49,7 @@ pub(crate) fn plugin(
     prepared: &'static Prepared,
     address: Address,
     prefix: Option<EndpointPrefix>,
-    checksums: RequestChecksumCalculation,
+    checksums: Checksums,
 ) -> StaticRuntimePlugin {
     let (service, operation) = (loaded.service, prepared.operation);
     let mut layer = Layer::new("trainyard::operation");
@@ -94,7 +94,7 @@ fn signing(service: &Service<'_>, operation: &Operation<'_>) -> SigV4OperationSi
 struct Writer {
     loaded: &'static Loaded,
     prepared: &'static Prepared,
-    checksums: RequestChecksumCalculation,
+    checksums: Checksums,
 }
 
 impl SerializeRequest for Writer {
@@ -127,6 +127,8 @@ impl DeserializeResponse for Reader {
             let failure = self.failure(response, cfg);
             return Err(OrchestratorError::operation(ErasedError::erase(failure)));
         }
+        customise::verify(self.prepared.operation, response)
+            .map_err(|error| OrchestratorError::response(error.into()))?;
         let output = self.prepared.output.as_ref().map(|(id, schema)| (*id, schema));
         let output = wire.output(schemas, output, response, cfg).map_err(OrchestratorError::other)?;
         let request_id = response.request_id().map(str::to_owned);

@@ -41,7 +41,7 @@ sts =
 /// Not a test of its own: prints what the environment makes of a scope.
 #[tokio::test]
 #[ignore = "run by the others"]
-#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "this is how the parent is told")]
+#[expect(clippy::disallowed_methods, reason = "this is how the parent is told")]
 async fn child() {
     let scope = |name: &str| std::env::var(name).ok();
     let scope = Scope { profile: scope("CASE_PROFILE"), region: scope("CASE_REGION") };
@@ -199,7 +199,7 @@ fn the_number_of_attempts_is_the_environment_s() {
 /// Not a test of its own: calls, mends the file, and calls again.
 #[tokio::test]
 #[ignore = "run by another"]
-#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "this is how the parent is told")]
+#[expect(clippy::disallowed_methods, reason = "this is how the parent is told")]
 async fn mending_child() {
     let engine = Engine::new(Settings { max_attempts: Some(1), ..Settings::default() });
     let scope = Scope { profile: Some("late".to_owned()), region: None };

@@ -132,6 +132,24 @@ async fn an_error_under_a_200_is_an_error_and_passes() {
 }
 
 #[tokio::test]
+async fn a_body_that_its_checksum_denies_is_asked_for_again() {
+    let answer = |sum: &str| {
+        Answer::Bytes(format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-amz-checksum-crc32: {sum}\r\nconnection: close\r\n\r\nhello"
+        ))
+    };
+    let input = json!({"Bucket": "b", "Key": "k"});
+    let hostile = Hostile::start(vec![answer("AAAAAA=="), answer("NhCmhg==")]).await;
+    let reply = Engine::new(hostile.settings()).call("s3", "GetObject", input.clone(), &here()).await.unwrap();
+    assert_eq!(reply.output["Body"], "aGVsbG8=");
+    assert!(hostile.requests()[0].contains("x-amz-checksum-mode: ENABLED"));
+    assert_eq!(hostile.requests().len(), 2);
+    let hostile = Hostile::start(vec![answer("AAAAAA==")]).await;
+    let error = Engine::new(hostile.settings()).call("s3", "GetObject", input, &here()).await.unwrap_err();
+    assert_eq!((error.kind(), error.code_str()), (ErrorKind::Network, "ChecksumMismatch"));
+}
+
+#[tokio::test]
 async fn patience_ends_with_the_service_s_own_words() {
     let hostile = Hostile::start(vec![json_error("ThrottlingException")]).await;
     let error = hostile.ask().await.unwrap_err();

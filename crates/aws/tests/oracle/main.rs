@@ -64,7 +64,7 @@ fn engine() -> Engine {
 
 #[tokio::test]
 #[ignore = "takes minutes"]
-#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a report for who asked for it")]
+#[expect(clippy::disallowed_methods, reason = "a report for who asked for it")]
 async fn every_request_is_botocore_s() {
     let wanted = std::env::var("TRAINYARD_ORACLE").unwrap_or_default();
     let wanted: Vec<&str> = wanted.split(',').filter(|name| !name.is_empty()).collect();
