@@ -1,0 +1,52 @@
+//! Generators and checks of this repository; never shipped.
+
+#![expect(clippy::print_stdout, reason = "a command for developers, who read what it prints")]
+
+#[cfg(feature = "catalogue")]
+mod catalogue;
+mod check;
+mod environment;
+mod fetch;
+
+use std::path::PathBuf;
+
+/// What every fallible function here returns: the reader is the developer who ran the command.
+pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+const USAGE: &str = "\
+usage: cargo xtask demo                                    show in a minute what an assistant sees; needs Python 3
+       cargo xtask test [--without-npm]                    run every check and test
+       cargo xtask test-data [--without-npm]               fetch what the tests need but the repository does not hold
+       cargo xtask bench [--peers]                         measure size, start, calls and load of the release build
+       cargo xtask catalogue [--check] [--botocore DIR]    make crates/aws/catalogue from botocore";
+
+/// Runs the command that the arguments name.
+pub fn run(arguments: &[String]) -> Result<()> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["test"] => check::run(true),
+        ["test", "--without-npm"] => check::run(false),
+        ["test-data"] => environment::all(true),
+        ["test-data", "--without-npm"] => environment::all(false),
+        ["catalogue", ..] => catalogue(arguments),
+        _ => Err(USAGE.into()),
+    }
+}
+
+#[cfg(feature = "catalogue")]
+fn catalogue(arguments: &[String]) -> Result<()> {
+    catalogue::run(&catalogue::Options::parse(&arguments[1..])?)
+}
+
+/// Runs this program again, with the engine built in.
+#[cfg(not(feature = "catalogue"))]
+fn catalogue(arguments: &[String]) -> Result<()> {
+    let mut command = vec!["run", "--quiet", "--package", "xtask", "--"];
+    command.extend(arguments.iter().map(String::as_str));
+    fetch::command("cargo", &command)
+}
+
+/// Root of the repository.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask stands in the root directory").to_owned()
+}
