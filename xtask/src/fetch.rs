@@ -12,6 +12,7 @@ use crate::{Result, root};
 pub(crate) const BOTOCORE: &str = "1.44.5";
 
 /// A package without its dependencies, unpacked; the directory that holds its modules.
+#[cfg(feature = "catalogue")]
 pub(crate) fn package(name: &str, version: &str) -> Result<PathBuf> {
     let target = cache().join(format!("{name}-{version}"));
     if !target.exists() {
@@ -35,6 +36,7 @@ pub(crate) fn package(name: &str, version: &str) -> Result<PathBuf> {
 }
 
 /// The files of a wheel, whatever Python it asks for: some sources are data in a package for a newer Python than ours.
+#[cfg(feature = "catalogue")]
 pub(crate) fn wheel(name: &str, version: &str) -> Result<PathBuf> {
     let target = cache().join(format!("{name}-{version}"));
     if !target.exists() {
@@ -75,13 +77,7 @@ pub(crate) fn botocore() -> Result<PathBuf> {
     Ok(target)
 }
 
-/// What the tests read but the repository does not hold.
-pub(crate) fn test_data() -> Result<()> {
-    println!("{}", botocore()?.display());
-    Ok(())
-}
-
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     root().join("target").join("xtask")
 }
 
@@ -90,7 +86,7 @@ fn pip(arguments: &[&str]) -> Result<()> {
     command("python3", &[&["-m", "pip", "--quiet", "--disable-pip-version-check"], arguments].concat())
 }
 
-fn command(program: &str, arguments: &[&str]) -> Result<()> {
+pub(crate) fn command(program: &str, arguments: &[&str]) -> Result<()> {
     let status = Command::new(program).args(arguments).status().map_err(|error| format!("{program}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{program} {} failed", arguments.join(" ")).into()) }
 }
@@ -101,13 +97,13 @@ fn only_file(directory: &Path) -> Result<PathBuf> {
     Ok(entry.path())
 }
 
-fn remove(directory: &Path) -> Result<()> {
+pub(crate) fn remove(directory: &Path) -> Result<()> {
     if directory.exists() {
         fs::remove_dir_all(directory)?;
     }
     Ok(())
 }
 
-fn text(path: &Path) -> Result<&str> {
+pub(crate) fn text(path: &Path) -> Result<&str> {
     path.to_str().ok_or_else(|| format!("{} is not UTF-8", path.display()).into())
 }

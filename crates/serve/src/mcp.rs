@@ -65,7 +65,15 @@ impl<C: Context> Server<C> {
         let mut call = std::pin::pin!(self.dispatch.call(Request { progress, ..request }));
         loop {
             tokio::select! {
-                outcome = &mut call => return Ok(outcome),
+                outcome = &mut call => {
+                    // What was reported in the same breath as the end is told before the answer.
+                    if let Some(teller) = &mut teller {
+                        while let Ok(step) = steps.try_recv() {
+                            teller.tell(step).await;
+                        }
+                    }
+                    return Ok(outcome);
+                }
                 Some(step) = steps.recv(), if teller.is_some() => {
                     if let Some(teller) = &mut teller {
                         teller.tell(step).await;

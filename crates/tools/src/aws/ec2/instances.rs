@@ -155,12 +155,14 @@ impl ListInstances {
                 },
             )
         });
-        let mut asked = asked.buffered(REGIONS_AT_ONCE);
+        // As they come, so that a slow region does not hold back the progress of the others.
+        let mut asked = asked.buffer_unordered(REGIONS_AT_ONCE);
         let mut answers = Vec::with_capacity(count);
         while let Some(answer) = asked.next().await {
             answers.push(answer);
             cx.progress().report(answers.len() as u64, Some(count as u64), "regions answered");
         }
+        answers.sort_by(|(one, _), (other, _)| one.cmp(other));
         let mut listing = Listing::whole(Vec::new());
         let (mut failed, mut more) = (serde_json::Map::new(), Vec::new());
         for (region, answer) in answers {

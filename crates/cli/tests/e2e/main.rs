@@ -1,0 +1,27 @@
+//! The binary as clients, shells and endpoints that others wrote see it. One test binary: each costs a link.
+
+mod clients;
+mod failures;
+mod fuzzer;
+mod gates;
+mod shell;
+mod size;
+mod stdio;
+
+use std::sync::OnceLock;
+
+use trainyard_harness::{Moto, Trainyard, venv};
+
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_trainyard");
+
+/// One moto for all tests of this process. Tests keep apart by the region they work in.
+pub(crate) fn moto() -> String {
+    static MOTO: OnceLock<Moto> = OnceLock::new();
+    MOTO.get_or_init(|| Moto::start(&venv()).unwrap()).url()
+}
+
+/// The binary with moto as AWS, in a region of its own.
+pub(crate) fn with_moto(region: &str) -> Trainyard {
+    Trainyard::at(BINARY, &moto()).unwrap().with("AWS_REGION", region)
+}

@@ -1,0 +1,20 @@
+//! Starts the binary, and what it talks to, for tests, the demonstration and measurements.
+//!
+//! Everything is a process or a socket on loopback. What is started here ends with the process that started it.
+
+mod emulator;
+mod endpoint;
+mod place;
+mod process;
+mod session;
+mod trainyard;
+
+pub use emulator::{Moto, free_port};
+pub use endpoint::{Endpoint, Reply, Seen, Wait};
+pub use place::{cache, npm, root, venv};
+pub use process::{Ended, run};
+pub use session::{Era, Session};
+pub use trainyard::Trainyard;
+
+/// The reader of an error is whoever ran the test.
+pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

@@ -1,0 +1,78 @@
+//! What the tests and the demonstration start: Python environments and npm packages, pinned, under `target/xtask`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{Result, fetch, root};
+
+/// The Inspector asks for a Node newer than many systems have; npm carries that, too.
+const NODE: &str = "22.23.3";
+const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
+/// Names the inputs of a folder that was made whole.
+const STAMP: &str = ".made-from";
+
+/// Everything that the tests need. `npm` off leaves the Inspector out, and its tests with it.
+pub(crate) fn all(npm: bool) -> Result<()> {
+    println!("{}", fetch::botocore()?.display());
+    println!("{}", python("venv", "tests/requirements.txt")?.display());
+    if npm {
+        println!("{}", inspector()?.display());
+    }
+    Ok(())
+}
+
+/// A Python environment with exactly the packages of a requirements file.
+pub(crate) fn python(name: &str, requirements: &str) -> Result<PathBuf> {
+    let target = fetch::cache().join(name);
+    let requirements = root().join(requirements);
+    let stamp = format!("{}\n{}", target.display(), fs::read_to_string(&requirements)?);
+    made(&target, &stamp, || {
+        fetch::command("python3", &["-m", "venv", fetch::text(&target)?])?;
+        let python = target.join("bin/python3");
+        let install = ["-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-deps", "-r"];
+        fetch::command(fetch::text(&python)?, &[&install[..], &[fetch::text(&requirements)?]].concat())
+    })?;
+    Ok(target)
+}
+
+fn inspector() -> Result<PathBuf> {
+    let target = fetch::cache().join("npm");
+    let node = format!("node-{}-{}@{NODE}", system(), processor());
+    made(&target, &format!("{node} {INSPECTOR}"), || {
+        fs::create_dir_all(&target)?;
+        // A package of its own, so that npm does not look for one in the folders above.
+        fs::write(target.join("package.json"), "{\"private\": true}\n")?;
+        let install = ["install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"];
+        let quiet = ["--no-update-notifier", "--loglevel=error", "--prefix", fetch::text(&target)?];
+        fetch::command("npm", &[&install[..], &quiet, &[&node, INSPECTOR]].concat())
+    })?;
+    Ok(target)
+}
+
+fn system() -> &'static str {
+    match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    }
+}
+
+fn processor() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+/// Makes a folder unless it was made from the same inputs before. The stamp comes last: what was interrupted has none.
+fn made(target: &Path, stamp: &str, make: impl FnOnce() -> Result<()>) -> Result<()> {
+    let file = target.join(STAMP);
+    if fs::read_to_string(&file).is_ok_and(|found| found == stamp) {
+        return Ok(());
+    }
+    fetch::remove(target)?;
+    make()?;
+    Ok(fs::write(file, stamp)?)
+}
