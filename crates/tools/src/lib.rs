@@ -58,4 +58,6 @@ pub fn instructions(toolsets: &[&str], ceiling: Ceiling) -> String {
 }
 
 #[cfg(test)]
+mod docs_tests;
+#[cfg(test)]
 mod registry_tests;
