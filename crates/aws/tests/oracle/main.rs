@@ -122,7 +122,9 @@ async fn every_request_is_botocore_s() {
     drop(gold.wait());
     let count: usize = differ.values().map(Vec::len).sum();
     println!("{equal} equal ({blind} of them but for the body, which is not compared), {count} differ");
-    unsure.iter().for_each(|(why, count)| println!("no comparison, {why}: {count}"));
+    for (why, count) in &unsure {
+        println!("no comparison, {why}: {count}");
+    }
     for (kind, cases) in &differ {
         println!("== {kind}: {}", cases.len());
         cases.iter().take(6).for_each(|case| println!("{}", case.chars().take(900).collect::<String>()));
