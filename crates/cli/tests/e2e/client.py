@@ -25,7 +25,7 @@ async def run_instance(client):
         {
             "service": "ec2",
             "operation": "RunInstances",
-            "parameters": {"ImageId": "ami-12345678", "InstanceType": "g6.xlarge", "MinCount": 1, "MaxCount": 1},
+            "parameters": {"ImageId": "ami-12345678", "InstanceType": "m7i.large", "MinCount": 1, "MaxCount": 1},
             "query": "Instances[0].InstanceId",
         },
     )

@@ -26,7 +26,7 @@ fn the_python_client_that_finds_out_the_era() {
 
 #[test]
 fn the_python_client_of_the_older_era() {
-    python("legacy", "us-west-1", "2025-11-25");
+    python("legacy", "eu-west-3", "2025-11-25");
 }
 
 #[test]
@@ -41,6 +41,10 @@ fn inspector(at: &Trainyard, arguments: &[&str]) -> Option<Ended> {
     let node = node.filter(|path| path.exists()).max().expect("`cargo xtask test-data` brings a node");
     let mut command = Command::new(node);
     command.arg(modules.join(".bin/mcp-inspector")).arg("--cli").arg(BINARY).arg("serve").args(arguments);
+    // The Inspector hands down only a few variables unless it is told all of them.
+    for (name, value) in at.variables() {
+        command.arg("-e").arg(format!("{name}={value}"));
+    }
     Some(run(command.env_clear().envs(at.variables()), "", LIMIT).unwrap())
 }
 

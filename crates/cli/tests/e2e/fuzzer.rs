@@ -14,6 +14,14 @@ fn no_malformed_call_is_accepted() {
     command.args(["--phase", "aggressive", "--no-network", "--output-dir", "out", "--seed", "1", "--log-level", "ERROR"]);
     command.env_clear().envs(at.variables()).current_dir(at.home());
     let ended = run(&mut command, "", Duration::from_secs(240)).unwrap();
-    println!("{}{}", ended.stdout, ended.stderr);
-    println!("{}", at.home().display());
+    let of = |what: &str| -> u32 {
+        let line = ended.stdout.lines().find_map(|line| line.strip_prefix(what)).and_then(|rest| rest.strip_prefix(": "));
+        let number = line.and_then(|number| number.trim().parse().ok());
+        number.unwrap_or_else(|| panic!("no {what} in {}{}", ended.stdout, ended.stderr))
+    };
+    let (runs, rejected) = (of("Total Fuzzing Runs"), of("Total Server-Rejected Inputs"));
+    println!("{rejected} of {runs} malformed calls rejected");
+    assert_eq!(of("Total Accepted-Malformed Findings"), 0, "{}", ended.stdout);
+    assert_eq!((of("Total Transport/Protocol Anomalies"), of("Total Crashes")), (0, 0), "{}", ended.stdout);
+    assert!(runs >= 30 && rejected == runs, "{}", ended.stdout);
 }
