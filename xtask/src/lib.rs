@@ -5,10 +5,16 @@
 #[cfg(feature = "catalogue")]
 mod catalogue;
 mod check;
+mod compile_cost;
 mod environment;
 mod fetch;
 
 use std::path::PathBuf;
+
+#[cfg(feature = "catalogue")]
+use serde_json::Value;
+#[cfg(feature = "catalogue")]
+use trainyard_aws::catalogue::model::Service;
 
 /// What every fallible function here returns: the reader is the developer who ran the command.
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
@@ -18,6 +24,7 @@ usage: cargo xtask demo                                    show in a minute what
        cargo xtask test [--without-npm]                    run every check and test
        cargo xtask test-data [--without-npm]               fetch what the tests need but the repository does not hold
        cargo xtask bench [--peers]                         measure size, start, calls and load of the release build
+       cargo xtask compile-cost                            measure what 150 generated tools cost the compiler
        cargo xtask catalogue [--check] [--botocore DIR]    make crates/aws/catalogue from botocore";
 
 /// Runs the command that the arguments name.
@@ -28,6 +35,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         ["test", "--without-npm"] => check::run(false),
         ["test-data"] => environment::all(true),
         ["test-data", "--without-npm"] => environment::all(false),
+        ["compile-cost"] => compile_cost::run(),
         ["catalogue", ..] => catalogue(arguments),
         _ => Err(USAGE.into()),
     }
@@ -44,6 +52,13 @@ fn catalogue(arguments: &[String]) -> Result<()> {
     let mut command = vec!["run", "--quiet", "--package", "xtask", "--"];
     command.extend(arguments.iter().map(String::as_str));
     fetch::command("cargo", &command)
+}
+
+/// A service from a description of botocore's, for tests that bring their own. It is kept for the life of the process,
+/// as a service of the catalogue is.
+#[cfg(feature = "catalogue")]
+pub fn service(description: Value) -> Result<&'static Service<'static>> {
+    catalogue::service(description)
 }
 
 /// Root of the repository.

@@ -26,7 +26,15 @@ const ACCOUNT: &str = "AWS::Auth::AccountId";
 pub(crate) struct Address {
     service: &'static Service<'static>,
     parameters: Parameters<'static>,
-    host: Arc<OnceLock<String>>,
+    found: Arc<OnceLock<Found>>,
+}
+
+/// Where the answers led.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) host: String,
+    /// Service and region of the signature, where the rules say other than the usual.
+    pub(crate) signing: (Option<String>, Option<String>),
 }
 
 impl Address {
@@ -54,12 +62,16 @@ impl Address {
         for (name, value) in &operation.static_context {
             parameters.set(name, value);
         }
-        Ok(Self { service, parameters, host: Arc::default() })
+        if service.name == "s3" && operation.name == "GetBucketLocation" {
+            // The one question that is asked of a bucket before its region is known.
+            parameters.set("ForcePathStyle", true);
+        }
+        Ok(Self { service, parameters, found: Arc::default() })
     }
 
-    /// Host name that the call went to, once it was resolved.
-    pub(crate) fn host(&self) -> Option<String> {
-        self.host.get().cloned()
+    /// Where the call went, once that was resolved.
+    pub(crate) fn found(&self) -> Option<&Found> {
+        self.found.get()
     }
 
     fn resolve(&self, account: Option<&str>) -> Result<Endpoint> {
@@ -71,8 +83,10 @@ impl Address {
         let found = endpoint::resolve(&self.service.rules, &parameters)?;
         let host = found.url.split_once("://").map_or(found.url.as_str(), |(_, rest)| rest);
         let host = host.split('/').next().unwrap_or_default().to_owned();
-        // A retry resolves again, to the same host.
-        self.host.get_or_init(|| host);
+        let scheme = found.auth_schemes.iter().find(|scheme| scheme.scheme == Scheme::SigV4);
+        let scope = scheme.map(|scheme| (scheme.signing_name.clone(), scheme.signing_region.clone()));
+        // A retry resolves again, to the same place.
+        self.found.get_or_init(|| Found { host, signing: scope.unwrap_or_default() });
         let mut endpoint = Endpoint::builder().url(found.url);
         for (name, values) in found.headers {
             for value in values {

@@ -6,9 +6,12 @@ use aws_smithy_checksums::ChecksumAlgorithm;
 use aws_smithy_runtime_api::http::{Request, Response};
 use aws_smithy_schema::Schema;
 use aws_smithy_types::base64;
-use aws_types::sdk_config::RequestChecksumCalculation;
+use aws_types::{
+    SdkConfig,
+    sdk_config::{RequestChecksumCalculation, ResponseChecksumValidation},
+};
 use serde_json::{Map, Value};
-use trainyard_contract::{Error, Result};
+use trainyard_contract::{Error, ErrorKind, Result};
 
 use crate::{
     catalogue::model::{Auth, Kind, MemberFlags, Operation, Service, ShapeId},
@@ -85,6 +88,31 @@ fn copy_source(given: &mut Map<String, Value>) {
     }
 }
 
+/// A copy between regions that is to be authorised.
+pub(crate) struct Copy {
+    /// Region that is copied from.
+    pub(crate) source: String,
+    /// Input member that takes the authorisation.
+    pub(crate) member: &'static str,
+}
+
+/// A copy that needs an authorisation and has none. RDS and its kin know the source region from that alone, so it
+/// leaves their input.
+pub(crate) fn copy(service: &Service<'_>, operation: &Operation<'_>, input: &mut Value) -> Option<Copy> {
+    let member = match (service.name, operation.name) {
+        ("ec2", "CopySnapshot") => "PresignedUrl",
+        ("rds" | "neptune" | "docdb", _) => "PreSignedUrl",
+        _ => return None,
+    };
+    let given = input.as_object_mut()?;
+    let source = match service.name {
+        "ec2" => given.get("SourceRegion").cloned(),
+        _ => given.shift_remove("SourceRegion"),
+    };
+    let source = source?.as_str()?.to_owned();
+    (!given.contains_key(member)).then_some(Copy { source, member })
+}
+
 /// Route 53 answers with `/hostedzone/Z1` and takes `Z1`.
 fn bare_ids(service: &Service<'_>, operation: &Operation<'_>, given: &mut Map<String, Value>) {
     let Some(structure) = operation.input.and_then(|id| service.structure(id)) else { return };
@@ -129,7 +157,7 @@ pub(crate) fn request(
     service: &Service<'_>,
     operation: &Operation<'_>,
     input: &Value,
-    calculation: RequestChecksumCalculation,
+    checksums: Checksums,
     request: &mut Request,
 ) -> Result<()> {
     match service.name {
@@ -142,7 +170,58 @@ pub(crate) fn request(
         }
         _ => {}
     }
-    checksum(operation, input, calculation, request)
+    ask_for_checksum(operation, input, checksums.validation, request);
+    checksum(operation, input, checksums.calculation, request)
+}
+
+/// When checksums are made and checked, as the environment and the profile have it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Checksums {
+    /// For requests.
+    pub(crate) calculation: RequestChecksumCalculation,
+    /// For answers.
+    pub(crate) validation: ResponseChecksumValidation,
+}
+
+impl Checksums {
+    pub(crate) fn of(config: &SdkConfig) -> Self {
+        Self {
+            calculation: config.request_checksum_calculation().unwrap_or(RequestChecksumCalculation::WhenSupported),
+            validation: config.response_checksum_validation().unwrap_or(ResponseChecksumValidation::WhenSupported),
+        }
+    }
+}
+
+/// S3 sends an object's checksum along when it is asked to.
+fn ask_for_checksum(
+    operation: &Operation<'_>,
+    input: &Value,
+    validation: ResponseChecksumValidation,
+    request: &mut Request,
+) {
+    let Some(member) = operation.checksum.as_ref().and_then(|rules| rules.validation_member) else { return };
+    if input.get(member).is_none() && validation != ResponseChecksumValidation::WhenRequired {
+        request.headers_mut().insert("x-amz-checksum-mode", "ENABLED");
+    }
+}
+
+/// Whether a body is what its checksum says. One of an object that was put in parts (`…-3`) is a checksum of checksums,
+/// which the whole cannot be held against.
+pub(crate) fn verify(operation: &Operation<'_>, response: &Response) -> Result<()> {
+    let Some(rules) = &operation.checksum else { return Ok(()) };
+    let body = response.body().bytes().unwrap_or_default();
+    for algorithm in rules.response_algorithms.iter().filter_map(|name| name.parse::<ChecksumAlgorithm>().ok()) {
+        let mut checksum = algorithm.into_impl();
+        let given = response.headers().get(checksum.header_name());
+        let Some(given) = given.filter(|given| !given.contains('-')) else { continue };
+        checksum.update(body);
+        if base64::encode(checksum.finalize()) != given {
+            return Err(Error::new(ErrorKind::Network, "the body is not what its checksum says")
+                .code("ChecksumMismatch")
+                .retryable(true));
+        }
+    }
+    Ok(())
 }
 
 /// The checksum that an operation requires, or takes: of the kind that the caller names, else CRC-32.

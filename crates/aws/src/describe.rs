@@ -15,7 +15,7 @@ use crate::{
 const MAX_ENUM: usize = 12;
 
 /// Structures inside of structures in an example.
-const MAX_EXAMPLE: usize = 6;
+const MAX_EXAMPLE: usize = 16;
 
 /// Members of an operation's input: `{name: {type, required, enum, min, max, members}}`, nested to `depth` levels.
 pub fn describe_input(service: &str, operation: &str, depth: usize) -> Result<Value> {

@@ -8,14 +8,15 @@ use std::{
 use aws_smithy_runtime::client::orchestrator::{StopPoint, invoke, invoke_with_stop_point};
 use aws_smithy_runtime_api::client::{interceptors::context::Input, runtime_plugin::RuntimePlugins};
 use aws_smithy_types::base64;
-use aws_types::{region::Region, sdk_config::RequestChecksumCalculation};
+use aws_types::region::Region;
 use serde::Serialize;
 use serde_json::Value;
-use trainyard_contract::{Error, Result};
+use trainyard_contract::{Error, ErrorKind, Result};
 
 use crate::{
     address::{self, Address},
-    ceiling, client, customise,
+    ceiling, client,
+    customise::{self, Checksums},
     error::{self, Call},
     identity::{self, Identities, Identity},
     invoke::{self, Answer},
@@ -91,10 +92,10 @@ pub struct CredentialsInfo {
 }
 
 /// A call that passed every check that needs no network.
-struct Checked {
-    loaded: &'static Loaded,
-    prepared: &'static Prepared,
-    input: Value,
+pub(crate) struct Checked {
+    pub(crate) loaded: &'static Loaded,
+    pub(crate) prepared: &'static Prepared,
+    pub(crate) input: Value,
 }
 
 /// A call ready to go.
@@ -118,16 +119,16 @@ impl Engine {
     ///
     /// Dropping the future takes the request back.
     pub async fn call(&self, service: &str, operation: &str, input: Value, scope: &Scope) -> Result<Reply> {
-        let loaded = service::load(service)?;
-        ceiling::check(self.0.settings.ceiling, loaded.service, service::operation(loaded.service, operation)?)?;
-        let checked = check(loaded, operation, input)?;
+        let mut checked = self.permitted(service, operation, input)?;
+        self.authorise_copy(&mut checked, scope).await.map_err(|error| named(error, &checked))?;
         self.send(&checked, scope).await.map_err(|error| named(error, &checked))
     }
 
     /// The request that [`Self::call`] would send.
     pub async fn preview(&self, service: &str, operation: &str, input: Value, scope: &Scope) -> Result<Preview> {
         let checked = check(service::load(service)?, operation, input)?;
-        self.stop_before_sending(&checked, scope).await.map_err(|error| named(error, &checked))
+        let stopped = self.stop_before_sending(&checked, scope).await.map_err(|error| named(error, &checked))?;
+        Ok(stopped.preview)
     }
 
     /// What a scope means. Looks for credentials and, where nothing else says it, asks the instance for its region.
@@ -155,14 +156,39 @@ impl Engine {
         }
     }
 
+    /// A sound call that the operator allows.
+    pub(crate) fn permitted(&self, service: &str, operation: &str, input: Value) -> Result<Checked> {
+        let loaded = service::load(service)?;
+        ceiling::check(self.0.settings.ceiling, loaded.service, service::operation(loaded.service, operation)?)?;
+        check(loaded, operation, input)
+    }
+
+    /// The region that a scope means.
+    pub(crate) async fn region(&self, scope: &Scope) -> Result<String> {
+        let identity = self.0.identities.get(&self.0.settings, scope).await?;
+        Ok(identity.region(&self.0.settings, scope).await?.0.to_string())
+    }
+
     async fn send(&self, call: &Checked, scope: &Scope) -> Result<Reply> {
         let identity = self.0.identities.get(&self.0.settings, scope).await?;
+        let result = self.send_as(call, scope, &identity).await;
+        if let Err(error) = &result
+            && (error.kind() == ErrorKind::Credentials || error.code_str() == "MissingRegion")
+        {
+            self.0.identities.forget(identity.profile()).await;
+            let mut clients = self.0.clients.lock().unwrap_or_else(PoisonError::into_inner);
+            clients.retain(|(profile, ..), _| profile.as_deref() != identity.profile());
+        }
+        result
+    }
+
+    async fn send_as(&self, call: &Checked, scope: &Scope, identity: &Identity) -> Result<Reply> {
         let (region, _) = identity.region(&self.0.settings, scope).await?;
-        match self.attempt(call, &identity, &region).await {
+        match self.attempt(call, identity, &region).await {
             Ok(reply) => Ok(reply),
             Err(Refused { elsewhere: Some(elsewhere), .. }) => {
                 // S3 says where a bucket really is; a caller who named only the bucket meant it wherever it is.
-                self.attempt(call, &identity, &Region::new(elsewhere)).await.map_err(|refused| refused.error)
+                self.attempt(call, identity, &Region::new(elsewhere)).await.map_err(|refused| refused.error)
             }
             Err(refused) => Err(refused.error),
         }
@@ -189,7 +215,7 @@ impl Engine {
         }
     }
 
-    async fn stop_before_sending(&self, call: &Checked, scope: &Scope) -> Result<Preview> {
+    pub(crate) async fn stop_before_sending(&self, call: &Checked, scope: &Scope) -> Result<Stopped> {
         let identity = self.0.identities.get(&self.0.settings, scope).await?;
         let (region, _) = identity.region(&self.0.settings, scope).await?;
         let Ready { plugins, address } = self.ready(call, &identity, &region)?;
@@ -202,7 +228,7 @@ impl Engine {
         let request = stopped.request().ok_or_else(|| Error::internal("no request was made"))?;
         let body = request.body().bytes().unwrap_or_default();
         let secret = ["authorization", "x-amz-security-token"];
-        Ok(Preview {
+        let preview = Preview {
             method: request.method().to_owned(),
             url: request.uri().to_owned(),
             headers: request
@@ -213,7 +239,8 @@ impl Engine {
                 .collect(),
             body: String::from_utf8(body.to_vec()).unwrap_or_else(|_| base64::encode(body)),
             region: region.to_string(),
-        })
+        };
+        Ok(Stopped { preview, address, identity })
     }
 
     fn ready(&self, call: &Checked, identity: &Identity, region: &Region) -> Result<Ready> {
@@ -225,8 +252,7 @@ impl Engine {
             "s3control" => None,
             _ => address::host_prefix(service, operation, input, config)?,
         };
-        let checksums = config.request_checksum_calculation().unwrap_or(RequestChecksumCalculation::WhenSupported);
-        let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, checksums);
+        let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, Checksums::of(config));
         let plugins = self.client(service, identity, region).with_operation_plugin(plugin);
         Ok(Ready { plugins, address })
     }
@@ -250,9 +276,16 @@ impl Engine {
             region,
             identity,
             max_response_bytes: self.0.settings.max_response_bytes,
-            host: address.host(),
+            host: address.found().map(|found| found.host.clone()),
         }
     }
+}
+
+/// A call that was stopped before it was sent.
+pub(crate) struct Stopped {
+    pub(crate) preview: Preview,
+    pub(crate) address: Address,
+    pub(crate) identity: Arc<Identity>,
 }
 
 /// A call that failed, and the region that it belongs to, if S3 said so.
@@ -278,7 +311,8 @@ fn check(loaded: &'static Loaded, operation: &str, mut input: Value) -> Result<C
     Ok(Checked { loaded, prepared, input })
 }
 
-fn named(error: Error, call: &Checked) -> Error {
+/// The error with the name of the call.
+pub(crate) fn named(error: Error, call: &Checked) -> Error {
     error.operation(call.loaded.service.name, call.prepared.operation.name)
 }
 

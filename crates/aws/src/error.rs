@@ -145,6 +145,7 @@ impl Call<'_> {
         if cause::<SerdeError>(error).is_some() {
             return Error::internal(format!("the message makes no sense: {}", deepest(error))).code("MalformedMessage");
         }
+        // The runtime keeps the type of this error to itself; its text is all there is to know it by.
         if error.to_string().contains("throughput") || deepest(error).contains("throughput") {
             return Error::new(ErrorKind::Timeout, format!("{} stopped sending half way", self.host())).code("Stalled");
         }
@@ -280,6 +281,23 @@ fn by_status(status: u16) -> ErrorKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bucket_elsewhere_is_recognised_and_a_bucket_at_hand_is_not() {
+        let answer = |status: u16, region: Option<&'static str>| {
+            let status = aws_smithy_runtime_api::http::StatusCode::try_from(status).unwrap();
+            let mut response = Response::new(status, aws_smithy_types::body::SdkBody::empty());
+            if let Some(region) = region {
+                response.headers_mut().insert("x-amz-bucket-region", region);
+            }
+            let failure = Failure::new(aws_smithy_types::error::ErrorMetadata::default(), None, &response);
+            SdkError::service_error(context::Error::erase(failure), response)
+        };
+        assert_eq!(bucket_region(&answer(301, Some("eu-north-1"))), Some("eu-north-1"));
+        assert_eq!(bucket_region(&answer(400, Some("eu-north-1"))), Some("eu-north-1"));
+        assert_eq!(bucket_region(&answer(404, Some("eu-north-1"))), None);
+        assert_eq!(bucket_region(&answer(301, None)), None);
+    }
 
     #[test]
     fn codes_mean_what_callers_can_do() {

@@ -8,7 +8,6 @@ use aws_smithy_types::{
     retry::{ErrorKind as RetryKind, ProvideErrorKind},
 };
 use aws_types::request_id::RequestId;
-use serde_json::Value;
 
 use crate::catalogue::model::{ErrorFacts, Kind, Operation, Service, ShapeId};
 
@@ -24,8 +23,6 @@ pub(crate) struct Failure {
     pub(crate) retry: Option<RetryKind>,
     /// Where the bucket really is, when that is what was wrong.
     pub(crate) bucket_region: Option<String>,
-    /// The error's modelled members.
-    pub(crate) detail: Option<Value>,
     /// The body was not an error that this service is known to send.
     pub(crate) foreign: bool,
 }
@@ -42,7 +39,6 @@ impl Failure {
             request_id: request_id.or_else(|| metadata.extra("request_id").map(str::to_owned)),
             retry: facts.and_then(retry_kind),
             bucket_region: response.headers().get("x-amz-bucket-region").map(str::to_owned),
-            detail: None,
             foreign,
             metadata,
         }

@@ -67,6 +67,12 @@ impl Identities {
         Ok(identity)
     }
 
+    /// Reads everything about a profile anew at its next use: it was refused, and whoever signs in again or mends a
+    /// file should not have to start this process again.
+    pub(crate) async fn forget(&self, profile: Option<&str>) {
+        self.known.lock().await.remove(&profile.map(str::to_owned));
+    }
+
     async fn load(&self, settings: &Settings, scope: &Scope, profile: Option<String>) -> Result<Identity> {
         let http = self.http.get_or_init(|| async { http_client() }).await.clone();
         let settings = settings.clone();
@@ -170,7 +176,9 @@ fn credentials_error(profile: Option<&str>, error: &CredentialsError) -> Error {
     };
     if let CredentialsError::CredentialsNotLoaded(_) = error {
         let tried = match profile {
-            Some(profile) => format!("profile {profile:?} of the shared configuration and credentials files"),
+            Some(profile) => {
+                format!("profile {profile:?} of the shared configuration and credentials files ({})", deepest(error))
+            }
             None => "the environment, the default profile of the shared files, web identity, the container's and the \
                      instance's metadata"
                 .to_owned(),

@@ -71,6 +71,20 @@ impl Schemas {
         self.build_structure(id, true)
     }
 
+    /// Schema of the structure that is the whole body of a request. On the wire it is called what the member is called,
+    /// yet it is no member of anything there.
+    pub(crate) fn payload(&self, operation: &Operation<'static>) -> Option<Schema<'static>> {
+        let structure = self.service.structure(operation.input?)?;
+        let member = &structure.members[structure.payload? as usize];
+        self.service.structure(member.shape)?;
+        let name = member.wire_name.unwrap_or(member.name);
+        let mut schema = self.build_structure(member.shape, false).with_xml_name(name);
+        if let Some(namespace) = &member.xml_namespace {
+            schema = schema.with_xml_namespace(namespace.uri, namespace.prefix);
+        }
+        Some(schema)
+    }
+
     fn target_at(&self, id: ShapeId, depth: usize) -> &'static Schema<'static> {
         let slot = &self.targets[id as usize];
         if let Some(schema) = slot.get() {
@@ -148,16 +162,20 @@ impl Schemas {
         schema
     }
 
-    /// The name a member has on the wire. A list without a wrapper takes the name of its items where its own is not
-    /// set: that is what the element is called.
+    /// The name a member has on the wire. In the Query protocol, a list without a wrapper takes the name of its items
+    /// where its own is not set. (The specification says otherwise; services of that age do it.)
     fn wire_name(&self, member: &Member<'static>, target: &Shape<'static>) -> &'static str {
         match (&member.wire_name, &target.kind) {
             (Some(name), _) => name,
-            (None, Kind::List { item, .. }) if self.is_flattened(member, target) => {
+            (None, Kind::List { item, .. }) if self.is_query() && self.is_flattened(member, target) => {
                 item.wire_name.unwrap_or(member.name)
             }
             _ => member.name,
         }
+    }
+
+    fn is_query(&self) -> bool {
+        self.service.protocol == Protocol::Query
     }
 
     fn is_flattened(&self, member: &Member<'_>, target: &Shape<'_>) -> bool {

@@ -32,6 +32,8 @@ pub(crate) struct Loaded {
 pub(crate) struct Prepared {
     pub(crate) operation: &'static Operation<'static>,
     pub(crate) input: Schema<'static>,
+    /// Of the structure that is the whole body, where one is.
+    pub(crate) payload: Option<Schema<'static>>,
     pub(crate) output: Option<(ShapeId, Schema<'static>)>,
 }
 
@@ -42,14 +44,8 @@ pub(crate) fn load(name: &str) -> Result<&'static Loaded> {
     let service = catalogue::service(name)?;
     // Nothing that could panic happens under the lock, so a poisoned one still holds a sound map.
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    let loaded = loaded.get_or_insert_default().entry(service.name).or_insert_with(|| {
-        Box::leak(Box::new(Loaded {
-            service,
-            schemas: Schemas::new(service),
-            wire: Wire::new(service),
-            prepared: Mutex::default(),
-        }))
-    });
+    let loaded =
+        loaded.get_or_insert_default().entry(service.name).or_insert_with(|| Box::leak(Box::new(Loaded::new(service))));
     Ok(loaded)
 }
 
@@ -65,6 +61,10 @@ pub(crate) fn operation(service: &'static Service<'static>, name: &str) -> Resul
 }
 
 impl Loaded {
+    pub(crate) fn new(service: &'static Service<'static>) -> Self {
+        Self { service, schemas: Schemas::new(service), wire: Wire::new(service), prepared: Mutex::default() }
+    }
+
     /// The operation of that name, with its schemas.
     pub(crate) fn operation(&'static self, name: &str) -> Result<&'static Prepared> {
         let operation = operation(self.service, name)?;
@@ -77,6 +77,7 @@ impl Loaded {
         Prepared {
             operation,
             input: self.schemas.input(operation, uri),
+            payload: self.schemas.payload(operation),
             output: operation
                 .output
                 .map(|id| (id, customise::output_schema(self.service, operation, self.schemas.output(id)))),

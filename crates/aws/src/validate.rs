@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     fn refused(service: &str, operation: &str, input: &Value) -> Error {
-        validate(service, operation, input).expect_err("refused")
+        validate(service, operation, input).expect_err(operation)
     }
 
     #[test]
@@ -207,6 +207,8 @@ mod tests {
 
     #[test]
     fn wrong_types_and_gaps_are_refused() {
+        let both = json!({"text": "a", "cachePoint": {"type": "default"}});
+        let two_in_one = json!({"modelId": "m", "messages": [{"role": "user", "content": [both]}]});
         for (service, operation, input, part) in [
             ("ec2", "DescribeInstances", json!({"InstanceIds": "i-1"}), "wants a list"),
             ("ec2", "DescribeInstances", json!({"MaxResults": "5"}), "wants a 32-bit integer"),
@@ -214,7 +216,7 @@ mod tests {
             ("ec2", "RunInstances", json!({"MinCount": 1}), "missing: MaxCount"),
             ("s3", "GetObject", json!({}), "missing: Bucket, Key"),
             ("s3", "PutObject", json!({"Bucket": "b", "Key": "k", "Body": "?"}), "base64"),
-            ("dynamodb", "GetItem", json!({"TableName": "t", "Key": {"a": {"S": "x", "N": "1"}}}), "exactly one"),
+            ("bedrock-runtime", "Converse", two_in_one, "exactly one"),
             ("sagemaker", "ListClusters", json!({"MaxResults": 0}), "less than 1"),
             ("sts", "GetCallerIdentity", json!([]), "wants an object"),
         ] {

@@ -137,8 +137,8 @@ mod tests {
     use super::*;
     use crate::catalogue;
 
-    fn decide(waiter: &str, answer: Result<Value>) -> Verdict {
-        verdict(find(catalogue::service("ec2").unwrap(), waiter).unwrap(), &answer).unwrap()
+    fn decide(waiter: &str, answer: &Result<Value>) -> Verdict {
+        verdict(find(catalogue::service("ec2").unwrap(), waiter).unwrap(), answer).unwrap()
     }
 
     fn instances(states: &[&str]) -> Value {
@@ -148,13 +148,13 @@ mod tests {
 
     #[test]
     fn the_first_rule_that_matches_decides() {
-        assert_eq!(decide("InstanceRunning", Ok(instances(&["running", "running"]))), Verdict::Success);
-        assert_eq!(decide("InstanceRunning", Ok(instances(&["running", "pending"]))), Verdict::Unknown);
-        assert_eq!(decide("InstanceRunning", Ok(instances(&["running", "terminated"]))), Verdict::Failure);
-        assert_eq!(decide("InstanceRunning", Ok(instances(&[]))), Verdict::Unknown);
+        assert_eq!(decide("InstanceRunning", &Ok(instances(&["running", "running"]))), Verdict::Success);
+        assert_eq!(decide("InstanceRunning", &Ok(instances(&["running", "pending"]))), Verdict::Unknown);
+        assert_eq!(decide("InstanceRunning", &Ok(instances(&["running", "terminated"]))), Verdict::Failure);
+        assert_eq!(decide("InstanceRunning", &Ok(instances(&[]))), Verdict::Unknown);
         let gone = Error::validation("gone").code("InvalidInstanceID.NotFound");
-        assert_eq!(decide("InstanceRunning", Err(gone)), Verdict::Retry);
-        assert_eq!(decide("InstanceRunning", Err(Error::validation("other"))), Verdict::Unknown);
+        assert_eq!(decide("InstanceRunning", &Err(gone)), Verdict::Retry);
+        assert_eq!(decide("InstanceRunning", &Err(Error::validation("other"))), Verdict::Unknown);
     }
 
     #[test]

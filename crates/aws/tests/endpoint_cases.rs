@@ -1,6 +1,6 @@
 //! Every endpoint test case that AWS publishes, for every service.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test")]
 
 use std::{
     fmt::Write as _,

@@ -27,10 +27,12 @@ pub(crate) fn text(text: &str) -> Result<()> {
 
 /// Prints an answer: as JSON for programs, as table or outline for people.
 pub(crate) fn answer(value: &Value, json: bool) -> Result<()> {
-    if json || !at_terminal() {
-        return text(&format!("{value:#}\n"));
+    match (at_terminal(), json) {
+        (true, false) => text(&for_people(value)),
+        (true, true) => text(&format!("{value:#}\n")),
+        // Nobody reads it: one line, as other programs like it.
+        (false, _) => text(&format!("{value}\n")),
     }
-    text(&for_people(value))
 }
 
 pub(crate) fn for_people(value: &Value) -> String {

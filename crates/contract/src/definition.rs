@@ -57,6 +57,8 @@ pub struct Needs {
     pub effect: Effect,
     /// A change whose answer holds a secret besides.
     pub reveals: bool,
+    /// It costs money.
+    pub spends: bool,
 }
 
 /// How an answer is laid out.

@@ -74,6 +74,8 @@ pub struct Target {
 pub struct Call {
     /// The tool's listed name.
     pub tool: &'static str,
+    /// Names this call among all others: 32 hexadecimal digits.
+    pub id: String,
     /// Digest of tool and arguments, paging arguments apart: a cursor made in one call is good only in the same one.
     pub binding: String,
     /// Where long work says how far it is.

@@ -60,7 +60,7 @@ pub(crate) fn read<C: Context>(entry: &Entry<C>, mut arguments: Map<String, Valu
 /// Which call the effect of the arguments picks.
 fn effect<C: Context>(entry: &Entry<C>, index: usize, arguments: &Value) -> Result<(usize, Needs)> {
     let Behind::ByEffect { needs, calls } = &entry.tool.behind else {
-        return Ok((index, Needs { effect: entry.call(index).effect, reveals: false }));
+        return Ok((index, Needs { effect: entry.call(index).effect, reveals: false, spends: entry.tool.spends }));
     };
     let needs = needs(arguments)?;
     let index = calls.iter().position(|call| call.effect == needs.effect);

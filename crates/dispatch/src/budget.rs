@@ -133,8 +133,28 @@ fn shrink(value: &mut Value, size: usize, budget: usize) -> bool {
         }
         _ => return false,
     };
+    drop_token_beside(value, &largest.path);
     note_cut(value, said);
     true
+}
+
+/// A token beside a list that was cut would lead past what was cut off.
+fn drop_token_beside(value: &mut Value, path: &[String]) {
+    let Some((list, parent)) = path.split_last() else { return };
+    let Some(Value::Object(members)) = value.pointer_mut(&pointer(parent)) else { return };
+    if !members.get(list).is_some_and(Value::is_array) {
+        return;
+    }
+    let tokens = ["next", "next_token", "nextToken", "NextToken", "NextMarker", "Marker"];
+    for token in tokens {
+        if members.get(token).is_some_and(Value::is_string) {
+            members.insert(token.to_owned(), Value::Null);
+            members.insert(
+                "note".to_owned(),
+                "the list was cut to fit; repeat the call asking for no more items than are shown, and go on from there".into(),
+            );
+        }
+    }
 }
 
 fn note_cut(value: &mut Value, said: Value) {

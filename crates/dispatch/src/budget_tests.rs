@@ -92,3 +92,14 @@ fn one_enormous_cell_does_not_defeat_the_budget() {
     };
     assert!(real(&fit(answer, 1000).to_string()) <= 1000);
 }
+
+#[test]
+fn a_token_beside_a_cut_list_does_not_lead_past_what_was_cut() {
+    let nodes: Vec<_> =
+        (0..500).map(|n| json!({ "instance_id": format!("i-{n:017x}"), "status": "Running" })).collect();
+    let answer = Answer { value: json!({ "nodes": nodes, "next_token": "past-them" }), pages: Vec::new() };
+    let value = fit(answer, 1000);
+    assert!(value["nodes"].as_array().unwrap().len() < 500);
+    assert_eq!(value["next_token"], Value::Null);
+    assert!(value["note"].as_str().unwrap().contains("no more items than are shown"));
+}

@@ -12,7 +12,7 @@ use crate::{
     arguments::{self, Said},
     audit::{Audit, Record},
     budget,
-    plans::Plans,
+    plans::{Plans, random_id},
     policy::{self, Confirm, Verdict},
     redact,
     registry::{Entry, Registry},
@@ -157,10 +157,10 @@ impl<C: Context> Dispatch<C> {
         let Request { arguments, caller, person, agreed, progress, .. } = request;
         let said = arguments::read(entry, arguments)?;
         let decoded = said.call.decode(said.arguments.clone())?;
-        let verdict = policy::judge(self.options.ceiling, self.options.confirm, said.needs, entry.tool.spends);
+        let verdict = policy::judge(self.options.ceiling, self.options.confirm, said.needs);
         let may_write = said.needs.effect.writes() && !matches!(verdict, Verdict::Deny(_));
         let record = self.audit.open(facts(entry, &said, &caller, decoded.target().as_ref()), may_write)?;
-        let call = Call { tool: entry.tool.name, binding: said.binding.clone(), progress };
+        let call = Call { tool: entry.tool.name, id: random_id()?, binding: said.binding.clone(), progress };
         let result = self.judged(entry, &said, decoded, &call, verdict, handle(&said, person, agreed)).await;
         close(record, &result);
         result

@@ -24,9 +24,7 @@ struct Open {
 impl Plans {
     /// A handle for the call with this digest.
     pub(crate) fn open(&self, digest: &str) -> Result<String> {
-        let mut bytes = [0_u8; 16];
-        getrandom::fill(&mut bytes).map_err(|error| Error::internal(format!("no random numbers: {error}")))?;
-        let handle = format!("plan-{:032x}", u128::from_be_bytes(bytes));
+        let handle = format!("plan-{}", random_id()?);
         let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         plans.retain(|_, plan| plan.made.elapsed() < LIFETIME);
         if plans.len() >= MOST
@@ -53,6 +51,13 @@ impl Plans {
             Some(_) => Ok(()),
         }
     }
+}
+
+/// 128 random bits, in hexadecimal.
+pub(crate) fn random_id() -> Result<String> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Error::internal(format!("no random numbers: {error}")))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub(crate) enum Verdict {
     Deny(Error),
 }
 
-pub(crate) fn judge(ceiling: Ceiling, confirm: Confirm, needs: Needs, spends: bool) -> Verdict {
+pub(crate) fn judge(ceiling: Ceiling, confirm: Confirm, needs: Needs) -> Verdict {
     if !ceiling.permits(needs.effect) {
         return Verdict::Deny(refusal(needs.effect));
     }
@@ -34,7 +34,7 @@ pub(crate) fn judge(ceiling: Ceiling, confirm: Confirm, needs: Needs, spends: bo
     }
     let ask = match confirm {
         Confirm::Never => false,
-        Confirm::Destructive => needs.effect == Effect::Destroys || (needs.effect.writes() && spends),
+        Confirm::Destructive => needs.effect == Effect::Destroys || (needs.effect.writes() && needs.spends),
         Confirm::Changes => needs.effect.writes(),
     };
     if ask { Verdict::Ask } else { Verdict::Allow }
@@ -59,7 +59,11 @@ mod tests {
     const ALL: Ceiling = Ceiling { write: true, sensitive: true };
 
     fn needs(effect: Effect) -> Needs {
-        Needs { effect, reveals: false }
+        Needs { effect, reveals: false, spends: false }
+    }
+
+    fn spending(effect: Effect) -> Needs {
+        Needs { effect, reveals: false, spends: true }
     }
 
     fn word(verdict: &Verdict) -> &'static str {
@@ -73,7 +77,7 @@ mod tests {
     #[test]
     fn every_effect_under_every_ceiling() {
         let effects = [Effect::Reads, Effect::Reveals, Effect::Changes, Effect::Destroys];
-        let row = |ceiling, confirm| effects.map(|effect| word(&judge(ceiling, confirm, needs(effect), false)));
+        let row = |ceiling, confirm| effects.map(|effect| word(&judge(ceiling, confirm, needs(effect))));
         let write = Ceiling { write: true, sensitive: false };
         let sensitive = Ceiling { write: false, sensitive: true };
         assert_eq!(row(Ceiling::READ_ONLY, Confirm::Never), ["allow", "deny", "deny", "deny"]);
@@ -85,11 +89,11 @@ mod tests {
 
     #[test]
     fn a_change_that_reveals_needs_both_flags_and_one_that_spends_is_asked_about() {
-        let both = Needs { effect: Effect::Changes, reveals: true };
+        let both = Needs { effect: Effect::Changes, reveals: true, spends: false };
         let write = Ceiling { write: true, sensitive: false };
-        let Verdict::Deny(error) = judge(write, Confirm::Never, both, false) else { panic!("allowed") };
+        let Verdict::Deny(error) = judge(write, Confirm::Never, both) else { panic!("allowed") };
         assert!(error.message().contains("--allow-sensitive-data-access"));
-        assert_eq!(word(&judge(ALL, Confirm::Destructive, needs(Effect::Changes), true)), "ask");
-        assert_eq!(word(&judge(ALL, Confirm::Destructive, needs(Effect::Reads), true)), "allow");
+        assert_eq!(word(&judge(ALL, Confirm::Destructive, spending(Effect::Changes))), "ask");
+        assert_eq!(word(&judge(ALL, Confirm::Destructive, spending(Effect::Reads))), "allow");
     }
 }

@@ -10,30 +10,34 @@ use crate::text;
 /// What stands in a secret's place.
 pub(crate) const MARK: &str = "[redacted]";
 
-/// Members whose value is a secret whatever it looks like, in lower case without separators.
-const SECRET_NAMES: [&str; 22] = [
-    "secretaccesskey",
-    "sessiontoken",
-    "securitytoken",
-    "keymaterial",
-    "privatekey",
-    "clientsecret",
-    "secretstring",
-    "secretbinary",
-    "authorizationtoken",
+/// Ends of names whose value is a secret whatever it looks like, in lower case without separators. Tokens that only
+/// say where a list goes on, or make a call idempotent, are not among them.
+const SECRET_ENDS: [&str; 25] = [
     "password",
     "passwd",
-    "masteruserpassword",
+    "passphrase",
     "passworddata",
-    "apikey",
+    "secretaccesskey",
+    "secretkey",
+    "sharedsecret",
+    "clientsecret",
     "apisecret",
+    "secretstring",
+    "secretbinary",
+    "sessiontoken",
+    "securitytoken",
+    "authtoken",
+    "authorizationtoken",
     "accesstoken",
     "refreshtoken",
-    "idtoken",
     "bearertoken",
-    "dbpassword",
-    "authtoken",
-    "secretkey",
+    "oauthtoken",
+    "jointoken",
+    "devicetoken",
+    "apikey",
+    "privatekey",
+    "keymaterial",
+    "basicauthcredentials",
 ];
 
 /// Secrets that give themselves away. Where a group is named `keep`, it stays in front of the mark.
@@ -64,17 +68,21 @@ pub(crate) fn value(value: &mut Value, by_name: bool) -> usize {
     match value {
         Value::String(text) => self::text(text),
         Value::Array(items) => items.iter_mut().map(|item| self::value(item, by_name)).sum(),
-        Value::Object(members) => members
-            .iter_mut()
-            .map(|(name, member)| {
-                if by_name && is_secret_name(name) && hides(member) {
+        Value::Object(members) => {
+            let paired = by_name && is_secret_pair(members);
+            let mut count = 0;
+            for (name, member) in members {
+                let secret =
+                    (by_name && is_secret_name(name)) || (paired && matches!(name.as_str(), "Value" | "value"));
+                if secret && hides(member) {
                     *member = MARK.into();
-                    1
+                    count += 1;
                 } else {
-                    self::value(member, by_name)
+                    count += self::value(member, by_name);
                 }
-            })
-            .sum(),
+            }
+            count
+        }
         _ => 0,
     }
 }
@@ -86,7 +94,15 @@ fn hides(member: &Value) -> bool {
 
 fn is_secret_name(name: &str) -> bool {
     let folded: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    SECRET_NAMES.contains(&folded.as_str())
+    SECRET_ENDS.iter().any(|end| folded.ends_with(end))
+}
+
+/// `{"Name": "DB_PASSWORD", "Value": "…"}`: an environment variable, a tag or a parameter with a secret's name.
+fn is_secret_pair(members: &serde_json::Map<String, Value>) -> bool {
+    ["Name", "name", "Key", "key", "ParameterKey"]
+        .iter()
+        .filter_map(|label| members.get(*label).and_then(Value::as_str))
+        .any(is_secret_name)
 }
 
 /// Removes secrets from one text and cleans it. Returns how many were removed.
@@ -161,5 +177,20 @@ mod tests {
         let mut asked = original.clone();
         assert_eq!(value(&mut asked, false), 0);
         assert_eq!(asked, original);
+    }
+
+    #[test]
+    fn names_are_recognised_by_their_end_and_in_pairs() {
+        let mut answer = json!({
+            "environment": [{ "Name": "DB_PASSWORD", "Value": "x" }, { "name": "MODE", "value": "fast" }],
+            "Variables": { "WANDB_API_KEY": "abc", "EPOCHS": "3" },
+            "PendingModifiedValues": { "MasterUserPassword": "p" },
+            "NextToken": "abc", "ClientToken": "def", "SecretArn": "arn:aws:secretsmanager:x", "KeyName": "me",
+        });
+        assert_eq!(value(&mut answer, true), 3);
+        assert_eq!(answer["environment"][0]["Value"], MARK);
+        assert_eq!(answer["environment"][1]["value"], "fast");
+        assert_eq!(answer["Variables"]["EPOCHS"], "3");
+        assert_eq!((&answer["NextToken"], &answer["ClientToken"]), (&json!("abc"), &json!("def")));
     }
 }

@@ -1,5 +1,7 @@
 //! The road from end to end, with tools of its own and no cloud in sight.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{
     path::PathBuf,
     sync::{
@@ -194,7 +196,7 @@ fn house(ceiling: Ceiling, confirm: Confirm) -> House {
 }
 
 impl House {
-    fn request(tool: &str, arguments: Value) -> Request {
+    fn request(tool: &str, arguments: &Value) -> Request {
         Request {
             tool: tool.into(),
             arguments: arguments.as_object().unwrap().clone(),
@@ -206,7 +208,7 @@ impl House {
     }
 
     async fn call(&self, tool: &str, arguments: Value) -> Outcome {
-        self.dispatch.call(Self::request(tool, arguments)).await
+        self.dispatch.call(Self::request(tool, &arguments)).await
     }
 
     async fn done(&self, tool: &str, arguments: Value) -> Value {
@@ -304,10 +306,10 @@ async fn a_handle_for_other_arguments_is_refused() {
 async fn where_a_person_can_be_asked_the_callers_handle_proves_nothing() {
     let house = house(ALL, Confirm::default());
     let Outcome::Ask(question) = house.call("light_smash", json!({ "light": "hall" })).await else { panic!() };
-    let mut request = House::request("light_smash", json!({ "light": "hall", "confirm": question.handle }));
+    let mut request = House::request("light_smash", &json!({ "light": "hall", "confirm": question.handle }));
     request.person = true;
     let Outcome::Ask(question) = house.dispatch.call(request).await else { panic!() };
-    let mut request = House::request("light_smash", json!({ "light": "hall" }));
+    let mut request = House::request("light_smash", &json!({ "light": "hall" }));
     (request.person, request.agreed) = (true, Some(question.handle));
     assert!(matches!(house.dispatch.call(request).await, Outcome::Done(_)));
     assert_eq!(house.switched(), 1);
@@ -356,7 +358,7 @@ async fn every_call_leaves_two_lines_bound_to_each_other() {
     let house = house(ALL, Confirm::default());
     house.done("light_switch", json!({ "light": "password=hunter2hunter2" })).await;
     house.failed("light_look", json!({ "bad": 1 })).await;
-    let waiting = house.dispatch.call(House::request("light_wait", json!({})));
+    let waiting = house.dispatch.call(House::request("light_wait", &json!({})));
     let _ = tokio::time::timeout(Duration::from_millis(50), waiting).await;
     let lines = house.audit();
     let outcomes: Vec<_> = lines.iter().map(|line| line["outcome"].as_str().unwrap_or("-").to_owned()).collect();
@@ -365,8 +367,9 @@ async fn every_call_leaves_two_lines_bound_to_each_other() {
     assert_eq!(lines[1]["call"], lines[0]["sequence"]);
     let text = std::fs::read_to_string(&house.log).unwrap();
     for (line, next) in text.lines().zip(lines.iter().skip(1)) {
-        let hash: String = Sha256::digest(line).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(next["previous"], hash);
+        let bytes: [u8; 32] = Sha256::digest(line).into();
+        let hash: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(next["previous"], hash.concat());
     }
 }
 
@@ -376,11 +379,11 @@ async fn without_an_audit_log_nothing_is_changed() {
     let registry = Registry::new(SETS, &Selection::default(), ALL).unwrap();
     let options = Options { ceiling: ALL, ..Options::default() };
     let dispatch = Dispatch::new(world.clone(), registry, options, Audit::at(std::path::Path::new("/dev/null/audit")));
-    let outcome = dispatch.call(House::request("light_switch", json!({ "light": "hall" }))).await;
+    let outcome = dispatch.call(House::request("light_switch", &json!({ "light": "hall" }))).await;
     let Outcome::Failed(error, _) = outcome else { panic!() };
     assert_eq!(error.code_str(), "NoAuditLog");
     assert_eq!(world.switched.load(Ordering::SeqCst), 0);
-    let outcome = dispatch.call(House::request("light_look", json!({}))).await;
+    let outcome = dispatch.call(House::request("light_look", &json!({}))).await;
     assert!(matches!(outcome, Outcome::Done(_)));
 }
 

@@ -41,6 +41,11 @@ impl<A: Access> Cx<A> {
         trainyard_aws::Wanted { limit: limit as usize, cursor, binding: &self.call.binding }
     }
 
+    /// Names this call's request at services that carry a request out once however often it is sent.
+    pub(crate) fn token(&self) -> String {
+        format!("trainyard-{}", self.call.id)
+    }
+
     /// Where long work says how far it is.
     pub(crate) fn progress(&self) -> &Arc<dyn Progress> {
         &self.call.progress

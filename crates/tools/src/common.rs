@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use trainyard_contract::{DEFAULT_LIMIT, MAX_LIMIT};
+use trainyard_contract::{DEFAULT_LIMIT, MAX_LIMIT, Target};
 
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $description:literal, $valid:expr, $expected:literal) => {
@@ -95,6 +95,17 @@ impl JsonSchema for Limit {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         // No `default` keyword: it is the same everywhere, and the instructions say it once.
         json_schema!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "description": "Most rows" })
+    }
+}
+
+/// What a change in AWS is aimed at.
+pub(crate) fn aws_target(kind: &str, ids: Vec<String>, region: Option<&Region>, profile: Option<&Profile>) -> Target {
+    Target {
+        system: "aws",
+        kind: kind.to_owned(),
+        ids,
+        region: region.map(ToString::to_string),
+        profile: profile.map(ToString::to_string),
     }
 }
 

@@ -21,9 +21,13 @@ pub static TOOLSETS: &[Toolset<App>] = &[
     },
     Toolset {
         name: "hyperpod",
-        about: "SageMaker HyperPod clusters and their nodes",
+        about: "SageMaker HyperPod clusters, their nodes and their stacks",
         default: true,
-        nouns: &[aws::sagemaker::hyperpod_nodes::TOOLS],
+        nouns: &[
+            aws::sagemaker::hyperpod_nodes::TOOLS,
+            aws::sagemaker::hyperpod_clusters::TOOLS,
+            aws::sagemaker::hyperpod_stacks::TOOLS,
+        ],
     },
     Toolset { name: "ec2", about: "EC2 instances", default: true, nouns: &[aws::ec2::instances::TOOLS] },
     Toolset { name: "iam", about: "Who is calling", default: true, nouns: &[aws::iam::identity::TOOLS] },

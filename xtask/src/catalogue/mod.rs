@@ -11,6 +11,10 @@ mod write;
 
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
+use trainyard_aws::catalogue::model::Service;
+
+use self::source::Source;
 use crate::{Result, fetch, root};
 
 /// What the command line asks for.
@@ -36,6 +40,20 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// One service that is not botocore's own.
+pub(crate) fn service(description: Value) -> Result<&'static Service<'static>> {
+    let source = Source {
+        name: "test".to_owned(),
+        service: description,
+        paginators: Value::Null,
+        waiters: Value::Null,
+        rules: json!({"version": "1.0", "parameters": {}, "rules": []}),
+    };
+    let source = Box::leak(Box::new(source));
+    let expected = Box::leak(Box::new(convert::Expected::of(source)));
+    Ok(Box::leak(Box::new(convert::convert(source, expected)?)))
 }
 
 /// Generates every file, then writes or compares them.

@@ -8,7 +8,7 @@ use aws_smithy_types::{body::SdkBody, date_time::Format};
 use serde_json::Value;
 
 use crate::{
-    catalogue::model::{Kind, Member, Operation, Service, ShapeId},
+    catalogue::model::{Kind, Member, Operation, Service, ShapeId, TimestampFormat},
     value::{MAX_DEPTH, parse_time},
 };
 
@@ -45,8 +45,11 @@ impl Form<'_> {
         match &self.service.shape(id).kind {
             Kind::Structure(structure) => {
                 for member in &structure.members {
-                    if let Some(value) = value.get(member.name) {
-                        self.value(&join(prefix, &name(member)), member.shape, value, depth + 1)?;
+                    let Some(value) = value.get(member.name).filter(|value| !value.is_null()) else { continue };
+                    let name = join(prefix, &name(member));
+                    match member.timestamp_format {
+                        Some(format) => self.time(&name, Some(format), value)?,
+                        None => self.value(&name, member.shape, value, depth + 1)?,
                     }
                 }
             }
@@ -62,12 +65,24 @@ impl Form<'_> {
                     self.value(&format!("{entry}.value"), item.shape, value, depth + 1)?;
                 }
             }
-            kind => {
-                let text = scalar(kind, value)
-                    .ok_or_else(|| SerdeError::type_mismatch(format!("{prefix}: value of the wrong type")))?;
-                self.pair(prefix, &text);
-            }
+            Kind::Timestamp(format) => self.time(prefix, *format, value)?,
+            _ => match value {
+                Value::String(text) => self.pair(prefix, text),
+                Value::Bool(_) | Value::Number(_) => self.pair(prefix, &value.to_string()),
+                _ => return Err(mismatch(prefix)),
+            },
         }
+        Ok(())
+    }
+
+    fn time(&mut self, name: &str, format: Option<TimestampFormat>, value: &Value) -> Result<(), SerdeError> {
+        let format = match format {
+            None | Some(TimestampFormat::Iso8601) => Format::DateTime,
+            Some(TimestampFormat::Unix) => Format::EpochSeconds,
+            Some(TimestampFormat::Rfc822) => Format::HttpDate,
+        };
+        let text = parse_time(value).and_then(|time| time.fmt(format).ok()).ok_or_else(|| mismatch(name))?;
+        self.pair(name, &text);
         Ok(())
     }
 
@@ -81,27 +96,17 @@ impl Form<'_> {
     }
 }
 
-fn scalar(kind: &Kind<'_>, value: &Value) -> Option<String> {
-    match kind {
-        Kind::Timestamp(_) => parse_time(value)?.fmt(Format::DateTime).ok(),
-        _ => match value {
-            Value::String(text) => Some(text.clone()),
-            Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
-            _ => None,
-        },
-    }
+fn mismatch(name: &str) -> SerdeError {
+    SerdeError::type_mismatch(format!("{name}: value of the wrong type"))
 }
 
-/// `queryName` as it stands; `locationName` with a capital; else the member's own name.
+/// `queryName` as it stands; else `locationName` or the member's own name with a capital.
 fn name(member: &Member<'_>) -> String {
-    match (member.query_name, member.wire_name) {
-        (Some(name), _) => name.to_owned(),
-        (None, Some(name)) => {
-            let mut letters = name.chars();
-            letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
-        }
-        (None, None) => member.name.to_owned(),
+    if let Some(name) = member.query_name {
+        return name.to_owned();
     }
+    let mut letters = member.wire_name.unwrap_or(member.name).chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }
 
 fn join(prefix: &str, name: &str) -> String {

@@ -10,12 +10,14 @@ use aws_smithy_runtime_api::http::{Request, Response};
 pub(crate) use aws_smithy_schema::http_protocol::percent_encode;
 use aws_smithy_schema::{Schema, protocol::SharedClientProtocol, serde::SerdeError};
 use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag, error::ErrorMetadata};
+use aws_smithy_xml::codec::find_depth2_element_slice_by;
 use aws_smithy_xml::protocol::aws_rest_xml::AwsRestXmlProtocol;
 use serde_json::{Map, Value};
 
 use crate::{
-    catalogue::model::{Operation, Protocol, Service, ShapeId},
+    catalogue::model::{Kind, Operation, Protocol, Service, ShapeId},
     schema::Schemas,
+    service::Prepared,
     value::{Input, read_structure},
 };
 
@@ -56,22 +58,54 @@ impl Wire {
     pub(crate) fn request(
         &self,
         schemas: &Schemas,
-        operation: &Operation<'static>,
-        schema: &Schema<'static>,
+        prepared: &Prepared,
         input: &Value,
         cfg: &ConfigBag,
     ) -> Result<Request, SerdeError> {
+        let Prepared { operation, input: schema, payload, .. } = prepared;
         if self.kind == Protocol::Ec2 {
             return ec2::request(schemas.service(), operation, input);
         }
-        let input = Input::new(schemas, operation.input, schema, input);
-        let mut request = self.codec.serialize_request(&input, schema, "", cfg)?;
-        if self.kind == Protocol::Cbor && operation.input.is_none() {
-            // The protocol wants no body at all here, and no type for it either.
-            *request.body_mut() = SdkBody::empty();
-            request.headers_mut().remove("content-type");
+        let whole = Input::new(schemas, operation.input, schema, payload.as_ref(), input);
+        let mut request = self.codec.serialize_request(&whole, schema, "", cfg)?;
+        match self.kind {
+            Protocol::RestJson | Protocol::RestXml => self.finish_payload(schemas, operation, input, &mut request),
+            Protocol::Cbor if operation.input.is_none() => {
+                // The protocol wants no body at all here, and no type for it either.
+                *request.body_mut() = SdkBody::empty();
+                request.headers_mut().remove("content-type");
+            }
+            _ => {}
+        }
+        if schemas.service().query_compatible {
+            request.headers_mut().insert("x-amzn-query-mode", "true");
         }
         Ok(request)
+    }
+
+    /// What the official codecs leave open where one member is the whole body: its type, the empty structure, and
+    /// values without a shape.
+    fn finish_payload(&self, schemas: &Schemas, operation: &Operation<'_>, input: &Value, request: &mut Request) {
+        let service = schemas.service();
+        let Some(structure) = operation.input.and_then(|id| service.structure(id)) else { return };
+        let Some(member) = structure.payload.map(|at| &structure.members[at as usize]) else { return };
+        let given = input.get(member.name).filter(|value| !value.is_null());
+        let (kind, body) = match (&service.shape(member.shape).kind, given) {
+            (Kind::Blob { .. }, Some(_)) => ("application/octet-stream", None),
+            (Kind::String(..), Some(_)) => ("text/plain", None),
+            (Kind::Document, Some(value)) => ("application/json", Some(value.to_string())),
+            (Kind::Structure(target), None) if self.kind == Protocol::RestJson && !target.union => {
+                ("application/json", Some("{}".to_owned()))
+            }
+            _ => return,
+        };
+        if let Some(body) = body {
+            request.headers_mut().insert("content-length", body.len().to_string());
+            *request.body_mut() = SdkBody::from(body);
+        }
+        if request.headers().get("content-type").is_none() {
+            request.headers_mut().insert("content-type", kind);
+        }
     }
 
     /// The answer as a value.
@@ -103,7 +137,10 @@ impl Wire {
         response: &Response,
         cfg: &ConfigBag,
     ) -> Result<Value, SerdeError> {
-        let mut from = self.codec.deserialize_error_response(response, cfg)?;
+        let body = response.body().bytes().unwrap_or_default();
+        let inner = find_depth2_element_slice_by(body, |name| name == "Errors").filter(|_| self.kind == Protocol::Ec2);
+        let unwrapped = inner.map(|errors| Response::new(response.status(), SdkBody::from(errors)));
+        let mut from = self.codec.deserialize_error_response(unwrapped.as_ref().unwrap_or(response), cfg)?;
         read_structure(schemas, from.as_mut(), schema, id)
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Input<'v> {
     /// `None` for operations without an input.
     shape: Option<ShapeId>,
     schema: &'v Schema<'static>,
+    /// In place of its member's schema, for the structure that is the whole body.
+    payload: Option<&'v Schema<'static>>,
     value: &'v Value,
     depth: usize,
 }
@@ -29,9 +31,10 @@ impl<'v> Input<'v> {
         schemas: &'v Schemas,
         shape: Option<ShapeId>,
         schema: &'v Schema<'static>,
+        payload: Option<&'v Schema<'static>>,
         value: &'v Value,
     ) -> Self {
-        Self { schemas, shape, schema, value, depth: 0 }
+        Self { schemas, shape, schema, payload, value, depth: 0 }
     }
 }
 
@@ -43,7 +46,8 @@ impl SerializableStruct for Input<'_> {
     fn serialize_members(&self, serializer: &mut dyn ShapeSerializer) -> Result<(), SerdeError> {
         let Some(structure) = self.shape.and_then(|id| self.schemas.service().structure(id)) else { return Ok(()) };
         let Some(given) = self.value.as_object() else { return Err(mismatch("an object", self.value)) };
-        for (member, schema) in structure.members.iter().zip(self.schema.members()) {
+        for (member, &schema) in structure.members.iter().zip(self.schema.members()) {
+            let schema = self.payload.filter(|_| schema.http_payload().is_some()).unwrap_or(schema);
             match given.get(member.name) {
                 None | Some(Value::Null) => {}
                 Some(value) if member.is(MemberFlags::JSON_VALUE) => {
@@ -86,7 +90,7 @@ fn write(
         Kind::Document => to.write_document(schema, &document::from_json(value, depth)?),
         Kind::Structure(_) => {
             let target = schemas.target(id);
-            to.write_struct(schema, &Input { schemas, shape: Some(id), schema: target, value, depth })
+            to.write_struct(schema, &Input { schemas, shape: Some(id), schema: target, payload: None, value, depth })
         }
         Kind::List { item, .. } => {
             let items = value.as_array().ok_or_else(|| mismatch("a list", value))?;

@@ -1,6 +1,7 @@
 //! `trainyard call`: one call, through the same door as an assistant's.
 
 use std::{
+    collections::HashSet,
     io::{IsTerminal, Read, Write},
     process::ExitCode,
     sync::Arc,
@@ -8,13 +9,14 @@ use std::{
 
 use serde_json::{Map, Value};
 use trainyard_contract::{Error, Progress, Result, Unheard};
-use trainyard_dispatch::{Caller, Outcome, Question, Request};
+use trainyard_dispatch::{Caller, Dispatch, Outcome, Question, Request};
+use trainyard_tools::App;
 
 use crate::{args::CallArguments, config::Config, exit, output};
 
 pub(crate) async fn run(config: &Config, arguments: CallArguments) -> Result<ExitCode> {
     let dispatch = super::dispatch(config)?;
-    let given = arguments_of(&arguments)?;
+    let given = arguments_of(&arguments, &lists(&dispatch, &arguments.tool))?;
     let request = |agreed: Option<String>| Request {
         tool: arguments.tool.clone(),
         arguments: given.clone(),
@@ -43,24 +45,53 @@ pub(crate) async fn run(config: &Config, arguments: CallArguments) -> Result<Exi
     }
 }
 
-/// All arguments: the JSON object first, single ones over it.
-fn arguments_of(arguments: &CallArguments) -> Result<Map<String, Value>> {
+/// All arguments: the JSON object first, single ones over it. A name that comes again makes a list.
+fn arguments_of(arguments: &CallArguments, lists: &HashSet<String>) -> Result<Map<String, Value>> {
     let mut given = match &arguments.args {
         Some(text) => object(&source(text)?)?,
         None => Map::new(),
     };
+    let mut seen = HashSet::new();
     for pair in arguments.pairs.iter().chain(&arguments.more) {
         let (name, value) = pair.split_once('=').ok_or_else(|| {
             Error::validation(format!("{pair:?} is not KEY=VALUE"))
                 .hint("for example states=running, or --args with a JSON object")
         })?;
-        // What reads as JSON is JSON; the rest is a string. The tool's schema settles what a number was meant as.
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
-        if given.insert(name.to_owned(), value).is_some() && arguments.args.is_none() {
-            return Err(Error::validation(format!("argument {name:?} is given twice")));
+        let value = value_of(value, lists.contains(name));
+        if seen.insert(name) {
+            given.insert(name.to_owned(), value);
+            continue;
+        }
+        match (given.get_mut(name), value) {
+            (Some(Value::Array(items)), Value::Array(more)) => items.extend(more),
+            _ => return Err(Error::validation(format!("argument {name:?} is given twice"))),
         }
     }
     Ok(given)
+}
+
+/// What reads as JSON is JSON. For a list of strings, commas separate; anything else is one string.
+fn value_of(text: &str, list: bool) -> Value {
+    match serde_json::from_str(text) {
+        Ok(value @ Value::Array(_)) => value,
+        Ok(value) if !list => value,
+        _ if list => text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect(),
+        _ => text.into(),
+    }
+}
+
+/// Parameters of the tool that are lists of strings.
+fn lists(dispatch: &Dispatch<App>, tool: &str) -> HashSet<String> {
+    let name = dispatch.registry().definition(tool).map_or(tool, |tool| tool.name);
+    let view = dispatch.registry().views().iter().find(|view| view.name == name);
+    let properties = view.and_then(|view| view.input.get("properties")).and_then(Value::as_object);
+    let of_strings = |property: &Value| property["type"] == "array" && property["items"]["type"] == "string";
+    properties
+        .into_iter()
+        .flatten()
+        .filter(|(_, property)| of_strings(property))
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
 fn source(text: &str) -> Result<String> {
@@ -134,20 +165,23 @@ mod tests {
     use super::*;
 
     fn given(args: Option<&str>, pairs: &[&str]) -> Result<Map<String, Value>> {
-        arguments_of(&CallArguments {
+        let arguments = CallArguments {
             tool: "t".into(),
             pairs: pairs.iter().map(ToString::to_string).collect(),
             more: Vec::new(),
             args: args.map(str::to_owned),
             json: false,
             yes: false,
-        })
+        };
+        arguments_of(&arguments, &HashSet::from(["l".to_owned()]))
     }
 
     #[test]
     fn pairs_are_json_where_they_read_as_json() {
         let value = given(None, &["a=1", "b=x=y", "c=[\"d\"]", "e=true", "f="]).unwrap();
         assert_eq!(Value::Object(value), json!({ "a": 1, "b": "x=y", "c": ["d"], "e": true, "f": "" }));
+        let value = given(None, &["l=a, b", "l=3"]).unwrap();
+        assert_eq!(Value::Object(value), json!({ "l": ["a", "b", "3"] }));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Tools for AWS, service by service.
 
 pub(crate) mod any;
+pub(crate) mod cloudformation;
 pub(crate) mod ec2;
 pub(crate) mod iam;
 pub(crate) mod sagemaker;

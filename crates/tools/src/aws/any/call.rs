@@ -19,7 +19,7 @@ use trainyard_contract::{
 
 use crate::{
     App, Cx,
-    common::{Cursor, Profile, Region},
+    common::{Cursor, Profile, Region, aws_target},
 };
 
 /// Call any AWS operation with its own members
@@ -53,7 +53,11 @@ pub(super) struct Call<A> {
 pub(super) fn needs(arguments: &Value) -> Result<Needs> {
     let text = |name: &str| arguments.get(name).and_then(Value::as_str).unwrap_or_default();
     let operation = operation(catalogue::service(text("service"))?, text("operation"))?;
-    Ok(Needs { effect: effect(operation), reveals: operation.is(OperationFlags::REVEALS) })
+    Ok(Needs {
+        effect: effect(operation),
+        reveals: operation.is(OperationFlags::REVEALS),
+        spends: operation.is(OperationFlags::COSTS),
+    })
 }
 
 /// The operation of that name, in any usual spelling.
@@ -100,13 +104,8 @@ impl<A> Call<A> {
     }
 
     fn target(&self) -> Target {
-        Target {
-            system: "aws",
-            kind: format!("{} {}", self.service, self.operation),
-            ids: ids(&self.parameters),
-            region: self.region.as_ref().map(ToString::to_string),
-            profile: self.profile.as_ref().map(ToString::to_string),
-        }
+        let kind = format!("{} {}", self.service, self.operation);
+        aws_target(&kind, ids(&self.parameters), self.region.as_ref(), self.profile.as_ref())
     }
 
     async fn plan(&self, aws: &Aws<Reads>) -> Result<Plan> {

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use trainyard_aws::{
     catalogue::{
         self,
@@ -62,6 +62,7 @@ impl Describe {
         let depth = self.depth as usize;
         let flag = |flag, word: &'static str| operation.is(flag).then_some(word);
         let output = self.output.then(|| describe_output(service.name, operation.name, depth)).transpose()?;
+        let output = output.as_ref().map(compact);
         Ok(Description::Operation(Box::new(OperationFacts {
             service: service.name,
             operation: operation.name,
@@ -77,12 +78,54 @@ impl Describe {
             .flatten()
             .collect(),
             pages: operation.pages.as_ref().map(|pages| pages.results.join(", ")),
-            input: describe_input(service.name, operation.name, depth)?,
+            input: compact(&describe_input(service.name, operation.name, depth)?),
             example: example_input(service.name, operation.name)?,
             output,
             errors: operation.errors.iter().map(|id| service.shape(*id).name).collect(),
         })))
     }
+}
+
+/// Members by name, each a few words: a third of the tokens of an object each. Nested members follow their type.
+fn compact(members: &Value) -> Value {
+    let members = members.as_object().into_iter().flatten();
+    members
+        .map(|(name, facts)| {
+            let nested = ["members", "one_of"].iter().find_map(|key| Some((*key, facts.get(*key)?)));
+            let words = Value::from(words(facts));
+            let value = match nested {
+                Some((key, nested)) => json!({ "is": words, key: compact(nested) }),
+                None => words,
+            };
+            (name.clone(), value)
+        })
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// `integer, required, 1..100`.
+fn words(facts: &Value) -> String {
+    let mut words = match facts.get("enum").and_then(Value::as_array) {
+        Some(values) => values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("|"),
+        None => facts["type"].as_str().unwrap_or("any").to_owned(),
+    };
+    if let Some(more) = facts.get("more_values") {
+        words.push_str(&format!("|… {more} more"));
+    }
+    if facts.get("required").is_some() {
+        words.push_str(", required");
+    }
+    let bound = |name: &str| facts.get(name).map(ToString::to_string).unwrap_or_default();
+    for (min, max, what) in [("min", "max", ""), ("min_length", "max_length", " letters")] {
+        let (min, max) = (bound(min), bound(max));
+        if !min.is_empty() || !max.is_empty() {
+            words.push_str(&format!(", {min}..{max}{what}"));
+        }
+    }
+    if facts.get("sensitive").is_some() {
+        words.push_str(", sensitive");
+    }
+    words
 }
 
 fn about_service(service: &'static Service<'static>) -> Description {
@@ -137,7 +180,7 @@ pub(super) struct OperationFacts {
     /// The lists that grow from page to page, if its answer comes in pages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pages: Option<String>,
-    /// Members by name: type, required, bounds, values.
+    /// Members by name: type or values, whether required, bounds.
     input: Value,
     /// What is required, to be filled in.
     example: Value,
@@ -145,4 +188,24 @@ pub(super) struct OperationFacts {
     output: Option<Value>,
     /// Errors that it declares.
     errors: Vec<&'static str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_told_in_a_few_words() {
+        let input = compact(&describe_input("ec2", "RunInstances", 1).unwrap());
+        assert_eq!(input["MinCount"], "integer, required");
+        assert_eq!(input["SecurityGroupIds"], "list of string");
+        assert_eq!(input["Placement"]["is"], "object");
+        assert_eq!(input["Placement"]["members"]["AvailabilityZone"], "string");
+        assert!(input["InstanceType"].as_str().unwrap().contains("|… "), "{}", input["InstanceType"]);
+        let clusters = compact(&describe_input("sagemaker", "ListClusters", 0).unwrap());
+        assert_eq!(
+            (&clusters["MaxResults"], &clusters["SortBy"]),
+            (&json!("integer, 1..100"), &json!("CREATION_TIME|NAME"))
+        );
+    }
 }

@@ -20,6 +20,7 @@ pub(super) struct Search {
     /// Only operations that read.
     #[serde(default)]
     read_only: bool,
+    /// Most rows.
     #[serde(default = "ten")]
     #[schemars(range(min = 1, max = 100))]
     limit: u32,

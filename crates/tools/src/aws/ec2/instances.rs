@@ -15,7 +15,7 @@ use crate::{
 
 mod wire;
 
-use wire::{DescribeInstanceTypes, DescribeInstances, Filter, Instance, InstanceTypeInfo};
+use wire::{Accelerator, DescribeInstanceTypes, DescribeInstances, Filter, Instance, InstanceTypeInfo};
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::reads::<ListInstances>().formerly(&[
     "ec2.list_instances",
@@ -377,7 +377,8 @@ fn words(info: &InstanceTypeInfo) -> Option<String> {
     let gpus = info.gpu_info.iter().flat_map(|info| &info.gpus);
     let neurons = info.neuron_info.iter().flat_map(|info| &info.neuron_devices);
     let others = info.inference_accelerator_info.iter().flat_map(|info| &info.accelerators);
-    let words: Vec<_> = gpus.chain(neurons).chain(others).map(ToString::to_string).collect();
+    let neurons = neurons.map(Accelerator::from).map(|device| device.to_string());
+    let words: Vec<_> = gpus.chain(others).map(ToString::to_string).chain(neurons).collect();
     (!words.is_empty()).then(|| words.join(" + "))
 }
 

@@ -6,7 +6,7 @@ use trainyard_contract::{CallDef, Changes, Destroys, Json, Preview, Reads, Resul
 
 use crate::{
     App, Cx,
-    common::{Profile, Region},
+    common::{Profile, Region, aws_target},
 };
 
 mod wire;
@@ -185,7 +185,7 @@ impl Preview<App> for UpdateSoftware {
     type Plan = Affected;
 
     fn target(&self) -> Target {
-        target(
+        aws_target(
             "hyperpod cluster",
             vec![self.cluster_name.clone()],
             self.region_name.as_ref(),
@@ -240,7 +240,7 @@ impl Preview<App> for DeleteNodes {
     type Plan = Affected;
 
     fn target(&self) -> Target {
-        target("hyperpod node", self.node_ids.clone(), self.region_name.as_ref(), self.profile_name.as_ref())
+        aws_target("hyperpod node", self.node_ids.clone(), self.region_name.as_ref(), self.profile_name.as_ref())
     }
 
     async fn plan(&self, cx: Cx<Reads>) -> Result<Affected> {
@@ -281,16 +281,6 @@ async fn all_nodes(aws: &trainyard_aws::Aws<Reads>, cluster: &str) -> Result<Vec
         token = page.next_token;
     }
     Ok(nodes)
-}
-
-fn target(kind: &str, ids: Vec<String>, region: Option<&Region>, profile: Option<&Profile>) -> Target {
-    Target {
-        system: "aws",
-        kind: kind.to_owned(),
-        ids,
-        region: region.map(ToString::to_string),
-        profile: profile.map(ToString::to_string),
-    }
 }
 
 /// Size of a page.

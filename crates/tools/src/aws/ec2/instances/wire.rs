@@ -226,7 +226,7 @@ pub(super) struct GpuInfo {
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct NeuronInfo {
     #[serde(default)]
-    pub(super) neuron_devices: Vec<Accelerator>,
+    pub(super) neuron_devices: Vec<NeuronDevice>,
 }
 
 #[derive(Deserialize)]
@@ -237,7 +237,7 @@ pub(super) struct InferenceInfo {
     pub(super) accelerators: Vec<Accelerator>,
 }
 
-/// A GPU, a Neuron device or an inference chip: what they have in common.
+/// A GPU or an inference chip: what they have in common.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
@@ -253,6 +253,23 @@ pub(super) struct Accelerator {
 #[cfg_attr(test, derive(JsonSchema))]
 struct AcceleratorMemory {
     size_in_mi_b: Option<u32>,
+}
+
+/// A Neuron device, whose maker goes without saying.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(super) struct NeuronDevice {
+    name: Option<String>,
+    count: Option<u32>,
+    memory_info: Option<AcceleratorMemory>,
+}
+
+impl From<&NeuronDevice> for Accelerator {
+    fn from(device: &NeuronDevice) -> Self {
+        let memory_info = device.memory_info.as_ref().map(|memory| AcceleratorMemory { ..*memory });
+        Self { name: device.name.clone(), manufacturer: Some("AWS".into()), count: device.count, memory_info }
+    }
 }
 
 impl fmt::Display for Accelerator {
