@@ -61,6 +61,12 @@ fn as_json(view: &View) -> Value {
     })
 }
 
+/// One call behind a tool: what it does, and arguments that show it.
+fn call_as_json(tool: &ToolDef<App>, call: &trainyard_contract::CallDef<App>) -> Value {
+    let example: Value = serde_json::from_str(&example(tool, call)).unwrap_or_default();
+    json!({ "name": call.name, "effect": call.effect, "example": example })
+}
+
 fn one(registry: &Registry<App>, ceiling: Ceiling, name: &str, json: bool) -> Result<()> {
     let tool = registry.definition(name)?;
     let Some(view) = registry.views().iter().find(|view| view.name == tool.name) else {
@@ -70,6 +76,7 @@ fn one(registry: &Registry<App>, ceiling: Ceiling, name: &str, json: bool) -> Re
         let mut value = as_json(view);
         let outputs = tool.calls().iter().map(|call| (call.name.to_owned(), (call.output)())).collect();
         value["outputSchemas"] = Value::Object(outputs);
+        value["calls"] = tool.calls().iter().map(|call| call_as_json(tool, call)).collect();
         return output::text(&format!("{value:#}\n"));
     }
     let mut text = format!("{}\n\n{}\n\n", view.name, view.description);

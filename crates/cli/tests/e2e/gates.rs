@@ -1,1 +1,165 @@
-//! wip
+//! Every call behind every tool, under every pair of gates. What is refused leaves no trace on the wire.
+
+use serde_json::{Value, json};
+use trainyard_harness::{Endpoint, Era, Reply, Trainyard};
+
+use crate::BINARY;
+
+const WRITE: &str = "--allow-write";
+const SENSITIVE: &str = "--allow-sensitive-data-access";
+
+/// Tools that answer from what the binary holds.
+const OFFLINE: [&str; 2] = ["aws_search", "aws_describe"];
+
+/// One call, and what it does.
+struct Case {
+    tool: String,
+    arguments: Value,
+    effect: String,
+}
+
+impl Case {
+    /// The flags that it needs.
+    fn flags(&self) -> &'static [&'static str] {
+        match self.effect.as_str() {
+            "reads" => &[],
+            "reveals" => &[SENSITIVE],
+            "changes" | "destroys" => &[WRITE],
+            other => panic!("no such effect: {other}"),
+        }
+    }
+}
+
+/// What the tools say of themselves; the calls of `aws_call`, whose effect depends on the operation, are written here.
+fn cases(at: &Trainyard) -> Vec<Case> {
+    let list: Value = serde_json::from_str(&at.run(&["tools", "--json", "--toolsets", "all"]).unwrap().stdout).unwrap();
+    let mut cases = Vec::new();
+    for tool in list["tools"].as_array().unwrap() {
+        let name = tool["name"].as_str().unwrap();
+        if name == "aws_call" {
+            continue;
+        }
+        let one = at.run(&["tools", name, "--json", "--toolsets", "all"]).unwrap();
+        let one: Value = serde_json::from_str(&one.stdout).unwrap();
+        for call in one["calls"].as_array().unwrap() {
+            let effect = call["effect"].as_str().unwrap().to_owned();
+            cases.push(Case { tool: name.to_owned(), arguments: call["example"].clone(), effect });
+        }
+    }
+    for (effect, service, operation, parameters) in [
+        ("reads", "ec2", "DescribeVpcs", json!({})),
+        ("reads", "s3", "ListBuckets", json!({})),
+        ("reads", "sagemaker", "ListTrainingJobs", json!({})),
+        ("reveals", "secretsmanager", "GetSecretValue", json!({ "SecretId": "s" })),
+        ("reveals", "ec2", "GetPasswordData", json!({ "InstanceId": "i-0123456789abcdef0" })),
+        ("reveals", "s3", "GetObject", json!({ "Bucket": "b", "Key": "k" })),
+        ("changes", "ec2", "StartInstances", json!({ "InstanceIds": ["i-0123456789abcdef0"] })),
+        ("changes", "sagemaker", "StopTrainingJob", json!({ "TrainingJobName": "j" })),
+        ("changes", "s3", "PutObject", json!({ "Bucket": "b", "Key": "k", "Body": "eA==" })),
+        ("destroys", "ec2", "TerminateInstances", json!({ "InstanceIds": ["i-0123456789abcdef0"] })),
+        ("destroys", "sagemaker", "DeleteCluster", json!({ "ClusterName": "c" })),
+        ("destroys", "s3", "DeleteBucket", json!({ "Bucket": "b" })),
+        ("destroys", "cloudformation", "DeleteStack", json!({ "StackName": "s" })),
+    ] {
+        let arguments = json!({ "service": service, "operation": operation, "parameters": parameters });
+        cases.push(Case { tool: "aws_call".to_owned(), arguments, effect: effect.to_owned() });
+    }
+    cases
+}
+
+/// Takes everything down and refuses it in a way that no client repeats.
+fn recorder() -> Endpoint {
+    Endpoint::start(|_| {
+        Reply::new(400, "application/x-amz-json-1.1", r#"{"__type":"ValidationException","message":"recorded"}"#)
+    })
+    .unwrap()
+}
+
+#[test]
+fn what_is_refused_names_its_flag_and_sends_nothing_and_what_is_allowed_arrives() {
+    let recorder = recorder();
+    let at = Trainyard::at(BINARY, &recorder.url()).unwrap();
+    let cases = cases(&at);
+    let effects: std::collections::BTreeSet<_> = cases.iter().map(|case| case.effect.as_str()).collect();
+    assert_eq!(effects.len(), 4, "{effects:?}");
+    let (mut refused, mut allowed) = (0, 0);
+    for gates in [&[][..], &[WRITE], &[SENSITIVE], &[WRITE, SENSITIVE]] {
+        let mut flags = vec!["--toolsets", "all", "--confirm", "never"];
+        flags.extend(gates);
+        let mut session = at.serve(&flags, Era::Legacy).unwrap();
+        session.hello().unwrap();
+        for case in &cases {
+            let what = format!("{} {} under {gates:?}", case.tool, case.arguments);
+            let result = session.call(&case.tool, case.arguments.clone()).unwrap();
+            let sent = recorder.take();
+            let Some(missing) = case.flags().iter().find(|flag| !gates.contains(flag)) else {
+                let offline = OFFLINE.contains(&case.tool.as_str());
+                assert_eq!(sent.is_empty(), offline, "{what}: {result}");
+                assert_eq!(result["isError"], !offline, "{what}: {result}");
+                assert_ne!(result["structuredContent"]["error"]["category"], "policy_denied", "{what}");
+                allowed += 1;
+                continue;
+            };
+            assert!(sent.is_empty(), "{what} sent {sent:?}");
+            assert_eq!(result["isError"], true, "{what}: {result}");
+            let error = &result["structuredContent"]["error"];
+            assert_eq!(error["category"], "policy_denied", "{what}: {error}");
+            assert!(error["message"].as_str().unwrap().contains(missing), "{what}: {error}");
+            assert!(result["content"][0]["text"].as_str().unwrap().contains(missing), "{what}: a model reads the text");
+            refused += 1;
+        }
+        let (status, ..) = session.close().unwrap();
+        assert!(status.success());
+    }
+    println!("{} calls under 4 pairs of gates: {refused} refused with nothing sent, {allowed} allowed", cases.len());
+}
+
+#[test]
+fn a_call_that_would_be_asked_about_sends_nothing_but_reads_before_the_answer() {
+    let recorder = Endpoint::start(|seen| {
+        if seen.action() == Some("ListClusterNodes") {
+            return Reply::new(200, "application/x-amz-json-1.1", r#"{"ClusterNodeSummaries":[]}"#);
+        }
+        Reply::new(400, "application/x-amz-json-1.1", r#"{"__type":"ValidationException","message":"recorded"}"#)
+    })
+    .unwrap();
+    let at = Trainyard::at(BINARY, &recorder.url()).unwrap();
+    let mut session = at.serve(&[WRITE], Era::Legacy).unwrap();
+    session.hello().unwrap();
+    let arguments = json!({ "operation": "batch_delete", "cluster_name": "c", "node_ids": ["i-0123456789abcdef0"] });
+    let actions = |recorder: &Endpoint| -> Vec<String> {
+        recorder.take().iter().map(|seen| seen.action().unwrap_or_default().to_owned()).collect()
+    };
+
+    let asked = session.call("manage_hyperpod_cluster_nodes", arguments.clone()).unwrap();
+    assert_eq!(asked["structuredContent"]["error"]["code"], "ConfirmationRequired", "{asked}");
+    assert_eq!(actions(&recorder), ["ListClusterNodes"]);
+
+    let mut shown = arguments.clone();
+    shown["dry_run"] = true.into();
+    let shown = session.call("manage_hyperpod_cluster_nodes", shown).unwrap();
+    assert_eq!(shown["isError"], false, "{shown}");
+    assert_eq!(actions(&recorder), ["ListClusterNodes"]);
+
+    let mut wrong = arguments.clone();
+    wrong["confirm"] = "plan-00000000000000000000000000000000".into();
+    let wrong = session.call("manage_hyperpod_cluster_nodes", wrong).unwrap();
+    assert_eq!(wrong["isError"], true);
+    assert_eq!(actions(&recorder), [""; 0], "a made-up handle opens nothing");
+
+    let handle = asked["structuredContent"]["confirm"].clone();
+    let mut other = arguments.clone();
+    other["confirm"] = handle;
+    other["node_ids"] = json!(["i-0123456789abcdef1"]);
+    assert_eq!(session.call("manage_hyperpod_cluster_nodes", other).unwrap()["isError"], true);
+    assert_eq!(actions(&recorder), [""; 0], "a handle is good for its own call only");
+
+    let asked = session.call("manage_hyperpod_cluster_nodes", arguments.clone()).unwrap();
+    assert_eq!(actions(&recorder), ["ListClusterNodes"], "shown for another call it is used up, so ask again");
+    let mut agreed = arguments;
+    agreed["confirm"] = asked["structuredContent"]["confirm"].clone();
+    session.call("manage_hyperpod_cluster_nodes", agreed.clone()).unwrap();
+    assert_eq!(actions(&recorder), ["BatchDeleteClusterNodes"]);
+    assert_eq!(session.call("manage_hyperpod_cluster_nodes", agreed).unwrap()["isError"], true);
+    assert_eq!(actions(&recorder), [""; 0], "a handle is good once");
+}

@@ -1,0 +1,131 @@
+"""A session of the Python SDK's client: client.py MODE COMMAND [ARGUMENT...]"""
+
+import asyncio
+import sys
+
+import mcp_types as types
+from mcp.client.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.shared.exceptions import MCPError
+
+MODE, COMMAND, *ARGUMENTS = sys.argv[1:]
+
+
+def connect(elicitation_callback=None):
+    import os
+
+    # The SDK hands down only a few variables unless it is told all of them.
+    server = StdioServerParameters(command=COMMAND, args=ARGUMENTS, env=dict(os.environ))
+    return Client(stdio_client(server), mode=MODE, elicitation_callback=elicitation_callback)
+
+
+async def run_instance(client):
+    result = await client.call_tool(
+        "aws_call",
+        {
+            "service": "ec2",
+            "operation": "RunInstances",
+            "parameters": {"ImageId": "ami-12345678", "InstanceType": "m7i.large", "MinCount": 1, "MaxCount": 1},
+            "query": "Instances[0].InstanceId",
+        },
+    )
+    assert not result.is_error, result
+    return result.structured_content["result"]
+
+
+def terminate(instance, **more):
+    return {"service": "ec2", "operation": "TerminateInstances", "parameters": {"InstanceIds": [instance]}, **more}
+
+
+async def state(client, instance):
+    result = await client.call_tool("ec2_list_instances", {"instance_ids": [instance], "fields": ["state"]})
+    assert not result.is_error, result
+    return result.structured_content["rows"][0][0]
+
+
+async def plain():
+    async with connect() as client:
+        print("protocol", client.protocol_version)
+        names = [tool.name for tool in (await client.list_tools()).tools]
+        assert "ec2_list_instances" in names, names
+
+        result = await client.call_tool("iam_get_caller_identity", {})
+        assert result.structured_content["account"] == "123456789012", result
+
+        result = await client.call_tool("aws_search", {"query": "gpu capacity reservations"})
+        assert result.structured_content["count"] > 0, result
+
+        result = await client.call_tool("manage_hyperpod_cluster_nodes", {"operation": "list_clusters"})
+        assert result.structured_content["result"]["isError"] is False, result
+
+        result = await client.call_tool(
+            "aws_call", {"service": "eks", "operation": "DescribeCluster", "parameters": {"name": "missing"}}
+        )
+        assert result.is_error and result.structured_content["error"]["category"] == "not_found", result
+
+        result = await client.call_tool("ec2_list_instances", {"instance_typ": "p5.48xlarge"})
+        assert result.is_error and "instance_types" in result.content[0].text, result
+
+        try:
+            await client.call_tool("ec2_list_instance", {})
+        except MCPError as error:
+            assert error.error.code == -32602 and "ec2_list_instances" in error.error.message, error
+        else:
+            raise AssertionError("an unknown tool was called")
+
+        # No person can be asked: the plan and a handle, and the handle works once.
+        instance = await run_instance(client)
+        result = await client.call_tool("aws_call", terminate(instance))
+        assert result.is_error, result
+        asked = result.structured_content
+        assert asked["error"]["code"] == "ConfirmationRequired" and asked["target"]["ids"] == [instance], asked
+        assert await state(client, instance) == "running"
+        agreed = terminate(instance, confirm=asked["confirm"])
+        result = await client.call_tool("aws_call", agreed)
+        assert not result.is_error, result
+        assert await state(client, instance) == "terminated"
+        result = await client.call_tool("aws_call", agreed)
+        assert result.is_error and result.structured_content["error"]["code"] == "PlanRefused", result
+        print("without elicitation: a plan, a handle, one run")
+
+
+async def asked():
+    answers, messages = [], []
+
+    async def answer(context, params):
+        messages.append(params.message)
+        return answers.pop(0)
+
+    async with connect(answer) as client:
+        instance = await run_instance(client)
+        for no in (
+            types.ElicitResult(action="decline"),
+            types.ElicitResult(action="cancel"),
+            types.ElicitResult(action="accept", content={"confirm": False}),
+        ):
+            answers.append(no)
+            result = await client.call_tool("aws_call", terminate(instance))
+            assert result.is_error and result.structured_content["error"]["code"] == "Declined", result
+            assert not answers and await state(client, instance) == "running"
+            assert instance in messages[-1] and "TerminateInstances" in messages[-1], messages
+
+        # A handle that the model made up does not stand in for the person.
+        answers.append(types.ElicitResult(action="decline"))
+        result = await client.call_tool("aws_call", terminate(instance, confirm="plan-" + 32 * "0"))
+        assert result.is_error and not answers, result
+        assert await state(client, instance) == "running"
+
+        answers.append(types.ElicitResult(action="accept", content={"confirm": True}))
+        result = await client.call_tool("aws_call", terminate(instance))
+        assert not result.is_error, result
+        assert await state(client, instance) == "terminated"
+        print("with elicitation:", len(messages), "questions, one yes, one run")
+
+
+async def main():
+    async with asyncio.timeout(90):
+        await plain()
+        await asked()
+
+
+asyncio.run(main())
