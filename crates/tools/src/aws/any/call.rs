@@ -11,7 +11,7 @@ use trainyard_aws::{
         self,
         model::{MemberFlags, Operation, OperationFlags, Service},
     },
-    effect, project, validate,
+    effect, project, show_text, validate,
 };
 use trainyard_contract::{
     Access, Changes, Destroys, Error, Json, MayChange, Needs, Preview, Reads, Result, Target, Tool,
@@ -90,6 +90,7 @@ impl<A: Access> Tool<App> for Call<A> {
             let reply = aws.call(service.name, operation.name, input).await?;
             Answer { result: reply.output, region: reply.region, request_id: reply.request_id, next: None }
         };
+        show_text(service, operation, &mut answer.result);
         if let Some(query) = &self.query {
             answer.result = project(query, &answer.result)?;
         }
