@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use trainyard_aws::{
     Aws,
@@ -13,9 +13,7 @@ use trainyard_aws::{
     },
     effect, project, show_text, validate,
 };
-use trainyard_contract::{
-    Access, Changes, Destroys, Error, Json, MayChange, Needs, Preview, Reads, Result, Target, Tool,
-};
+use trainyard_contract::{Access, Error, Json, MayChange, Needs, Preview, Reads, Result, Target, Tool};
 
 use crate::{
     App, Cx,
@@ -130,27 +128,17 @@ impl<A> Call<A> {
     }
 }
 
-macro_rules! previews {
-    ($($access:ident),*) => {$(
-        impl Preview<App> for Call<$access>
-        where
-            Self: DeserializeOwned,
-            $access: MayChange,
-        {
-            type Plan = Plan;
+impl<A: MayChange> Preview<App> for Call<A> {
+    type Plan = Plan;
 
-            fn target(&self) -> Target {
-                Call::target(self)
-            }
+    fn target(&self) -> Target {
+        Call::target(self)
+    }
 
-            async fn plan(&self, cx: Cx<Reads>) -> Result<Plan> {
-                Call::plan(self, &cx.aws(self.region.as_ref(), self.profile.as_ref())).await
-            }
-        }
-    )*};
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Plan> {
+        Call::plan(self, &cx.aws(self.region.as_ref(), self.profile.as_ref())).await
+    }
 }
-
-previews!(Changes, Destroys);
 
 /// Names and ids among the parameters: what a person looks for in a question.
 fn ids(parameters: &Map<String, Value>) -> Vec<String> {
