@@ -36,7 +36,9 @@ impl Moto {
         let end = Instant::now() + Duration::from_mins(1);
         while TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_err() {
             if moto.shell.0.try_wait()?.is_some() || Instant::now() > end {
-                return Err(format!("moto of {} did not start; was `cargo xtask test-data` run?", venv.display()).into());
+                return Err(
+                    format!("moto of {} did not start; was `cargo xtask test-data` run?", venv.display()).into()
+                );
             }
             thread::sleep(Duration::from_millis(50));
         }

@@ -194,7 +194,8 @@ fn wait(stream: &mut TcpStream, how: Wait) -> bool {
     let set = stream.set_read_timeout(Some(time));
     let read = stream.read(&mut [0]);
     drop(stream.set_read_timeout(None));
-    set.is_err() || !matches!(&read, Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut))
+    set.is_err()
+        || !matches!(&read, Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut))
 }
 
 fn read(reader: &mut BufReader<TcpStream>) -> Result<Option<Seen>> {

@@ -47,6 +47,7 @@ pub(super) fn fill(trainyard: &Trainyard) -> Result<Vec<String>> {
     Ok(instances)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "parameters are written where the call is")]
 fn call(trainyard: &Trainyard, service: &str, operation: &str, parameters: Value) -> Result<Value> {
     let arguments = json!({ "service": service, "operation": operation, "parameters": parameters }).to_string();
     let ended = trainyard.run(&["call", "aws_call", "--allow-write", "--yes", "--json", "--args", &arguments])?;

@@ -101,8 +101,7 @@ fn a_call_taken_back_is_taken_back_on_the_wire() {
         let before = endpoint.closed_early();
         let id = session.request("tools/call", json!({ "name": "ec2_list_instances", "arguments": {} })).unwrap();
         assert!(endpoint.eventually(SOON, |endpoint| endpoint.under_way() == 1), "{era:?}: nothing was sent");
-        let cancel =
-            json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id, "reason": "test" } });
+        let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id, "reason": "test" } });
         let started = Instant::now();
         session.send(&cancel).unwrap();
         assert!(endpoint.eventually(SOON, |endpoint| endpoint.closed_early() == before + 1), "{era:?}: still open");
@@ -148,7 +147,8 @@ fn progress_of_a_call_over_several_regions_is_told() {
     assert_eq!(answer["result"]["isError"], false, "{answer}");
     let mut last = 0.0;
     for _ in 0..2 {
-        let told = session.find(Duration::from_secs(1), |message| message["method"] == "notifications/progress").unwrap();
+        let told =
+            session.find(Duration::from_secs(1), |message| message["method"] == "notifications/progress").unwrap();
         assert_eq!(told["params"]["progressToken"], "mine");
         let done = told["params"]["progress"].as_f64().unwrap();
         assert!(done > last, "{told}");
