@@ -5,6 +5,9 @@ use trainyard_harness::Trainyard;
 
 use crate::Result;
 
+/// A region in which moto knows every type below.
+pub(super) const REGION: &str = "us-west-2";
+
 /// Makes it; the ids of its instances.
 pub(super) fn fill(trainyard: &Trainyard) -> Result<Vec<String>> {
     let mut instances = Vec::new();
@@ -42,7 +45,7 @@ pub(super) fn fill(trainyard: &Trainyard) -> Result<Vec<String>> {
     call(trainyard, "sagemaker", "CreateCluster", json!({ "ClusterName": "llm", "InstanceGroups": groups }))?;
     let role = "arn:aws:iam::123456789012:role/eks";
     call(trainyard, "eks", "CreateCluster", json!({ "name": "research", "roleArn": role, "resourcesVpcConfig": {} }))?;
-    let place = json!({ "LocationConstraint": "eu-west-1" });
+    let place = json!({ "LocationConstraint": REGION });
     call(trainyard, "s3", "CreateBucket", json!({ "Bucket": "datasets", "CreateBucketConfiguration": place }))?;
     Ok(instances)
 }
