@@ -126,7 +126,11 @@ impl Engine {
 
     /// The request that [`Self::call`] would send.
     pub async fn preview(&self, service: &str, operation: &str, input: Value, scope: &Scope) -> Result<Preview> {
-        let checked = check(service::load(service)?, operation, input)?;
+        let mut checked = check(service::load(service)?, operation, input)?;
+        if let Some(copy) = customise::copy(checked.loaded.service, checked.prepared.operation, &mut checked.input) {
+            // The call signs an address here. It is a secret, so a preview only says that it will be there.
+            checked.input[copy.member] = Value::from("(signed when the call is made)");
+        }
         let stopped = self.stop_before_sending(&checked, scope).await.map_err(|error| named(error, &checked))?;
         Ok(stopped.preview)
     }

@@ -1,6 +1,7 @@
 //! The AWS wire: any operation of any service, driven by API facts at run time.
 
 mod address;
+mod blob;
 pub mod catalogue;
 mod ceiling;
 mod client;
@@ -26,6 +27,7 @@ mod validate;
 mod value;
 mod waiting;
 
+pub use blob::show_text;
 pub use ceiling::effect;
 pub use describe::{describe_input, describe_output, example_input};
 pub use engine::{CredentialsInfo, Engine, Preview, Reply, ScopeInfo};

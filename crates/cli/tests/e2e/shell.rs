@@ -123,6 +123,7 @@ fn what_destroys_waits_for_a_yes() {
     let refused = at.run(&["call", "aws_call", "--args", &call, "--yes"]).unwrap();
     assert_eq!(refused.status.code(), Some(3));
     assert!(refused.stderr.contains("--allow-write"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("ask the operator"), "at the shell that is the reader: {}", refused.stderr);
     let asked = at.run(&["call", "aws_call", "--args", &call, "--allow-write"]).unwrap();
     assert_eq!(asked.status.code(), Some(3));
     assert!(asked.stderr.contains(&id) && asked.stderr.contains("--yes"), "{}", asked.stderr);

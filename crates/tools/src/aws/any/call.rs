@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use trainyard_aws::{
     Aws,
@@ -11,11 +11,9 @@ use trainyard_aws::{
         self,
         model::{MemberFlags, Operation, OperationFlags, Service},
     },
-    effect, project, validate,
+    effect, project, show_text, validate,
 };
-use trainyard_contract::{
-    Access, Changes, Destroys, Error, Json, MayChange, Needs, Preview, Reads, Result, Target, Tool,
-};
+use trainyard_contract::{Access, Error, Json, MayChange, Needs, Preview, Reads, Result, Target, Tool};
 
 use crate::{
     App, Cx,
@@ -90,6 +88,7 @@ impl<A: Access> Tool<App> for Call<A> {
             let reply = aws.call(service.name, operation.name, input).await?;
             Answer { result: reply.output, region: reply.region, request_id: reply.request_id, next: None }
         };
+        show_text(service, operation, &mut answer.result);
         if let Some(query) = &self.query {
             answer.result = project(query, &answer.result)?;
         }
@@ -129,27 +128,17 @@ impl<A> Call<A> {
     }
 }
 
-macro_rules! previews {
-    ($($access:ident),*) => {$(
-        impl Preview<App> for Call<$access>
-        where
-            Self: DeserializeOwned,
-            $access: MayChange,
-        {
-            type Plan = Plan;
+impl<A: MayChange> Preview<App> for Call<A> {
+    type Plan = Plan;
 
-            fn target(&self) -> Target {
-                Call::target(self)
-            }
+    fn target(&self) -> Target {
+        Call::target(self)
+    }
 
-            async fn plan(&self, cx: Cx<Reads>) -> Result<Plan> {
-                Call::plan(self, &cx.aws(self.region.as_ref(), self.profile.as_ref())).await
-            }
-        }
-    )*};
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Plan> {
+        Call::plan(self, &cx.aws(self.region.as_ref(), self.profile.as_ref())).await
+    }
 }
-
-previews!(Changes, Destroys);
 
 /// Names and ids among the parameters: what a person looks for in a question.
 fn ids(parameters: &Map<String, Value>) -> Vec<String> {
