@@ -137,6 +137,7 @@ impl Session {
     }
 
     /// The result of a call of a tool.
+    #[expect(clippy::needless_pass_by_value, reason = "arguments are written where the call is")]
     pub fn call(&mut self, tool: &str, arguments: Value) -> Result<Value> {
         self.ask("tools/call", json!({ "name": tool, "arguments": arguments }))
     }
