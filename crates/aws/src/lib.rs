@@ -7,6 +7,7 @@ mod ceiling;
 mod client;
 mod customise;
 mod describe;
+mod dry_run;
 pub mod endpoint;
 mod engine;
 mod error;

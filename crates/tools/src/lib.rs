@@ -37,6 +37,12 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         by_default: Offer::Reads,
         nouns: &[aws::ec2::instances::TOOLS, aws::ec2::lifecycle::TOOLS],
     },
+    Toolset {
+        name: "ebs",
+        about: "EBS volumes and snapshots: find, make, change, attach, delete",
+        by_default: Offer::Nothing,
+        nouns: &[aws::ebs::volumes::TOOLS, aws::ebs::snapshots::TOOLS],
+    },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];
 

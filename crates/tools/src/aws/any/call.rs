@@ -17,7 +17,7 @@ use trainyard_contract::{Access, Error, Json, MayChange, Needs, Preview, Reads, 
 
 use crate::{
     App, Cx,
-    common::{Cursor, Profile, Region, aws_target},
+    common::{Cursor, DryRun, Profile, Region, aws_target},
 };
 
 /// Call any AWS operation with its own members
@@ -113,7 +113,7 @@ impl<A> Call<A> {
         validate(service.name, operation.name, &input)?;
         let request = aws.engine().preview(service.name, operation.name, input.clone(), aws.scope()).await?;
         let dry_run = if has_dry_run(service, operation) {
-            Some(dry_run(aws, service.name, operation.name, input).await?)
+            Some(aws.dry_run(service.name, operation.name, input).await?.into())
         } else {
             None
         };
@@ -164,15 +164,6 @@ fn has_dry_run(service: &Service<'_>, operation: &Operation<'_>) -> bool {
         })
 }
 
-/// What AWS says would happen.
-async fn dry_run(aws: &Aws<Reads>, service: &str, operation: &str, input: Value) -> Result<DryRun> {
-    match aws.dry_run(service, operation, input).await {
-        Ok(()) => Ok(DryRun { would_succeed: true, reason: None }),
-        Err(error) if error.kind() == trainyard_contract::ErrorKind::Credentials => Err(error),
-        Err(error) => Ok(DryRun { would_succeed: false, reason: Some(error.to_string()) }),
-    }
-}
-
 /// What came back.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
@@ -198,11 +189,4 @@ pub(super) struct Plan {
     /// What AWS says to a dry run, where it offers one.
     #[serde(skip_serializing_if = "Option::is_none")]
     dry_run: Option<DryRun>,
-}
-
-#[derive(Serialize, JsonSchema)]
-struct DryRun {
-    would_succeed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
 }
