@@ -166,7 +166,6 @@ mod tests {
     /// Size of a thing
     #[derive(Deserialize, JsonSchema)]
     #[serde(rename_all = "snake_case")]
-    #[expect(dead_code, reason = "only its schema is looked at")]
     enum Size {
         /// Small one.
         Small,
