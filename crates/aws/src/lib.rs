@@ -30,7 +30,7 @@ pub use ceiling::effect;
 pub use describe::{describe_input, describe_output, example_input};
 pub use engine::{CredentialsInfo, Engine, Preview, Reply, ScopeInfo};
 pub use operation::{AnyItems, Aws, Items, Operation, Paged, Wanted};
-pub use paging::{Cursor, Pages};
+pub use paging::{Cursor, Page, PageStream, Pages};
 pub use presign::Presigned;
 pub use project::project;
 pub use settings::{Scope, Settings, StaticCredentials};

@@ -11,11 +11,22 @@ fn no_malformed_call_is_accepted() {
     let at = with_moto("sa-east-1");
     let mut command = Command::new(venv().join("bin/mcp-fuzzer"));
     command.args(["--mode", "tools", "--protocol", "stdio", "--endpoint", &format!("{BINARY} serve"), "--runs", "5"]);
-    command.args(["--phase", "aggressive", "--no-network", "--output-dir", "out", "--seed", "1", "--log-level", "ERROR"]);
+    command.args([
+        "--phase",
+        "aggressive",
+        "--no-network",
+        "--output-dir",
+        "out",
+        "--seed",
+        "1",
+        "--log-level",
+        "ERROR",
+    ]);
     command.env_clear().envs(at.variables()).current_dir(at.home());
     let ended = run(&mut command, "", Duration::from_secs(240)).unwrap();
     let of = |what: &str| -> u32 {
-        let line = ended.stdout.lines().find_map(|line| line.strip_prefix(what)).and_then(|rest| rest.strip_prefix(": "));
+        let line =
+            ended.stdout.lines().find_map(|line| line.strip_prefix(what)).and_then(|rest| rest.strip_prefix(": "));
         let number = line.and_then(|number| number.trim().parse().ok());
         number.unwrap_or_else(|| panic!("no {what} in {}{}", ended.stdout, ended.stderr))
     };

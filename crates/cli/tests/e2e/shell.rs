@@ -39,7 +39,9 @@ fn tools_are_listed_and_shown() {
     let slip = at.run(&["tools", "ec2_list_instance"]).unwrap();
     assert_eq!(slip.status.code(), Some(6));
     assert!(slip.stderr.contains("ec2_list_instances"), "{}", slip.stderr);
-    let few = json_of(&at.run(&["tools", "--json", "--toolsets", "iam,ec2", "--exclude-tools", "ec2_list_instances"]).unwrap());
+    let few = json_of(
+        &at.run(&["tools", "--json", "--toolsets", "iam,ec2", "--exclude-tools", "ec2_list_instances"]).unwrap(),
+    );
     assert_eq!(few["tools"].as_array().unwrap().len(), 1, "{few}");
     assert_eq!(at.run(&["tools", "--toolsets", "nope"]).unwrap().status.code(), Some(2));
 }
@@ -64,13 +66,15 @@ fn arguments_come_as_pairs_as_json_from_files_and_from_standard_input() {
     let made = at.run(&["call", "aws_call", "--allow-write", "--yes", "--args", &instances(2).to_string()]).unwrap();
     assert!(made.status.success(), "{}", made.stderr);
     let count = |ended: &Ended| json_of(ended)["count"].clone();
-    let pairs = at.run(&["call", "ec2_list_instances", "states=running", "limit=10", r#"tags={"team":"shell"}"#]).unwrap();
+    let pairs =
+        at.run(&["call", "ec2_list_instances", "states=running", "limit=10", r#"tags={"team":"shell"}"#]).unwrap();
     assert_eq!(count(&pairs), 2, "{}{}", pairs.stdout, pairs.stderr);
     std::fs::write(at.home().join("arguments.json"), r#"{"states": ["running"], "tags": {"team": "shell"}}"#).unwrap();
     let file = at.run(&["call", "ec2_list_instances", "--args", "@arguments.json", "--arg", "limit=1"]).unwrap();
     assert_eq!((count(&file), &json_of(&file)["truncated"]), (json!(1), &json!(true)));
     let limit = std::time::Duration::from_secs(60);
-    let input = run(&mut at.command(&["call", "ec2_list_instances", "--args", "-"]), r#"{"states": ["stopped"]}"#, limit);
+    let input =
+        run(&mut at.command(&["call", "ec2_list_instances", "--args", "-"]), r#"{"states": ["stopped"]}"#, limit);
     assert_eq!(count(&input.unwrap()), 0);
     for (arguments, code) in [
         (&["call", "ec2_list_instances", "--args", "@missing.json"][..], 2),

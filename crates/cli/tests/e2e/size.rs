@@ -28,7 +28,11 @@ fn the_list_is_within_its_budget() {
         assert!(description.chars().count() <= 300, "{}: {description}", tool["name"]);
     }
     let (bytes, all) = (list.to_string().len(), tokens(&list.to_string()));
-    println!("tools/list: {} tools, {bytes} bytes, {all} tokens, {} of them seen by a model", tools.len(), tokens(&json!(seen).to_string()));
+    println!(
+        "tools/list: {} tools, {bytes} bytes, {all} tokens, {} of them seen by a model",
+        tools.len(),
+        tokens(&json!(seen).to_string())
+    );
     assert!(tools.len() <= 40, "{} tools", tools.len());
     assert!(all <= 4_000, "{all} tokens");
     // The default limit of a line in Python's asyncio, which some clients read with.
