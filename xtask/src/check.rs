@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Result, environment, root};
+use crate::{Result, environment, fetch, root};
 
 /// Runs every check and says what each took.
 pub(crate) fn run(npm: bool) -> Result<()> {
@@ -39,9 +39,7 @@ pub(crate) fn run(npm: bool) -> Result<()> {
 
 /// This program with the features that the others leave out, as the step before built it.
 fn built() -> Result<PathBuf> {
-    let here = std::env::current_exe()?;
-    let profiles = here.ancestors().nth(2).ok_or("this program lies in no target folder")?;
-    Ok(profiles.join("debug").join(here.file_name().unwrap_or_default()))
+    Ok(fetch::target()?.join("debug").join(format!("xtask{}", std::env::consts::EXE_SUFFIX)))
 }
 
 fn has_deny() -> bool {

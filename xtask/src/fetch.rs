@@ -77,6 +77,12 @@ pub(crate) fn botocore() -> Result<PathBuf> {
     Ok(target)
 }
 
+/// The folder that cargo builds into, whatever it was told: this program lies in it.
+pub(crate) fn target() -> Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    Ok(here.ancestors().nth(2).ok_or("this program lies in no target folder")?.to_owned())
+}
+
 pub(crate) fn cache() -> PathBuf {
     root().join("target").join("xtask")
 }

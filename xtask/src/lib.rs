@@ -2,12 +2,15 @@
 
 #![expect(clippy::print_stdout, reason = "a command for developers, who read what it prints")]
 
+mod bench;
 #[cfg(feature = "catalogue")]
 mod catalogue;
 mod check;
 mod compile_cost;
+mod demo;
 mod environment;
 mod fetch;
+mod release;
 
 use std::path::PathBuf;
 
@@ -31,6 +34,9 @@ usage: cargo xtask demo                                    show in a minute what
 pub fn run(arguments: &[String]) -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
+        ["bench"] => bench::run(false),
+        ["bench", "--peers"] => bench::run(true),
+        ["demo"] => demo::run(),
         ["test"] => check::run(true),
         ["test", "--without-npm"] => check::run(false),
         ["test-data"] => environment::all(true),

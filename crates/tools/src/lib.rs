@@ -24,8 +24,10 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         about: "SageMaker HyperPod clusters, their nodes and their stacks",
         default: true,
         nouns: &[
+            aws::sagemaker::hyperpod_report::TOOLS,
             aws::sagemaker::hyperpod_nodes::TOOLS,
             aws::sagemaker::hyperpod_clusters::TOOLS,
+            aws::sagemaker::hyperpod_actions::TOOLS,
             aws::sagemaker::hyperpod_stacks::TOOLS,
         ],
     },

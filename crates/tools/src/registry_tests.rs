@@ -18,9 +18,24 @@ use trainyard_dispatch::{Registry, Selection};
 use crate::{App, TOOLSETS, instructions};
 
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
-const READS: [&str; 8] = ["list", "get", "describe", "search", "find", "explain", "estimate", "watch"];
-const CHANGES: [&str; 12] =
-    ["create", "start", "stop", "update", "put", "tag", "attach", "detach", "scale", "apply", "delete", "terminate"];
+const READS: [&str; 9] = ["list", "get", "describe", "search", "find", "explain", "estimate", "watch", "report"];
+const CHANGES: [&str; 15] = [
+    "create",
+    "start",
+    "stop",
+    "update",
+    "put",
+    "tag",
+    "attach",
+    "detach",
+    "scale",
+    "apply",
+    "delete",
+    "terminate",
+    "add",
+    "reboot",
+    "replace",
+];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
 const KEPT: [&str; 5] =
     ["manage_hyperpod_cluster_nodes", "manage_hyperpod_stacks", "describe_hp_cluster", "update_hp_cluster", "aws_call"];

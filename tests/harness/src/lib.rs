@@ -17,4 +17,4 @@ pub use session::{Era, Session};
 pub use trainyard::Trainyard;
 
 /// The reader of an error is whoever ran the test.
-pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;

@@ -20,15 +20,18 @@ def connect(elicitation_callback=None):
 
 
 async def run_instance(client):
-    result = await client.call_tool(
-        "aws_call",
-        {
-            "service": "ec2",
-            "operation": "RunInstances",
-            "parameters": {"ImageId": "ami-12345678", "InstanceType": "m7i.large", "MinCount": 1, "MaxCount": 1},
-            "query": "Instances[0].InstanceId",
-        },
-    )
+    """What costs money is asked about as well; without a person to ask, by a handle."""
+    call = {
+        "service": "ec2",
+        "operation": "RunInstances",
+        "parameters": {"ImageId": "ami-12345678", "InstanceType": "m7i.large", "MinCount": 1, "MaxCount": 1},
+        "query": "Instances[0].InstanceId",
+    }
+    result = await client.call_tool("aws_call", call)
+    if result.is_error:
+        asked = result.structured_content
+        assert asked["error"]["code"] == "ConfirmationRequired", result
+        result = await client.call_tool("aws_call", {**call, "confirm": asked["confirm"]})
     assert not result.is_error, result
     return result.structured_content["result"]
 
@@ -97,7 +100,9 @@ async def asked():
         return answers.pop(0)
 
     async with connect(answer) as client:
+        answers.append(types.ElicitResult(action="accept", content={"confirm": True}))
         instance = await run_instance(client)
+        assert not answers and "RunInstances" in messages[-1], messages
         for no in (
             types.ElicitResult(action="decline"),
             types.ElicitResult(action="cancel"),
@@ -119,7 +124,7 @@ async def asked():
         result = await client.call_tool("aws_call", terminate(instance))
         assert not result.is_error, result
         assert await state(client, instance) == "terminated"
-        print("with elicitation:", len(messages), "questions, one yes, one run")
+        print("with elicitation:", len(messages), "questions, two of them agreed to")
 
 
 async def main():

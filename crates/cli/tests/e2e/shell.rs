@@ -137,7 +137,8 @@ fn what_destroys_waits_for_a_yes() {
     let log = std::fs::read_to_string(at.home().join(".local/state/trainyard/audit.jsonl")).unwrap();
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let outcomes = |name: &str| lines.iter().filter(|line| line["outcome"] == name).count();
-    assert_eq!((outcomes("asked"), outcomes("failed")), (2, 1), "{log}");
+    // Asked: before what costs, before what destroys without --yes, and with it.
+    assert_eq!((outcomes("asked"), outcomes("failed")), (3, 1), "{log}");
 }
 
 #[test]

@@ -4,4 +4,5 @@ pub(crate) mod any;
 pub(crate) mod cloudformation;
 pub(crate) mod ec2;
 pub(crate) mod iam;
+pub(crate) mod regions;
 pub(crate) mod sagemaker;

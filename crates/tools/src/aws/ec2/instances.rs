@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::{StreamExt, stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::{Aws, Items};
@@ -10,6 +9,7 @@ use trainyard_contract::{Error, Listing, Reads, Result, Tool, ToolDef};
 
 use crate::{
     App, Cx,
+    aws::regions::across,
     common::{Cursor, Limit, Profile, Region},
 };
 
@@ -22,9 +22,6 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::reads::<ListInstances>().fo
     "ec2.list_ec2_instances",
     "ec2_describe_instances",
 ])];
-
-/// Regions that are asked at the same time.
-const REGIONS_AT_ONCE: usize = 8;
 
 /// List EC2 instances, with GPUs, state, place and tags
 ///
@@ -136,57 +133,23 @@ impl ListInstances {
         Ok(Listing { next: found.next, pages: found.pages, ..listing })
     }
 
-    /// Asks several regions at once. A region that fails does not take the others along.
     async fn in_regions(&self, cx: &Cx<Reads>, aws: &Aws<Reads>, regions: &[String]) -> Result<Listing<InstanceRow>> {
         if self.cursor.is_some() || self.region.is_some() {
             return Err(Error::validation("`regions` goes with neither `region` nor `cursor`")
                 .hint("to go on in one region, call with `region` and its own cursor"));
         }
-        let regions = enabled(aws, regions).await?;
-        let count = regions.len();
-        let asked = stream::iter(regions).map(|region: String| async move {
-            let aws = aws.in_region(&region);
-            let found = self.page(cx, &aws, None).await;
-            (
-                region,
-                match found {
-                    Ok(found) => Ok((found.next.is_some(), rows(&aws, found.items).await.0)),
-                    Err(error) => Err(error),
-                },
-            )
-        });
-        // As they come, so that a slow region does not hold back the progress of the others.
-        let mut asked = asked.buffer_unordered(REGIONS_AT_ONCE);
-        let mut answers = Vec::with_capacity(count);
-        while let Some(answer) = asked.next().await {
-            answers.push(answer);
-            cx.progress().report(answers.len() as u64, Some(count as u64), "regions answered");
+        let mut across = across(cx, aws, regions, |aws| async move {
+            let found = self.page(cx, &aws, None).await?;
+            Ok((found.next.is_some(), rows(&aws, found.items).await.0))
+        })
+        .await?;
+        let (mut items, mut more) = (Vec::new(), Vec::new());
+        for (region, (has_more, rows)) in &mut across.answers {
+            items.extend(rows.drain(..).map(|row| InstanceRow { region: Some(region.clone()), ..row }));
+            more.extend(has_more.then(|| region.clone()));
         }
-        answers.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let mut listing = Listing::whole(Vec::new());
-        let (mut failed, mut more) = (serde_json::Map::new(), Vec::new());
-        for (region, answer) in answers {
-            match answer {
-                Ok((has_more, rows)) => {
-                    listing
-                        .items
-                        .extend(rows.into_iter().map(|row| InstanceRow { region: Some(region.clone()), ..row }));
-                    more.extend(has_more.then(|| region.clone()));
-                }
-                Err(error) if count == 1 => return Err(error),
-                Err(error) => {
-                    failed.insert(region.clone(), serde_json::json!(error));
-                }
-            }
-        }
-        listing = listing.about("regions_asked", count);
-        if !more.is_empty() {
-            listing = listing.about("regions_with_more", more);
-        }
-        if !failed.is_empty() {
-            listing = listing.about("region_errors", failed);
-        }
-        Ok(listing)
+        let listing = across.tell(Listing::whole(items));
+        Ok(if more.is_empty() { listing } else { listing.about("regions_with_more", more) })
     }
 
     async fn page(&self, cx: &Cx<Reads>, aws: &Aws<Reads>, cursor: Option<&Cursor>) -> Result<Items<Instance>> {
@@ -245,23 +208,6 @@ fn word(state: State) -> String {
         State::Stopped => "stopped",
     }
     .to_owned()
-}
-
-/// The regions that are meant: those named, or all that the account has enabled.
-async fn enabled(aws: &Aws<Reads>, regions: &[String]) -> Result<Vec<String>> {
-    if regions.iter().any(|region| region == "*") {
-        let reply = aws.send(&wire::DescribeRegions {}).await?;
-        return Ok(reply.regions.into_iter().map(|region| region.region_name).collect());
-    }
-    let mut named = BTreeSet::new();
-    for region in regions {
-        let region = Region::try_from(region.clone()).map_err(Error::validation)?;
-        named.insert(region.to_string());
-    }
-    if named.is_empty() {
-        return Err(Error::validation("`regions` is empty").hint("name regions, or [\"*\"] for all that are enabled"));
-    }
-    Ok(named.into_iter().collect())
 }
 
 /// One instance.

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use trainyard_aws::Aws;
 use trainyard_contract::{CallDef, Changes, Destroys, Json, Preview, Reads, Result, Target, Tool, ToolDef};
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
     common::{Profile, Region, aws_target},
 };
 
-mod wire;
+pub(super) mod wire;
 
 use wire::{
     BatchDeleteClusterNodes, ClusterSummary, DeleteFailure, DeploymentConfig, DescribeClusterNode, ListClusterNodes,
@@ -258,7 +259,8 @@ impl Preview<App> for DeleteNodes {
 /// Pages of nodes that a plan looks through: 100 nodes each.
 const PLAN_PAGES: usize = 30;
 
-async fn all_nodes(aws: &trainyard_aws::Aws<Reads>, cluster: &str) -> Result<Vec<NodeSummary>> {
+/// Every node of a cluster, as far as a plan or a report looks.
+pub(super) async fn all_nodes(aws: &Aws<Reads>, cluster: &str) -> Result<Vec<NodeSummary>> {
     let mut nodes: Vec<NodeSummary> = Vec::new();
     let mut token: Option<String> = None;
     for _ in 0..PLAN_PAGES {
@@ -281,6 +283,32 @@ async fn all_nodes(aws: &trainyard_aws::Aws<Reads>, cluster: &str) -> Result<Vec
         token = page.next_token;
     }
     Ok(nodes)
+}
+
+/// Names of the clusters whose name has this part.
+pub(super) async fn all_clusters(aws: &Aws<Reads>, name_contains: Option<&str>) -> Result<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    let mut token: Option<String> = None;
+    for _ in 0..PLAN_PAGES {
+        let page = aws
+            .send(&ListClusters {
+                name_contains: name_contains.map(str::to_owned),
+                creation_time_after: None,
+                creation_time_before: None,
+                sort_by: Some(SortBy::Name),
+                sort_order: None,
+                training_plan_arn: None,
+                max_results: 100,
+                next_token: token.clone(),
+            })
+            .await?;
+        names.extend(page.cluster_summaries.into_iter().map(|cluster| cluster.cluster_name));
+        if page.next_token.is_none() || page.next_token == token {
+            break;
+        }
+        token = page.next_token;
+    }
+    Ok(names)
 }
 
 /// Size of a page.

@@ -163,32 +163,6 @@ impl Paged for DescribeInstances {
 }
 
 #[derive(Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct DescribeRegions {}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Regions {
-    #[serde(default)]
-    pub(super) regions: Vec<NamedRegion>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct NamedRegion {
-    pub(super) region_name: String,
-}
-
-impl Operation for DescribeRegions {
-    const SERVICE: &'static str = "ec2";
-    const ACTION: &'static str = "DescribeRegions";
-    type Needs = Reads;
-    type Reply = Regions;
-}
-
-#[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct DescribeInstanceTypes {
@@ -300,7 +274,6 @@ mod tests {
     #[test]
     fn operations_agree_with_the_catalogue() {
         check::<DescribeInstances>();
-        check::<DescribeRegions>();
         check::<DescribeInstanceTypes>();
     }
 

@@ -9,13 +9,13 @@ use trainyard_contract::{Changes, Destroys, Reads};
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(super) enum SortBy {
+pub(in crate::aws::sagemaker) enum SortBy {
     CreationTime,
     Name,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
-pub(super) enum SortOrder {
+pub(in crate::aws::sagemaker) enum SortOrder {
     Ascending,
     Descending,
 }
@@ -23,30 +23,30 @@ pub(super) enum SortOrder {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct ListClusters {
-    pub(super) name_contains: Option<String>,
-    pub(super) creation_time_after: Option<String>,
-    pub(super) creation_time_before: Option<String>,
-    pub(super) sort_by: Option<SortBy>,
-    pub(super) sort_order: Option<SortOrder>,
-    pub(super) training_plan_arn: Option<String>,
-    pub(super) max_results: u32,
-    pub(super) next_token: Option<String>,
+pub(in crate::aws::sagemaker) struct ListClusters {
+    pub(in crate::aws::sagemaker) name_contains: Option<String>,
+    pub(in crate::aws::sagemaker) creation_time_after: Option<String>,
+    pub(in crate::aws::sagemaker) creation_time_before: Option<String>,
+    pub(in crate::aws::sagemaker) sort_by: Option<SortBy>,
+    pub(in crate::aws::sagemaker) sort_order: Option<SortOrder>,
+    pub(in crate::aws::sagemaker) training_plan_arn: Option<String>,
+    pub(in crate::aws::sagemaker) max_results: u32,
+    pub(in crate::aws::sagemaker) next_token: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct ClusterPage {
+pub(in crate::aws::sagemaker) struct ClusterPage {
     #[serde(default)]
-    pub(super) cluster_summaries: Vec<ClusterSummary>,
-    pub(super) next_token: Option<String>,
+    pub(in crate::aws::sagemaker) cluster_summaries: Vec<ClusterSummary>,
+    pub(in crate::aws::sagemaker) next_token: Option<String>,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all(deserialize = "PascalCase"))]
-pub(super) struct ClusterSummary {
-    cluster_name: String,
+pub(in crate::aws::sagemaker) struct ClusterSummary {
+    pub(in crate::aws::sagemaker) cluster_name: String,
     cluster_arn: String,
     cluster_status: String,
     creation_time: Option<String>,
@@ -65,31 +65,31 @@ impl Operation for ListClusters {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct ListClusterNodes {
-    pub(super) cluster_name: String,
-    pub(super) instance_group_name_contains: Option<String>,
-    pub(super) creation_time_after: Option<String>,
-    pub(super) creation_time_before: Option<String>,
-    pub(super) sort_by: Option<SortBy>,
-    pub(super) sort_order: Option<SortOrder>,
-    pub(super) max_results: u32,
-    pub(super) next_token: Option<String>,
+pub(in crate::aws::sagemaker) struct ListClusterNodes {
+    pub(in crate::aws::sagemaker) cluster_name: String,
+    pub(in crate::aws::sagemaker) instance_group_name_contains: Option<String>,
+    pub(in crate::aws::sagemaker) creation_time_after: Option<String>,
+    pub(in crate::aws::sagemaker) creation_time_before: Option<String>,
+    pub(in crate::aws::sagemaker) sort_by: Option<SortBy>,
+    pub(in crate::aws::sagemaker) sort_order: Option<SortOrder>,
+    pub(in crate::aws::sagemaker) max_results: u32,
+    pub(in crate::aws::sagemaker) next_token: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct NodePage {
+pub(in crate::aws::sagemaker) struct NodePage {
     #[serde(default)]
-    pub(super) cluster_node_summaries: Vec<NodeSummary>,
-    pub(super) next_token: Option<String>,
+    pub(in crate::aws::sagemaker) cluster_node_summaries: Vec<NodeSummary>,
+    pub(in crate::aws::sagemaker) next_token: Option<String>,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all(deserialize = "PascalCase"))]
-pub(super) struct NodeSummary {
-    pub(super) instance_group_name: String,
-    pub(super) instance_id: String,
+pub(in crate::aws::sagemaker) struct NodeSummary {
+    pub(in crate::aws::sagemaker) instance_group_name: String,
+    pub(in crate::aws::sagemaker) instance_id: String,
     #[serde(default)]
     instance_status: InstanceStatus,
     instance_type: String,
@@ -128,6 +128,21 @@ struct UltraServer {
     r#type: Option<String>,
 }
 
+impl NodeSummary {
+    pub(in crate::aws::sagemaker) fn status(&self) -> &str {
+        &self.instance_status.status
+    }
+
+    pub(in crate::aws::sagemaker) fn is_running(&self) -> bool {
+        self.status() == "Running"
+    }
+
+    /// What AWS says is wrong with it.
+    pub(in crate::aws::sagemaker) fn trouble(&self) -> Option<&str> {
+        self.instance_status.message.as_deref().filter(|message| !message.is_empty())
+    }
+}
+
 impl Operation for ListClusterNodes {
     const SERVICE: &'static str = "sagemaker";
     const ACTION: &'static str = "ListClusterNodes";
@@ -138,21 +153,21 @@ impl Operation for ListClusterNodes {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct DescribeClusterNode {
-    pub(super) cluster_name: String,
-    pub(super) node_id: String,
+pub(in crate::aws::sagemaker) struct DescribeClusterNode {
+    pub(in crate::aws::sagemaker) cluster_name: String,
+    pub(in crate::aws::sagemaker) node_id: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct DescribedNode {
-    pub(super) node_details: NodeDetails,
+pub(in crate::aws::sagemaker) struct DescribedNode {
+    pub(in crate::aws::sagemaker) node_details: NodeDetails,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all(deserialize = "PascalCase"))]
-pub(super) struct NodeDetails {
+pub(in crate::aws::sagemaker) struct NodeDetails {
     instance_group_name: Option<String>,
     instance_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -283,23 +298,23 @@ impl Operation for DescribeClusterNode {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct UpdateClusterSoftware {
-    pub(super) cluster_name: String,
-    pub(super) instance_groups: Vec<UpdatedGroup>,
+pub(in crate::aws::sagemaker) struct UpdateClusterSoftware {
+    pub(in crate::aws::sagemaker) cluster_name: String,
+    pub(in crate::aws::sagemaker) instance_groups: Vec<UpdatedGroup>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) deployment_config: Option<DeploymentConfig>,
+    pub(in crate::aws::sagemaker) deployment_config: Option<DeploymentConfig>,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all(serialize = "PascalCase"))]
-pub(super) struct UpdatedGroup {
+pub(in crate::aws::sagemaker) struct UpdatedGroup {
     /// Name of the group.
-    pub(super) instance_group_name: String,
+    pub(in crate::aws::sagemaker) instance_group_name: String,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all(serialize = "PascalCase"))]
-pub(super) struct DeploymentConfig {
+pub(in crate::aws::sagemaker) struct DeploymentConfig {
     /// Alarms that roll the update back.
     #[serde(skip_serializing_if = "Option::is_none")]
     auto_rollback_configuration: Option<Vec<Alarm>>,
@@ -344,8 +359,8 @@ enum BatchUnit {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct UpdatingCluster {
-    pub(super) cluster_arn: String,
+pub(in crate::aws::sagemaker) struct UpdatingCluster {
+    pub(in crate::aws::sagemaker) cluster_arn: String,
 }
 
 impl Operation for UpdateClusterSoftware {
@@ -358,23 +373,23 @@ impl Operation for UpdateClusterSoftware {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct BatchDeleteClusterNodes {
-    pub(super) cluster_name: String,
-    pub(super) node_ids: Vec<String>,
+pub(in crate::aws::sagemaker) struct BatchDeleteClusterNodes {
+    pub(in crate::aws::sagemaker) cluster_name: String,
+    pub(in crate::aws::sagemaker) node_ids: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct DeletedNodes {
+pub(in crate::aws::sagemaker) struct DeletedNodes {
     #[serde(default)]
-    pub(super) successful: Vec<String>,
-    pub(super) failed: Option<Vec<DeleteFailure>>,
+    pub(in crate::aws::sagemaker) successful: Vec<String>,
+    pub(in crate::aws::sagemaker) failed: Option<Vec<DeleteFailure>>,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all(deserialize = "PascalCase"))]
-pub(super) struct DeleteFailure {
+pub(in crate::aws::sagemaker) struct DeleteFailure {
     code: String,
     message: String,
     node_id: String,
