@@ -6,8 +6,10 @@ use crate::{Result, fetch, root};
 
 /// Builds it; where it lies.
 pub(crate) fn build() -> Result<PathBuf> {
-    let status =
-        Command::new("cargo").args(["build", "--release", "--quiet", "-p", "trainyard"]).current_dir(root()).status()?;
+    let status = Command::new("cargo")
+        .args(["build", "--release", "--quiet", "-p", "trainyard"])
+        .current_dir(root())
+        .status()?;
     if !status.success() {
         return Err("the release build failed".into());
     }

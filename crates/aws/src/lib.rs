@@ -33,6 +33,6 @@ pub use operation::{AnyItems, Aws, Items, Operation, Paged, Wanted};
 pub use paging::{Cursor, Page, PageStream, Pages};
 pub use presign::Presigned;
 pub use project::project;
-pub use settings::{Scope, Settings, StaticCredentials};
+pub use settings::{Role, Scope, Settings, StaticCredentials};
 pub use validate::validate;
 pub use waiting::{Patience, Waited};

@@ -60,7 +60,11 @@ pub(super) fn own_share(binary: &Path) -> Result<Vec<Figure>> {
     session.hello()?;
     let mut figures = Vec::new();
     for (what, tool, arguments) in [
-        ("a call that stays in the process", "aws_describe", json!({ "service": "sts", "operation": "GetCallerIdentity" })),
+        (
+            "a call that stays in the process",
+            "aws_describe",
+            json!({ "service": "sts", "operation": "GetCallerIdentity" }),
+        ),
         ("a search over all operations", "aws_search", json!({ "query": "list gpu capacity reservations" })),
         ("a call over loopback, signing and parsing included", "iam_get_caller_identity", json!({})),
     ] {

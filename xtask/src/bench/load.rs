@@ -35,7 +35,8 @@ pub(super) fn figures(binary: &Path) -> Result<Vec<Figure>> {
     times.sort_by(f64::total_cmp);
     let almost_all = times[PINGS * 99 / 100];
     Ok(vec![
-        Figure::new(format!("ping with {SLOW} slow calls under way, median of {PINGS}"), median(times), "ms").at_most(5.0),
+        Figure::new(format!("ping with {SLOW} slow calls under way, median of {PINGS}"), median(times), "ms")
+            .at_most(5.0),
         Figure::new(format!("ping with {SLOW} slow calls under way, 99 of 100 within"), almost_all, "ms"),
         Figure::new(format!("peak memory with {SLOW} slow calls under way"), memory, "MiB"),
     ])

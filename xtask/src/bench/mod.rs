@@ -49,9 +49,7 @@ pub(crate) fn run(peers: bool) -> Result<()> {
         let mark = if figure.wanted.is_some_and(|most| figure.value > most) { "  <-- over" } else { "" };
         println!("{:<64} {:>10.2} {:<5} {wanted}{mark}", figure.what, figure.value, figure.unit);
     }
-    let as_json = |figure: &Figure| {
-        json!({ "what": figure.what, "value": figure.value, "unit": figure.unit, "at_most": figure.wanted })
-    };
+    let as_json = |figure: &Figure| json!({ "what": figure.what, "value": figure.value, "unit": figure.unit, "at_most": figure.wanted });
     let all: Value = figures.iter().map(as_json).collect();
     let file = fetch::cache().join("bench.json");
     fs::write(&file, format!("{all}\n"))?;

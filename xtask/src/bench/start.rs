@@ -78,7 +78,8 @@ pub(super) fn peers(ours: &[Starts]) -> Result<Vec<Figure>> {
     let ours = ours.first().ok_or("nothing was measured")?;
     let mut figures = Vec::new();
     for peer in PEERS {
-        let place = Trainyard::at(venv.join("bin").join(peer), "http://127.0.0.1:9")?.with("FASTMCP_LOG_LEVEL", "ERROR");
+        let place =
+            Trainyard::at(venv.join("bin").join(peer), "http://127.0.0.1:9")?.with("FASTMCP_LOG_LEVEL", "ERROR");
         let theirs = starts("initialize", Era::Legacy, PEER_STARTS, || place.command(&[]))?;
         for (what, value, unit, ratio) in [
             ("processor", theirs.list_cpu, "ms", theirs.list_cpu / ours.list_cpu),

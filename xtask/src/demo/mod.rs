@@ -31,7 +31,12 @@ fn opening(session: &mut Session) -> Result<()> {
     let hello = session.hello()?;
     let server = &hello["serverInfo"];
     println!("--- An MCP client starts `trainyard serve` and says hello ---------------------------------");
-    println!("{} {}, protocol {}", show::word(&server["name"]), show::word(&server["version"]), show::word(&hello["protocolVersion"]));
+    println!(
+        "{} {}, protocol {}",
+        show::word(&server["name"]),
+        show::word(&server["version"]),
+        show::word(&hello["protocolVersion"])
+    );
     let instructions = hello["instructions"].as_str().unwrap_or_default();
     println!("instructions for the model, {} tokens, which end:", show::tokens(instructions));
     println!("  {}\n", instructions.lines().last().unwrap_or_default());
@@ -42,7 +47,12 @@ fn opening(session: &mut Session) -> Result<()> {
     for tool in &tools {
         let about = tool["description"].as_str().unwrap_or_default();
         let about = about.split(['.', '\n']).next().unwrap_or_default();
-        println!("  {:<30} {:>4}  {}", show::word(&tool["name"]), show::tokens(&tool.to_string()), show::shortened(about, 52));
+        println!(
+            "  {:<30} {:>4}  {}",
+            show::word(&tool["name"]),
+            show::tokens(&tool.to_string()),
+            show::shortened(about, 52)
+        );
     }
     Ok(())
 }
