@@ -1,9 +1,6 @@
 //! The engine: one call of any operation of any service.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use aws_smithy_runtime::client::orchestrator::{StopPoint, invoke, invoke_with_stop_point};
 use aws_smithy_runtime_api::client::{interceptors::context::Input, runtime_plugin::RuntimePlugins};
@@ -15,7 +12,7 @@ use trainyard_contract::{Error, ErrorKind, Result};
 
 use crate::{
     address::{self, Address},
-    ceiling, client,
+    ceiling,
     customise::{self, Checksums},
     error::{self, Call},
     identity::{self, Identities, Identity},
@@ -33,11 +30,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     settings: Settings,
     identities: Identities,
-    clients: Mutex<HashMap<ClientKey, RuntimePlugins>>,
 }
-
-/// Profile, region and service.
-type ClientKey = (Option<String>, String, &'static str);
 
 /// What a call is answered with.
 #[derive(Debug, Clone)]
@@ -107,7 +100,7 @@ struct Ready {
 impl Engine {
     /// An engine that has done nothing yet: no file read, no credentials looked for, no connection opened.
     pub fn new(settings: Settings) -> Self {
-        Self(Arc::new(Inner { settings, identities: Identities::new(), clients: Mutex::default() }))
+        Self(Arc::new(Inner { settings, identities: Identities::new() }))
     }
 
     /// The settings it was made with.
@@ -179,9 +172,7 @@ impl Engine {
         if let Err(error) = &result
             && (error.kind() == ErrorKind::Credentials || error.code_str() == "MissingRegion")
         {
-            self.0.identities.forget(identity.profile()).await;
-            let mut clients = self.0.clients.lock().unwrap_or_else(PoisonError::into_inner);
-            clients.retain(|(profile, ..), _| profile.as_deref() != identity.profile());
+            self.0.identities.forget(identity.who()).await;
         }
         result
     }
@@ -257,20 +248,9 @@ impl Engine {
             _ => address::host_prefix(service, operation, input, config)?,
         };
         let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, Checksums::of(config));
-        let plugins = self.client(service, identity, region).with_operation_plugin(plugin);
+        let client = identity.client(service, region, self.0.settings.max_response_bytes);
+        let plugins = client.with_operation_plugin(plugin);
         Ok(Ready { plugins, address })
-    }
-
-    fn client(
-        &self,
-        service: &'static crate::catalogue::model::Service<'static>,
-        identity: &Identity,
-        region: &Region,
-    ) -> RuntimePlugins {
-        let key = (identity.profile().map(str::to_owned), region.to_string(), service.name);
-        let mut clients = self.0.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || client::plugins(service, region, &identity.config, self.0.settings.max_response_bytes);
-        clients.entry(key).or_insert_with(make).clone()
     }
 
     fn context<'c>(&self, call: &Checked, identity: &'c Identity, region: &'c str, address: &Address) -> Call<'c> {

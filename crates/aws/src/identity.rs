@@ -1,15 +1,21 @@
 //! Who calls and from where: credentials and region by AWS's own rules, looked up when a call first needs them.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use aws_config::{
     BehaviorVersion, ConfigLoader, SdkConfig,
     default_provider::credentials::DefaultCredentialsChain,
     environment::EnvironmentVariableRegionProvider,
+    identity::IdentityCache,
     imds::{self, region::ImdsRegionProvider},
     meta::region::ProvideRegion,
     profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
     provider_config::ProviderConfig,
+    sts::AssumeRoleProvider,
 };
 use aws_credential_types::{
     Credentials,
@@ -20,29 +26,53 @@ use aws_smithy_http_client::{
     proxy::ProxyConfig,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::{http::SharedHttpClient, runtime_plugin::RuntimePlugins};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{app_name::AppName, region::Region};
 use tokio::sync::{Mutex, OnceCell};
 use trainyard_contract::{Error, ErrorKind, Result};
 
-use crate::settings::{Scope, Settings};
+use crate::{
+    catalogue::model::Service,
+    client,
+    settings::{Role, Scope, Settings},
+};
 
 /// Instance metadata answers within a millisecond where it exists; elsewhere its address swallows packets.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Every identity that has been used, by profile.
+/// Identities that are kept. Who names more of them than that within one process pays for looking them up again.
+const MAX_IDENTITIES: usize = 256;
+
+/// Clients of one identity that are kept. Making one takes microseconds; what is worth keeping, connections, is shared.
+const MAX_CLIENTS: usize = 512;
+
+/// Temporary credentials that end sooner than this are fetched anew.
+const SOON: Duration = Duration::from_mins(5);
+
+/// Every identity that has been used.
 #[derive(Debug)]
 pub(crate) struct Identities {
-    known: Mutex<HashMap<Option<String>, Arc<Identity>>>,
+    known: Mutex<HashMap<Who, Arc<Identity>>>,
     http: OnceCell<SharedHttpClient>,
 }
 
-/// One identity: what AWS's rules say for one profile.
+/// What identities are told apart by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Who {
+    profile: Option<String>,
+    role: Option<Role>,
+}
+
+/// One identity: what AWS's rules say for one profile, and the role that it takes on.
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) config: SdkConfig,
-    profile: Option<String>,
+    who: Who,
+    /// By region and service. They live with the identity whose credentials they sign with, so none outlives it.
+    clients: std::sync::Mutex<HashMap<(String, &'static str), RuntimePlugins>>,
+    /// Temporary credentials that were asked for outside of a call.
+    temporary: Mutex<Option<Credentials>>,
     region: Option<(Region, &'static str)>,
     metadata: imds::Client,
     metadata_region: OnceCell<Option<Region>>,
@@ -55,43 +85,43 @@ impl Identities {
 
     /// The identity that a scope means.
     pub(crate) async fn get(&self, settings: &Settings, scope: &Scope) -> Result<Arc<Identity>> {
-        let profile = scope.profile.clone().or_else(|| settings.profile.clone());
+        let who = Who { profile: scope.profile.clone().or_else(|| settings.profile.clone()), role: scope.role.clone() };
+        who.check()?;
         // The lock is held while files are read, so that calls at the same moment read them once. Nothing here waits
         // for the network.
         let mut known = self.known.lock().await;
-        if let Some(identity) = known.get(&profile) {
+        if let Some(identity) = known.get(&who) {
             return Ok(Arc::clone(identity));
         }
-        let identity = Arc::new(self.load(settings, scope, profile.clone()).await?);
-        known.insert(profile, Arc::clone(&identity));
+        let identity = Arc::new(self.load(settings, scope, who.clone()).await?);
+        if known.len() >= MAX_IDENTITIES {
+            known.clear();
+        }
+        known.insert(who, Arc::clone(&identity));
         Ok(identity)
     }
 
-    /// Reads everything about a profile anew at its next use: it was refused, and whoever signs in again or mends a
+    /// Reads everything about an identity anew at its next use: it was refused, and whoever signs in again or mends a
     /// file should not have to start this process again.
-    pub(crate) async fn forget(&self, profile: Option<&str>) {
-        self.known.lock().await.remove(&profile.map(str::to_owned));
+    pub(crate) async fn forget(&self, who: &Who) {
+        self.known.lock().await.remove(who);
     }
 
-    async fn load(&self, settings: &Settings, scope: &Scope, profile: Option<String>) -> Result<Identity> {
+    async fn load(&self, settings: &Settings, scope: &Scope, who: Who) -> Result<Identity> {
         let http = self.http.get_or_init(|| async { http_client() }).await.clone();
         let settings = settings.clone();
         let fallback = scope.region.clone().map(Region::new);
         // A malformed AWS_RETRY_MODE or AWS_MAX_ATTEMPTS makes aws-config panic; a task turns that into an error.
-        tokio::spawn(async move { Identity::load(&settings, profile, fallback, http).await })
+        tokio::spawn(async move { Identity::load(&settings, who, fallback, http).await })
             .await
             .map_err(|_| Error::validation("the AWS settings in the environment or in the profile are malformed"))?
     }
 }
 
 impl Identity {
-    async fn load(
-        settings: &Settings,
-        profile: Option<String>,
-        fallback: Option<Region>,
-        http: SharedHttpClient,
-    ) -> Result<Self> {
-        let region = configured_region(settings, profile.as_deref()).await;
+    async fn load(settings: &Settings, who: Who, fallback: Option<Region>, http: SharedHttpClient) -> Result<Self> {
+        let profile = who.profile.as_deref();
+        let region = configured_region(settings, profile).await;
         let home = region.as_ref().map(|(region, _)| region.clone()).or(fallback);
         let providers = ProviderConfig::without_region()
             .with_http_client(http.clone())
@@ -103,10 +133,17 @@ impl Identity {
             .connect_timeout(METADATA_TIMEOUT)
             .read_timeout(METADATA_TIMEOUT)
             .build();
-        let credentials = credentials(settings, profile.as_deref(), home.clone(), &providers, &metadata).await;
-        let loader = loader(settings, profile.as_deref(), http)?;
-        let config = loader.region(home).credentials_provider(credentials).load().await;
-        Ok(Self { config, profile, region, metadata, metadata_region: OnceCell::new() })
+        let credentials = credentials(settings, profile, home.clone(), &providers, &metadata).await;
+        let loader = loader(settings, profile, http)?;
+        let mut config = loader.region(home).credentials_provider(credentials.clone()).load().await;
+        if let Some(role) = &who.role {
+            let assumed = SharedCredentialsProvider::new(assumed(role, credentials, &config).await);
+            // A cache of its own: what is cached is told apart by nothing but the configuration that it belongs to.
+            let cache = IdentityCache::lazy().build();
+            config = config.into_builder().credentials_provider(assumed).identity_cache(cache).build();
+        }
+        let (clients, temporary) = (std::sync::Mutex::default(), Mutex::default());
+        Ok(Self { config, who, clients, temporary, region, metadata, metadata_region: OnceCell::new() })
     }
 
     /// The region that a scope means and where that is written.
@@ -132,21 +169,57 @@ impl Identity {
 
     /// The profile in use, where one was named.
     pub(crate) fn profile(&self) -> Option<&str> {
-        self.profile.as_deref()
+        self.who.profile.as_deref()
+    }
+
+    /// The runtime of one service in one region.
+    pub(crate) fn client(
+        &self,
+        service: &'static Service<'static>,
+        region: &Region,
+        max_response_bytes: usize,
+    ) -> RuntimePlugins {
+        // Nothing that could panic happens under the lock, so a poisoned one still holds a sound map.
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= MAX_CLIENTS {
+            clients.clear();
+        }
+        let make = || client::plugins(service, region, &self.config, max_response_bytes);
+        clients.entry((region.to_string(), service.name)).or_insert_with(make).clone()
+    }
+
+    /// What it is told apart from others by.
+    pub(crate) fn who(&self) -> &Who {
+        &self.who
     }
 
     /// What could not be found, where it was looked for, and what to do.
     pub(crate) fn credentials_error(&self, error: &CredentialsError) -> Error {
-        credentials_error(self.profile(), error)
+        match &self.who.role {
+            Some(role) if !matches!(error, CredentialsError::CredentialsNotLoaded(_)) => {
+                let message = format!("the role {} could not be taken on: {}", role.arn, deepest(error));
+                Error::new(ErrorKind::Credentials, message).code("CredentialsUnavailable").hint(
+                    "its trust policy must allow this identity, with the external id and the tags that it asks for",
+                )
+            }
+            _ => credentials_error(self.profile(), error),
+        }
     }
 
-    /// Asks for the credentials themselves, past any cache.
+    /// The credentials themselves. Those that end are kept until shortly before; others are read each time.
     pub(crate) async fn credentials(&self) -> Result<Credentials> {
         use aws_credential_types::provider::ProvideCredentials;
+        let mut temporary = self.temporary.lock().await;
+        let lasts = |known: &&Credentials| known.expiry().is_some_and(|end| end > SystemTime::now() + SOON);
+        if let Some(known) = temporary.as_ref().filter(lasts) {
+            return Ok(known.clone());
+        }
         let Some(provider) = self.config.credentials_provider() else {
             return Err(credentials_error(self.profile(), &CredentialsError::not_loaded("no provider")));
         };
-        provider.provide_credentials().await.map_err(|error| self.credentials_error(&error))
+        let found = provider.provide_credentials().await.map_err(|error| self.credentials_error(&error))?;
+        *temporary = Some(found.clone()).filter(|found| found.expiry().is_some());
+        Ok(found)
     }
 
     fn missing_region(&self) -> Error {
@@ -158,6 +231,37 @@ impl Identity {
         .code("MissingRegion")
         .hint("pass `region`, or set AWS_REGION or `region` in the profile")
     }
+}
+
+impl Who {
+    /// A role becomes part of a request that is signed before anybody else looks at it.
+    fn check(&self) -> Result<()> {
+        let Some(role) = &self.role else { return Ok(()) };
+        let mut parts = role.arn.splitn(6, ':');
+        let (arn, service, resource) = (parts.next(), parts.nth(1), parts.nth(2));
+        let sound = arn == Some("arn") && service == Some("iam");
+        if sound && resource.is_some_and(|resource| resource.starts_with("role/")) {
+            return Ok(());
+        }
+        Err(Error::validation(format!("{:?} is not the ARN of a role", role.arn))
+            .code("InvalidRole")
+            .hint("it looks like arn:aws:iam::123456789012:role/name"))
+    }
+}
+
+/// The credentials of a role, fetched by an identity that may take it on.
+async fn assumed(role: &Role, base: SharedCredentialsProvider, config: &SdkConfig) -> AssumeRoleProvider {
+    let mut builder = AssumeRoleProvider::builder(&role.arn).configure(config);
+    if let Some(id) = &role.external_id {
+        builder = builder.external_id(id);
+    }
+    if let Some(name) = &role.session_name {
+        builder = builder.session_name(name);
+    }
+    if !role.tags.is_empty() {
+        builder = builder.tags(role.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    }
+    builder.build_from_provider(base).await
 }
 
 /// Name of the provider that credentials came from.

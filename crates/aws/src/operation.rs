@@ -4,10 +4,18 @@ use std::{marker::PhantomData, ops::RangeInclusive};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use trainyard_contract::{Access, Covers, Cursor, Effect, Error, PageMark, Place, Result};
+use trainyard_contract::{Access, Covers, Cursor, Effect, Error, PageMark, Result};
 
 use crate::service::operation as find;
-use crate::{Engine, Reply, Scope, catalogue, effect, paging, project};
+use crate::{
+    Engine, Reply, Scope,
+    catalogue::{
+        self,
+        model::{Bounds, Operation as KnownOperation},
+    },
+    effect,
+    paging::{self, MAX_PAGES, Trail},
+};
 
 /// One AWS operation. Its fields are the members that we send; `Reply` has those that we read.
 ///
@@ -72,9 +80,6 @@ pub struct Wanted<'a> {
     pub binding: &'a str,
 }
 
-/// Pages that one call follows at most: an endpoint that always has one more page must not keep us.
-const MAX_PAGES: usize = 100;
-
 /// AWS as one call may use it: one identity, one region, and no more access than `A`.
 #[derive(Debug)]
 pub struct Aws<A> {
@@ -125,46 +130,31 @@ impl<A: Access> Aws<A> {
         A: Covers<O::Needs>,
     {
         const { assert!(agrees(O::ACTION, O::Needs::EFFECT), "`Needs` does not agree with the verb of `ACTION`") };
-        let facts = catalogue::service(O::SERVICE)?.operation(O::ACTION).and_then(|found| found.pages.as_ref());
-        let facts = facts.ok_or_else(|| Error::internal(format!("{} has no pages", O::ACTION)))?;
-        let (input_token, output_token) = (facts.input_tokens[0], facts.output_tokens[0]);
-        let first = wanted.cursor.map(|cursor| cursor.open(wanted.binding)).transpose()?.unwrap_or_default();
+        let known = find(catalogue::service(O::SERVICE)?, O::ACTION)?;
+        if known.pages.is_none() {
+            return Err(Error::internal(format!("{} has no pages", O::ACTION)));
+        }
+        let from = opened(known, wanted)?.unwrap_or_default();
+        let mut stream = self.engine.page_stream(O::SERVICE, O::ACTION, input(operation)?, &self.scope, Some(&from))?;
+        stream.trail.sized(operation.page_size().map(bounds));
         let mut result = Items { items: Vec::new(), next: None, pages: Vec::new(), region: String::new() };
-        let mut place = first;
+        let mut skip = from.skip;
         for _ in 0..MAX_PAGES {
-            let mut input = input(operation)?;
-            if let Some(token) = &place.token {
-                input[input_token] = token.as_str().into();
-            }
-            let left = wanted.limit - result.items.len() + place.skip;
-            if let (Some(size), Some(member)) = (operation.page_size(), facts.limit) {
-                input[member] = u32::try_from(left).unwrap_or(u32::MAX).clamp(*size.start(), *size.end()).into();
-            }
-            let reply = self.engine.call(O::SERVICE, O::ACTION, input, &self.scope).await?;
-            let token = token(output_token, &reply.output)?;
-            let page = O::items(read::<O>(reply.output)?);
-            let all = page.len();
-            let cursor = Cursor::seal(wanted.binding, &place);
-            result.pages.push(PageMark { start: result.items.len(), cursor: cursor.clone() });
-            result.region = reply.region;
             let room = wanted.limit - result.items.len();
-            let skip = place.skip;
-            result.items.extend(page.into_iter().skip(skip).take(room));
-            if all.saturating_sub(skip) > room {
-                result.next = Some(cursor.further(room));
-                break;
-            }
-            let Some(token) = token else { break };
-            let repeated = place.token.as_deref() == Some(token.as_str());
-            place = Place { token: Some(token), skip: 0 };
-            if repeated {
-                // The endpoint gives the same page again and again; going on would never end.
-                break;
-            }
+            let Some(page) = stream.next_of(Some(room + skip)).await.transpose()? else { break };
+            let seal = |tokens, skip| Cursor::seal(wanted.binding, &Trail::seal(known, tokens, skip));
+            let here = seal(&page.here, skip);
+            let next = page.next.as_ref().map(|tokens| seal(tokens, 0));
+            let items = O::items(read::<O>(page.output)?);
+            let left = items.len().saturating_sub(skip);
+            result.pages.push(PageMark { start: result.items.len(), cursor: here.clone() });
+            result.region = page.region;
+            result.items.extend(items.into_iter().skip(skip).take(room));
+            result.next = if left > room { Some(here.further(room)) } else { next };
             if result.items.len() >= wanted.limit {
-                result.next = Some(Cursor::seal(wanted.binding, &place));
                 break;
             }
+            skip = 0;
         }
         Ok(result)
     }
@@ -184,11 +174,12 @@ impl<A: Access> Aws<A> {
         wanted: Wanted<'_>,
     ) -> Result<AnyItems> {
         Self::may_call(service, operation)?;
-        let from = wanted.cursor.map(|cursor| cursor.open(wanted.binding)).transpose()?;
-        let from = from.as_ref().map(place_to_page).transpose()?;
+        let known = find(catalogue::service(service)?, operation)?;
+        let from = opened(known, wanted)?;
         let limit = Some(wanted.limit);
         let pages = self.engine.pages(service, operation, input, &self.scope, limit, from.as_ref()).await?;
-        let next = pages.next.as_ref().map(|page| Cursor::seal(wanted.binding, &page_to_place(page)));
+        let next =
+            pages.next.as_ref().map(|next| Cursor::seal(wanted.binding, &Trail::seal(known, &next.input, next.skip)));
         Ok(AnyItems { output: pages.output, next, request_id: pages.request_id, region: pages.region })
     }
 
@@ -206,17 +197,14 @@ impl<A: Access> Aws<A> {
     }
 }
 
-/// The engine's place in a list as ours, and back: its input members travel as the token.
-fn page_to_place(page: &paging::Cursor) -> Place {
-    Place { token: Some(Value::Object(page.input.clone()).to_string()), skip: page.skip }
+/// Where a list is to go on.
+fn opened(operation: &KnownOperation<'_>, wanted: Wanted<'_>) -> Result<Option<paging::Cursor>> {
+    let place = wanted.cursor.map(|cursor| cursor.open(wanted.binding)).transpose()?;
+    place.map(|place| Trail::open(operation, &place)).transpose()
 }
 
-fn place_to_page(place: &Place) -> Result<paging::Cursor> {
-    let input = match place.token.as_deref().map(serde_json::from_str).transpose() {
-        Ok(input) => input.unwrap_or_default(),
-        Err(_) => return Err(Error::validation("the cursor is not one that this server gave")),
-    };
-    Ok(paging::Cursor { input, skip: place.skip })
+fn bounds(size: RangeInclusive<u32>) -> Bounds {
+    Bounds { min: Some((*size.start()).into()), max: Some((*size.end()).into()) }
 }
 
 fn covers(access: Effect, needed: Effect) -> bool {
@@ -240,18 +228,6 @@ pub(crate) fn input<O: Operation>(operation: &O) -> Result<Value> {
 fn read<O: Operation>(output: Value) -> Result<O::Reply> {
     serde_json::from_value(output).map_err(|error| {
         Error::internal(format!("{} answered with something else: {error}", O::ACTION)).operation(O::SERVICE, O::ACTION)
-    })
-}
-
-fn token(expression: &str, output: &Value) -> Result<Option<String>> {
-    let value = match output.get(expression) {
-        Some(value) => value.clone(),
-        None if expression.bytes().all(|byte| byte.is_ascii_alphanumeric()) => return Ok(None),
-        None => project(expression, output)?,
-    };
-    Ok(match value {
-        Value::String(token) if !token.is_empty() => Some(token),
-        _ => None,
     })
 }
 

@@ -60,7 +60,7 @@ impl Engine {
         if copy.source == here {
             return Ok(());
         }
-        let there = Scope { profile: scope.profile.clone(), region: Some(copy.source) };
+        let there = Scope { region: Some(copy.source), ..scope.clone() };
         let extra = format!("&DestinationRegion={}", percent_encode(&here));
         let signed = self.sign_address(call, &there, &[], &extra, COPY_LIFE).await?;
         call.input[copy.member] = Value::from(signed.url);

@@ -73,11 +73,33 @@ pub struct Scope {
     pub profile: Option<String>,
     /// Region.
     pub region: Option<String>,
+    /// Role that the profile's identity takes on for the call.
+    pub role: Option<Role>,
 }
 
 impl Scope {
     /// The default identity in this region.
     pub fn region(region: impl Into<String>) -> Self {
-        Self { profile: None, region: Some(region.into()) }
+        Self { region: Some(region.into()), ..Self::default() }
+    }
+}
+
+/// A role to take on: its credentials are fetched when first needed, kept, and renewed before they end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Role {
+    /// `arn:aws:iam::123456789012:role/name`.
+    pub arn: String,
+    /// What the role's trust policy asks of third parties.
+    pub external_id: Option<String>,
+    /// Name in the logs of the account; made up where none is given.
+    pub session_name: Option<String>,
+    /// Tags of the session, which policies may ask for.
+    pub tags: Vec<(String, String)>,
+}
+
+impl Role {
+    /// The role of that name, and nothing else about it.
+    pub fn arn(arn: impl Into<String>) -> Self {
+        Self { arn: arn.into(), ..Self::default() }
     }
 }

@@ -44,7 +44,7 @@ sts =
 #[expect(clippy::disallowed_methods, reason = "this is how the parent is told")]
 async fn child() {
     let scope = |name: &str| std::env::var(name).ok();
-    let scope = Scope { profile: scope("CASE_PROFILE"), region: scope("CASE_REGION") };
+    let scope = Scope { profile: scope("CASE_PROFILE"), region: scope("CASE_REGION"), role: None };
     let engine = Engine::new(Settings::default());
     let begun = Instant::now();
     let info = engine.describe_scope(&scope).await;
@@ -202,7 +202,7 @@ fn the_number_of_attempts_is_the_environment_s() {
 #[expect(clippy::disallowed_methods, reason = "this is how the parent is told")]
 async fn mending_child() {
     let engine = Engine::new(Settings { max_attempts: Some(1), ..Settings::default() });
-    let scope = Scope { profile: Some("late".to_owned()), region: None };
+    let scope = Scope { profile: Some("late".to_owned()), ..Scope::default() };
     let before = engine.call("sts", "GetCallerIdentity", Value::Null, &scope).await.unwrap_err();
     std::fs::write(std::env::var_os("AWS_CONFIG_FILE").unwrap(), CONFIG.replace("profile one", "profile late"))
         .unwrap();

@@ -32,7 +32,8 @@ pub struct Cx<A> {
 impl<A: Access> Cx<A> {
     /// AWS in this region, as this profile; the process's own where none is given.
     pub(crate) fn aws(&self, region: Option<&Region>, profile: Option<&Profile>) -> Aws<A> {
-        let scope = Scope { region: region.map(ToString::to_string), profile: profile.map(ToString::to_string) };
+        let (region, profile) = (region.map(ToString::to_string), profile.map(ToString::to_string));
+        let scope = Scope { profile, region, role: None };
         Aws::new(self.app.aws.clone(), scope)
     }
 

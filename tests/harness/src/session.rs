@@ -139,7 +139,9 @@ impl Session {
     /// The result of a call of a tool.
     #[expect(clippy::needless_pass_by_value, reason = "arguments are written where the call is")]
     pub fn call(&mut self, tool: &str, arguments: Value) -> Result<Value> {
-        self.ask("tools/call", json!({ "name": tool, "arguments": arguments }))
+        let mut params = json!({ "name": tool });
+        params["arguments"] = arguments;
+        self.ask("tools/call", params)
     }
 
     /// Closes the input and waits for the end: how, after how long, and what was still said.
