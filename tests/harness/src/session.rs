@@ -137,7 +137,6 @@ impl Session {
     }
 
     /// The result of a call of a tool.
-    #[expect(clippy::needless_pass_by_value, reason = "arguments are written where the call is")]
     pub fn call(&mut self, tool: &str, arguments: Value) -> Result<Value> {
         let mut params = json!({ "name": tool });
         params["arguments"] = arguments;
