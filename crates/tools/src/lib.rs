@@ -33,9 +33,9 @@ pub static TOOLSETS: &[Toolset<App>] = &[
     },
     Toolset {
         name: "ec2",
-        about: "EC2 instances: find, start, stop, reboot, terminate",
+        about: "EC2 instances and security groups: find, make, change, stop, delete",
         by_default: Offer::Reads,
-        nouns: &[aws::ec2::instances::TOOLS, aws::ec2::lifecycle::TOOLS],
+        nouns: &[aws::ec2::instances::TOOLS, aws::ec2::lifecycle::TOOLS, aws::ec2::security_groups::TOOLS],
     },
     Toolset {
         name: "ebs",
