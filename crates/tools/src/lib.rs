@@ -43,6 +43,12 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         by_default: Offer::Nothing,
         nouns: &[aws::ebs::volumes::TOOLS, aws::ebs::snapshots::TOOLS],
     },
+    Toolset {
+        name: "vpc",
+        about: "VPCs and subnets: find them, public or not, with free addresses",
+        by_default: Offer::Nothing,
+        nouns: &[aws::vpc::networks::TOOLS],
+    },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];
 
