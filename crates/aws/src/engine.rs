@@ -256,7 +256,7 @@ impl Engine {
     fn context<'c>(&self, call: &Checked, identity: &'c Identity, region: &'c str, address: &Address) -> Call<'c> {
         Call {
             loaded: call.loaded,
-            operation: call.prepared.operation.name,
+            prepared: call.prepared,
             region,
             identity,
             max_response_bytes: self.0.settings.max_response_bytes,

@@ -33,6 +33,7 @@ use crate::{
     catalogue::model::{Auth, Operation, Service},
     customise::{self, Checksums},
     failure::{Failure, facts_of, shape_of},
+    once::{self, OnceOnly},
     service::{Loaded, Prepared},
 };
 
@@ -65,9 +66,12 @@ pub(crate) fn plugin(
     }
     let scheme = if auth(service, operation) == Auth::None { NO_AUTH_SCHEME_ID } else { SCHEME_ID };
     let resolver = SharedAuthSchemeOptionResolver::new(StaticAuthSchemeOptionResolver::new(vec![scheme]));
-    let components = RuntimeComponentsBuilder::new("trainyard::operation")
+    let mut components = RuntimeComponentsBuilder::new("trainyard::operation")
         .with_auth_scheme_option_resolver(Some(resolver))
         .with_interceptor(SharedInterceptor::permanent(Carry(address)));
+    if !once::repeatable(service, operation) {
+        components = components.with_retry_classifier(OnceOnly);
+    }
     StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components)
 }
 

@@ -14,6 +14,7 @@ mod identity;
 mod invoke;
 mod limit;
 pub mod offline;
+mod once;
 mod operation;
 mod paging;
 mod presign;
