@@ -20,7 +20,9 @@ pub(crate) fn run(npm: bool) -> Result<()> {
     };
     step("test data", &|| environment::all(npm))?;
     step("format", &|| cargo(&["fmt", "--check"], npm))?;
-    step("lints", &|| cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"], npm))?;
+    step("lints", &|| {
+        cargo(&["clippy", "--quiet", "--keep-going", "--workspace", "--all-targets", "--", "-D", "warnings"], npm)
+    })?;
     // All targets together have the features that the tests have, so nothing is built twice.
     step("build", &|| cargo(&["build", "--quiet", "--workspace", "--all-targets"], npm))?;
     step("catalogue", &|| program(Command::new(built()?).args(["catalogue", "--check"])))?;

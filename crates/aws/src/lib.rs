@@ -1,11 +1,13 @@
 //! The AWS wire: any operation of any service, driven by API facts at run time.
 
 mod address;
+mod blob;
 pub mod catalogue;
 mod ceiling;
 mod client;
 mod customise;
 mod describe;
+mod dry_run;
 pub mod endpoint;
 mod engine;
 mod error;
@@ -27,6 +29,7 @@ mod validate;
 mod value;
 mod waiting;
 
+pub use blob::show_text;
 pub use ceiling::effect;
 pub use describe::{describe_input, describe_output, example_input};
 pub use engine::{CredentialsInfo, Engine, Preview, Reply, ScopeInfo};

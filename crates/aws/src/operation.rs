@@ -183,21 +183,6 @@ impl<A: Access> Aws<A> {
         Ok(AnyItems { output: pages.output, next, request_id: pages.request_id, region: pages.region })
     }
 
-    /// Asks EC2 whether a call would succeed, without making it.
-    ///
-    /// Any access may ask: the request carries `DryRun`, and the ceiling is checked as for the call itself.
-    pub async fn dry_run(&self, service: &str, operation: &str, mut input: Value) -> Result<()> {
-        input["DryRun"] = true.into();
-        match self.engine.call(service, operation, input, &self.scope).await {
-            Err(error) if error.code_str() == "DryRunOperation" => Ok(()),
-            Err(error) => Err(error),
-            Ok(_) => {
-                Err(Error::internal(format!("{operation} was asked for a dry run and did not say that it was one"))
-                    .hint("the endpoint may not honour DryRun: look whether the change was made"))
-            }
-        }
-    }
-
     fn may_call(service: &str, operation: &str) -> Result<()> {
         let needed = effect(find(catalogue::service(service)?, operation)?);
         if covers(A::EFFECT, needed) {
@@ -231,7 +216,7 @@ fn covers(access: Effect, needed: Effect) -> bool {
     }
 }
 
-fn input<O: Operation>(operation: &O) -> Result<Value> {
+pub(crate) fn input<O: Operation>(operation: &O) -> Result<Value> {
     let mut value = serde_json::to_value(operation).map_err(|error| Error::internal(error.to_string()))?;
     if let Value::Object(members) = &mut value {
         // Empty members are left out: an empty list of filters is not the same as none.

@@ -49,11 +49,33 @@ pub(crate) fn for_people(value: &Value) -> String {
         for (name, value) in members {
             outline(&mut out, name, value, 0);
         }
+    } else if let Some(table) = value.as_array().and_then(|items| items_table(items)) {
+        out.push_str(&table);
     } else {
         out.push_str(&cell(value));
         out.push('\n');
     }
     out
+}
+
+/// Objects of one kind as a table, without columns that are empty throughout.
+fn items_table(items: &[Value]) -> Option<String> {
+    let objects: Vec<_> = items.iter().map(Value::as_object).collect::<Option<_>>()?;
+    let mut columns: Vec<&String> = Vec::new();
+    for (name, value) in objects.iter().copied().flatten() {
+        let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        if !empty && !columns.contains(&name) {
+            columns.push(name);
+        }
+    }
+    if columns.is_empty() {
+        return None;
+    }
+    let headings: Vec<String> = columns.iter().copied().cloned().collect();
+    let row = |object: &&serde_json::Map<String, Value>| {
+        columns.iter().map(|name| cell(object.get(*name).unwrap_or(&Value::Null))).collect()
+    };
+    Some(table(&headings, objects.iter().map(row).collect()))
 }
 
 fn outline(out: &mut String, name: &str, value: &Value, depth: usize) {
@@ -67,6 +89,10 @@ fn outline(out: &mut String, name: &str, value: &Value, depth: usize) {
         }
         Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
             out.push_str(&format!("{indent}{name}:\n"));
+            if let Some(table) = items_table(items) {
+                out.extend(table.lines().map(|line| format!("{indent}  {line}\n")));
+                return;
+            }
             for item in items {
                 match item {
                     Value::Object(_) => outline(out, "-", item, depth + 1),
@@ -151,7 +177,7 @@ mod tests {
 
     #[test]
     fn other_answers_are_outlines() {
-        let value = json!({ "a": 1, "b": { "c": "x\ny" }, "d": [{ "e": true }], "f": [1, 2] });
-        assert_eq!(for_people(&value), "a: 1\nb:\n  c: x y\nd:\n  -:\n    e: true\nf: 1,2\n");
+        let value = json!({ "a": 1, "b": { "c": "x\ny" }, "d": [{ "e": true }, { "g": null, "h": 2 }], "f": [1, 2] });
+        assert_eq!(for_people(&value), "a: 1\nb:\n  c: x y\nd:\n  E     H\n  true  -\n  -     2\nf: 1,2\n");
     }
 }

@@ -304,14 +304,25 @@ impl<C: Context> ToolDef<C> {
     }
 }
 
+/// How much of a toolset is offered when nothing else is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// All of it.
+    All,
+    /// The tools that only read.
+    Reads,
+    /// None of it.
+    Nothing,
+}
+
 /// Tools that are switched on and off together.
 pub struct Toolset<C: Context> {
     /// Name on the command line.
     pub name: &'static str,
     /// What it is for, in one line.
     pub about: &'static str,
-    /// On when nothing else is asked for.
-    pub default: bool,
+    /// What of it is offered when nothing else is asked for.
+    pub by_default: Offer,
     /// Its tools, noun by noun.
     pub nouns: &'static [&'static [ToolDef<C>]],
 }

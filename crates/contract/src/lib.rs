@@ -16,7 +16,7 @@ mod tool;
 
 pub use access::{Access, Ceiling, Changes, Covers, Destroys, Effect, MayChange, Reads, Reveals};
 pub use answer::{Answer, Json, Listing, ListingSchema, Output, PageMark};
-pub use definition::{Behind, CallDef, Decoded, Envelope, Needs, ToolDef, Toolset};
+pub use definition::{Behind, CallDef, Decoded, Envelope, Needs, Offer, ToolDef, Toolset};
 pub use error::{Error, ErrorKind, Result};
 pub use nearest::nearest;
 pub use page::{Cursor, DEFAULT_LIMIT, MAX_LIMIT, Place};

@@ -49,8 +49,13 @@ fn descend(object: &mut Map<String, Value>) {
                 properties.values_mut().for_each(simplify);
             }
             ("items" | "x-row", value) => simplify(value),
-            // `false` closes the object and stays as it is.
-            ("additionalProperties", value) if value.is_object() || value == &Value::Bool(true) => simplify(value),
+            // `false` closes the object and `true` opens it; "anything" is better said by `true` here.
+            ("additionalProperties", value) if value.is_object() => {
+                simplify(value);
+                if value.as_object().is_some_and(Map::is_empty) {
+                    *value = Value::Bool(true);
+                }
+            }
             _ => {}
         }
     }
@@ -166,7 +171,6 @@ mod tests {
     /// Size of a thing
     #[derive(Deserialize, JsonSchema)]
     #[serde(rename_all = "snake_case")]
-    #[expect(dead_code, reason = "only its schema is looked at")]
     enum Size {
         /// Small one.
         Small,

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::OnceLock};
 
 use serde_json::{Map, Value, json};
-use trainyard_contract::{Behind, CallDef, Ceiling, Context, Error, Result, ToolDef, Toolset, nearest};
+use trainyard_contract::{Behind, CallDef, Ceiling, Context, Error, Offer, Result, ToolDef, Toolset, nearest};
 
 /// Which tools this process offers. Fixed for its life.
 #[derive(Debug, Clone, Default)]
@@ -71,9 +71,10 @@ impl<C: Context> Registry<C> {
             hide_disabled: selection.hide_disabled,
             views: OnceLock::new(),
         };
-        for set in toolsets.iter().filter(|set| wants_set(selection, set)) {
+        for set in toolsets {
+            let offer = offer(selection, set);
             for tool in set.nouns.iter().copied().flatten() {
-                if wants_tool(selection, tool) {
+                if offers(offer, tool) && wants_tool(selection, tool) {
                     registry.add(set.name, tool);
                 }
             }
@@ -106,7 +107,7 @@ impl<C: Context> Registry<C> {
         let error = Error::not_found("tool", name).code("UnknownTool");
         let off = all(self.toolsets).find(|(_, tool)| tool.name == name || tool.former.contains(&name));
         if let Some((set, _)) = off {
-            return error.hint(format!("it is in toolset {set:?}, which this server was started without"));
+            return error.hint(format!("it is in toolset {set:?}; start the server with --toolsets default,{set}"));
         }
         match nearest(name, self.entries.iter().map(|entry| entry.tool.name)) {
             Some(near) => error.hint(format!("did you mean {near:?}?")),
@@ -192,13 +193,26 @@ fn all<C: Context>(toolsets: &'static [Toolset<C>]) -> impl Iterator<Item = (&'s
     toolsets.iter().flat_map(|set| set.nouns.iter().copied().flatten().map(|tool| (set.name, tool)))
 }
 
-fn wants_set<C: Context>(selection: &Selection, set: &Toolset<C>) -> bool {
+/// How much of a toolset the selection asks for.
+fn offer<C: Context>(selection: &Selection, set: &Toolset<C>) -> Offer {
     let named = |name: &str| selection.toolsets.iter().any(|wanted| wanted == name);
-    if selection.toolsets.is_empty() {
-        // Tools asked for by name come from wherever they are.
-        return set.default || !selection.tools.is_empty();
+    // Tools asked for by name come from wherever they are.
+    let by_name = selection.toolsets.is_empty() && !selection.tools.is_empty();
+    if by_name || named("all") || named(set.name) {
+        Offer::All
+    } else if selection.toolsets.is_empty() || named("default") {
+        set.by_default
+    } else {
+        Offer::Nothing
     }
-    named("all") || named(set.name) || (named("default") && set.default)
+}
+
+fn offers<C: Context>(offer: Offer, tool: &ToolDef<C>) -> bool {
+    match offer {
+        Offer::All => true,
+        Offer::Reads => !tool.most().writes(),
+        Offer::Nothing => false,
+    }
 }
 
 fn wants_tool<C: Context>(selection: &Selection, tool: &ToolDef<C>) -> bool {

@@ -15,8 +15,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trainyard_contract::{
-    Access, Call, CallDef, Ceiling, Changes, Context, Destroys, ErrorKind, Json, Preview, Reads, Result, Reveals,
-    Target, Tool, ToolDef, Toolset, Unheard,
+    Access, Call, CallDef, Ceiling, Changes, Context, Destroys, ErrorKind, Json, Offer, Preview, Reads, Result,
+    Reveals, Target, Tool, ToolDef, Toolset, Unheard,
 };
 use trainyard_dispatch::{Audit, Caller, Confirm, Dispatch, Options, Outcome, Registry, Request, Selection};
 
@@ -174,7 +174,8 @@ const LIGHTS: &[ToolDef<World>] = &[
         &[CallDef::reads::<Show>(), CallDef::changes::<Toggle>()],
     ),
 ];
-static SETS: &[Toolset<World>] = &[Toolset { name: "lights", about: "Lights", default: true, nouns: &[LIGHTS] }];
+static SETS: &[Toolset<World>] =
+    &[Toolset { name: "lights", about: "Lights", by_default: Offer::All, nouns: &[LIGHTS] }];
 
 struct House {
     world: World,

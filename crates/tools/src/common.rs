@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use trainyard_contract::{DEFAULT_LIMIT, MAX_LIMIT, Target};
+use trainyard_contract::{DEFAULT_LIMIT, Error, MAX_LIMIT, Target};
 
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $description:literal, $valid:expr, $expected:literal) => {
@@ -106,6 +106,20 @@ pub(crate) fn aws_target(kind: &str, ids: Vec<String>, region: Option<&Region>, 
         ids,
         region: region.map(ToString::to_string),
         profile: profile.map(ToString::to_string),
+    }
+}
+
+/// What AWS says to a dry run.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct DryRun {
+    would_succeed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<Option<Error>> for DryRun {
+    fn from(refusal: Option<Error>) -> Self {
+        Self { would_succeed: refusal.is_none(), reason: refusal.map(|error| error.to_string()) }
     }
 }
 

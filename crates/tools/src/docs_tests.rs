@@ -3,7 +3,7 @@
 use std::{fmt::Write, path::Path};
 
 use serde_json::Value;
-use trainyard_contract::{Behind, Ceiling, ToolDef};
+use trainyard_contract::{Behind, Ceiling, Offer, ToolDef};
 use trainyard_dispatch::{Registry, Selection, View};
 
 use crate::{App, TOOLSETS};
@@ -32,7 +32,11 @@ fn page() -> String {
          that changes something: see [Safety](../README.md#safety).\n",
     );
     for set in TOOLSETS {
-        let on = if set.default { "on by default" } else { "off by default" };
+        let on = match set.by_default {
+            Offer::All => "offered by default",
+            Offer::Reads => "reads are offered by default, the rest with --toolsets",
+            Offer::Nothing => "offered with --toolsets",
+        };
         write!(page, "\n## {}\n\n{} ({on}).\n", set.name, set.about).unwrap();
         for view in registry.views().iter().filter(|view| view.toolset == set.name) {
             page.push_str(&section(view, registry.definition(view.name).unwrap()));

@@ -9,20 +9,20 @@ mod aws;
 mod common;
 
 pub use app::{App, Cx};
-use trainyard_contract::{Ceiling, Toolset};
+use trainyard_contract::{Ceiling, Offer, Toolset};
 
 /// Every toolset of this binary, in the order of the list.
 pub static TOOLSETS: &[Toolset<App>] = &[
     Toolset {
         name: "aws",
         about: "Find, read about and call any operation of any AWS service",
-        default: true,
+        by_default: Offer::All,
         nouns: &[aws::any::TOOLS],
     },
     Toolset {
         name: "hyperpod",
         about: "SageMaker HyperPod clusters, their nodes and their stacks",
-        default: true,
+        by_default: Offer::All,
         nouns: &[
             aws::sagemaker::hyperpod_report::TOOLS,
             aws::sagemaker::hyperpod_nodes::TOOLS,
@@ -31,8 +31,19 @@ pub static TOOLSETS: &[Toolset<App>] = &[
             aws::sagemaker::hyperpod_stacks::TOOLS,
         ],
     },
-    Toolset { name: "ec2", about: "EC2 instances", default: true, nouns: &[aws::ec2::instances::TOOLS] },
-    Toolset { name: "iam", about: "Who is calling", default: true, nouns: &[aws::iam::identity::TOOLS] },
+    Toolset {
+        name: "ec2",
+        about: "EC2 instances: find, start, stop, reboot, terminate",
+        by_default: Offer::Reads,
+        nouns: &[aws::ec2::instances::TOOLS, aws::ec2::lifecycle::TOOLS],
+    },
+    Toolset {
+        name: "ebs",
+        about: "EBS volumes and snapshots: find, make, change, attach, delete",
+        by_default: Offer::Nothing,
+        nouns: &[aws::ebs::volumes::TOOLS, aws::ebs::snapshots::TOOLS],
+    },
+    Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];
 
 /// How the tools are best used, for a model to read when it connects. Clients cut it at 2,048 characters.

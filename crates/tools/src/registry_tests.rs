@@ -19,7 +19,7 @@ use crate::{App, TOOLSETS, instructions};
 
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
 const READS: [&str; 9] = ["list", "get", "describe", "search", "find", "explain", "estimate", "watch", "report"];
-const CHANGES: [&str; 15] = [
+const CHANGES: [&str; 16] = [
     "create",
     "start",
     "stop",
@@ -35,6 +35,7 @@ const CHANGES: [&str; 15] = [
     "add",
     "reboot",
     "replace",
+    "modify",
 ];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
 const KEPT: [&str; 5] =

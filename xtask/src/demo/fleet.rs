@@ -5,6 +5,9 @@ use trainyard_harness::Trainyard;
 
 use crate::Result;
 
+/// A region in which moto knows every type below.
+pub(super) const REGION: &str = "us-west-2";
+
 /// Makes it; the ids of its instances.
 pub(super) fn fill(trainyard: &Trainyard) -> Result<Vec<String>> {
     let mut instances = Vec::new();
@@ -42,11 +45,12 @@ pub(super) fn fill(trainyard: &Trainyard) -> Result<Vec<String>> {
     call(trainyard, "sagemaker", "CreateCluster", json!({ "ClusterName": "llm", "InstanceGroups": groups }))?;
     let role = "arn:aws:iam::123456789012:role/eks";
     call(trainyard, "eks", "CreateCluster", json!({ "name": "research", "roleArn": role, "resourcesVpcConfig": {} }))?;
-    let place = json!({ "LocationConstraint": "eu-west-1" });
+    let place = json!({ "LocationConstraint": REGION });
     call(trainyard, "s3", "CreateBucket", json!({ "Bucket": "datasets", "CreateBucketConfiguration": place }))?;
     Ok(instances)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "parameters are written where the call is")]
 fn call(trainyard: &Trainyard, service: &str, operation: &str, parameters: Value) -> Result<Value> {
     let arguments = json!({ "service": service, "operation": operation, "parameters": parameters }).to_string();
     let ended = trainyard.run(&["call", "aws_call", "--allow-write", "--yes", "--json", "--args", &arguments])?;

@@ -16,7 +16,7 @@ pub(crate) fn run() -> Result<()> {
     let venv = environment::python("demo-venv", "tests/requirements-demo.txt")?;
     let moto = Moto::start(&venv)?;
     println!("Filling it with a small fleet, by `trainyard call --allow-write` ...\n");
-    let trainyard = Trainyard::at(&binary, &moto.url())?;
+    let trainyard = Trainyard::at(&binary, &moto.url())?.with("AWS_REGION", fleet::REGION);
     let instances = fleet::fill(&trainyard)?;
 
     let mut session = trainyard.serve(&[], Era::Legacy)?;
@@ -70,9 +70,9 @@ fn questions(session: &mut Session, instances: &[String]) -> Result<()> {
     println!("\n--- The assistant calls tools -------------------------------------------------------------");
     ask("Which account is this?", "iam_get_caller_identity", json!({}))?;
     ask(
-        "Which GPU machines are running?",
+        "Which machines are running, and with which GPUs?",
         "ec2_list_instances",
-        json!({ "states": ["running"], "instance_types": ["p*", "g*"], "fields": ["name", "instance_id", "type", "gpus", "az", "tags"] }),
+        json!({ "states": ["running"], "fields": ["name", "instance_id", "type", "gpus", "az", "tags"] }),
     )?;
     ask(
         "How are the nodes of my HyperPod cluster?",

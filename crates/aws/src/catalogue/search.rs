@@ -55,12 +55,19 @@ pub fn search(query: &str, limit: usize) -> Vec<Hit> {
 
 /// A word of the query and what it may mean.
 struct Term {
-    /// How well each word of the vocabulary means it, where it does at all.
-    words: HashMap<u16, f32>,
+    /// How well each word of the vocabulary means it, by the word's number; zero where it does not. A table rather than
+    /// a map: a search looks into it a hundred thousand times.
+    words: Box<[f32]>,
     /// The same word as it may name a service.
     services: Vec<(String, f32)>,
     /// It says what to do, not with what.
     verb: bool,
+}
+
+impl Term {
+    fn has(&self, word: u16) -> bool {
+        self.words[usize::from(word)] > 0.0
+    }
 }
 
 /// All names, taken apart into words.
@@ -126,8 +133,8 @@ impl Index {
         for (at, pair) in words.windows(2).enumerate() {
             let joined = pair.concat();
             if let Some(&number) = self.numbers.get(&joined) {
-                terms[at].words.insert(number, 1.0);
-                terms[at + 1].words.insert(number, 1.0);
+                terms[at].words[usize::from(number)] = 1.0;
+                terms[at + 1].words[usize::from(number)] = 1.0;
             }
             terms[at].services.push((joined, 1.0));
         }
@@ -135,10 +142,11 @@ impl Index {
     }
 
     fn term(&self, word: &str) -> Term {
-        let mut term = Term { words: HashMap::new(), services: vec![(word.to_owned(), 1.0)], verb: false };
+        let words = vec![0.0; self.numbers.len()].into();
+        let mut term = Term { words, services: vec![(word.to_owned(), 1.0)], verb: false };
         let mut mean = |meaning: &str, weight: f32| {
             if let Some(&number) = self.numbers.get(meaning) {
-                let known = term.words.entry(number).or_insert(weight);
+                let known: &mut f32 = &mut term.words[usize::from(number)];
                 *known = known.max(weight);
             }
         };
@@ -171,7 +179,7 @@ impl Index {
         let mut score = 0.0;
         for (term, affinity) in terms.iter().zip(affinity) {
             let fits = |(at, word): (usize, &u16)| {
-                let weight = term.words.get(word).copied().unwrap_or(0.0);
+                let weight = term.words[usize::from(*word)];
                 match (term.verb, at) {
                     (false, _) => weight * rarity(*word),
                     // What to do is the first word of a name, and the rarity of a verb tells little.
@@ -186,12 +194,11 @@ impl Index {
         if score <= 0.0 {
             return None;
         }
-        let besides = |word: &&u16| !terms.iter().any(|term| term.words.contains_key(word));
+        let besides = |word: &&u16| !terms.iter().any(|term| term.has(**word));
         let surplus: f32 = operation.words.iter().filter(besides).map(|word| rarity(*word)).sum();
         let mut verbs = terms.iter().filter(|term| term.verb).peekable();
         let first = operation.words.first();
-        let other_deed =
-            verbs.peek().is_some() && !verbs.any(|term| first.is_some_and(|it| term.words.contains_key(it)));
+        let other_deed = verbs.peek().is_some() && !verbs.any(|term| first.is_some_and(|it| term.has(*it)));
         Some(score - 0.22 * surplus - if other_deed { 2.5 } else { 0.0 })
     }
 }

@@ -36,6 +36,12 @@ pub(crate) async fn run(config: &Config, arguments: CallArguments) -> Result<Exi
             Ok(ExitCode::SUCCESS)
         }
         Outcome::Failed(error, _) => {
+            // At the shell the caller is the operator, and there is no server to start again.
+            let error = if error.code_str() == "Refused" {
+                error.hint("repeat the command with that flag if you mean it")
+            } else {
+                error
+            };
             if arguments.json {
                 output::text(&format!("{:#}\n", serde_json::json!({ "error": error })))?;
             }

@@ -6,7 +6,7 @@ use trainyard_harness::{Ended, Trainyard, npm, root, run, venv};
 
 use crate::{BINARY, with_moto};
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 fn python(mode: &str, region: &str, protocol: &str) {
     let at = with_moto(region);

@@ -23,7 +23,7 @@ fn no_malformed_call_is_accepted() {
         "ERROR",
     ]);
     command.env_clear().envs(at.variables()).current_dir(at.home());
-    let ended = run(&mut command, "", Duration::from_secs(240)).unwrap();
+    let ended = run(&mut command, "", Duration::from_mins(4)).unwrap();
     let of = |what: &str| -> u32 {
         let line =
             ended.stdout.lines().find_map(|line| line.strip_prefix(what)).and_then(|rest| rest.strip_prefix(": "));

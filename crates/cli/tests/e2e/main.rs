@@ -1,5 +1,8 @@
 //! The binary as clients, shells and endpoints that others wrote see it. One test binary: each costs a link.
 
+#![expect(clippy::unwrap_used, reason = "a broken environment ends the test")]
+#![expect(clippy::print_stdout, reason = "figures, for whoever runs the tests with --nocapture")]
+
 mod clients;
 mod failures;
 mod fuzzer;

@@ -2,6 +2,7 @@
 
 pub(crate) mod any;
 pub(crate) mod cloudformation;
+pub(crate) mod ebs;
 pub(crate) mod ec2;
 pub(crate) mod iam;
 pub(crate) mod regions;

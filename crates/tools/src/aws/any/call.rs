@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use trainyard_aws::{
     Aws,
@@ -11,15 +11,13 @@ use trainyard_aws::{
         self,
         model::{MemberFlags, Operation, OperationFlags, Service},
     },
-    effect, project, validate,
+    effect, project, show_text, validate,
 };
-use trainyard_contract::{
-    Access, Changes, Destroys, Error, Json, MayChange, Needs, Preview, Reads, Result, Target, Tool,
-};
+use trainyard_contract::{Access, Error, Json, MayChange, Needs, Preview, Reads, Result, Target, Tool};
 
 use crate::{
     App, Cx,
-    common::{Cursor, Profile, Region, aws_target},
+    common::{Cursor, DryRun, Profile, Region, aws_target},
 };
 
 /// Call any AWS operation with its own members
@@ -90,6 +88,7 @@ impl<A: Access> Tool<App> for Call<A> {
             let reply = aws.call(service.name, operation.name, input).await?;
             Answer { result: reply.output, region: reply.region, request_id: reply.request_id, next: None }
         };
+        show_text(service, operation, &mut answer.result);
         if let Some(query) = &self.query {
             answer.result = project(query, &answer.result)?;
         }
@@ -114,7 +113,7 @@ impl<A> Call<A> {
         validate(service.name, operation.name, &input)?;
         let request = aws.engine().preview(service.name, operation.name, input.clone(), aws.scope()).await?;
         let dry_run = if has_dry_run(service, operation) {
-            Some(dry_run(aws, service.name, operation.name, input).await?)
+            Some(aws.dry_run(service.name, operation.name, input).await?.into())
         } else {
             None
         };
@@ -129,27 +128,17 @@ impl<A> Call<A> {
     }
 }
 
-macro_rules! previews {
-    ($($access:ident),*) => {$(
-        impl Preview<App> for Call<$access>
-        where
-            Self: DeserializeOwned,
-            $access: MayChange,
-        {
-            type Plan = Plan;
+impl<A: MayChange> Preview<App> for Call<A> {
+    type Plan = Plan;
 
-            fn target(&self) -> Target {
-                Call::target(self)
-            }
+    fn target(&self) -> Target {
+        Call::target(self)
+    }
 
-            async fn plan(&self, cx: Cx<Reads>) -> Result<Plan> {
-                Call::plan(self, &cx.aws(self.region.as_ref(), self.profile.as_ref())).await
-            }
-        }
-    )*};
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Plan> {
+        Call::plan(self, &cx.aws(self.region.as_ref(), self.profile.as_ref())).await
+    }
 }
-
-previews!(Changes, Destroys);
 
 /// Names and ids among the parameters: what a person looks for in a question.
 fn ids(parameters: &Map<String, Value>) -> Vec<String> {
@@ -173,15 +162,6 @@ fn has_dry_run(service: &Service<'_>, operation: &Operation<'_>) -> bool {
         && operation.input.and_then(|id| service.structure(id)).is_some_and(|input| {
             input.members.iter().any(|member| member.name == "DryRun" && !member.is(MemberFlags::REQUIRED))
         })
-}
-
-/// What AWS says would happen.
-async fn dry_run(aws: &Aws<Reads>, service: &str, operation: &str, input: Value) -> Result<DryRun> {
-    match aws.dry_run(service, operation, input).await {
-        Ok(()) => Ok(DryRun { would_succeed: true, reason: None }),
-        Err(error) if error.kind() == trainyard_contract::ErrorKind::Credentials => Err(error),
-        Err(error) => Ok(DryRun { would_succeed: false, reason: Some(error.to_string()) }),
-    }
 }
 
 /// What came back.
@@ -209,11 +189,4 @@ pub(super) struct Plan {
     /// What AWS says to a dry run, where it offers one.
     #[serde(skip_serializing_if = "Option::is_none")]
     dry_run: Option<DryRun>,
-}
-
-#[derive(Serialize, JsonSchema)]
-struct DryRun {
-    would_succeed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
 }

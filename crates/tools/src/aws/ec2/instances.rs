@@ -13,7 +13,7 @@ use crate::{
     common::{Cursor, Limit, Profile, Region},
 };
 
-mod wire;
+pub(super) mod wire;
 
 use wire::{Accelerator, DescribeInstanceTypes, DescribeInstances, Filter, Instance, InstanceTypeInfo};
 

@@ -67,73 +67,108 @@ impl Tool<App> for Events {
     }
 }
 
-macro_rules! node_action {
-    ($(#[$doc:meta])* $name:ident, $tool:literal, $access:ident, $operation:ident) => {
-        $(#[$doc])*
-        #[derive(Deserialize, JsonSchema)]
-        #[serde(deny_unknown_fields)]
-        struct $name {
-            /// Name or ARN of the cluster.
-            cluster_name: String,
-            /// Instance IDs of the nodes.
-            node_ids: Vec<String>,
-            region: Option<Region>,
-            profile: Option<Profile>,
-        }
-
-        impl Tool<App> for $name {
-            const NAME: &'static str = $tool;
-            const EXAMPLE: &'static str = r#"{"cluster_name": "train", "node_ids": ["i-0123456789abcdef0"]}"#;
-            type Access = $access;
-            type Output = Json<Done>;
-
-            async fn run(self, cx: Cx<$access>) -> Result<Json<Done>> {
-                let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-                let mut done = Done::default();
-                for some in chunks(&self.node_ids)? {
-                    let request = $operation { cluster_name: self.cluster_name.clone(), node_ids: some.to_vec() };
-                    match aws.send(&request).await {
-                        Ok(reply) => done.add(reply.successful, reply.failed),
-                        Err(error) => return Err(error.partial(done.successful)),
-                    }
-                }
-                Ok(Json(done))
-            }
-        }
-
-        impl Preview<App> for $name {
-            type Plan = Vec<NodeSummary>;
-
-            fn target(&self) -> Target {
-                aws_target("hyperpod node", self.node_ids.clone(), self.region.as_ref(), self.profile.as_ref())
-            }
-
-            async fn plan(&self, cx: Cx<Reads>) -> Result<Vec<NodeSummary>> {
-                let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-                named(all_nodes(&aws, &self.cluster_name).await?, &self.node_ids)
-            }
-        }
-    };
+/// Reboot nodes of a SageMaker HyperPod cluster
+///
+/// Jobs on them stop; disks stay. Tried first when a node hangs.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Reboot {
+    /// Name or ARN of the cluster.
+    cluster_name: String,
+    /// Instance IDs of the nodes.
+    node_ids: Vec<String>,
+    region: Option<Region>,
+    profile: Option<Profile>,
 }
 
-node_action!(
-    /// Reboot nodes of a SageMaker HyperPod cluster
-    ///
-    /// Jobs on them stop; disks stay. Tried first when a node hangs.
-    Reboot,
-    "hyperpod_reboot_nodes",
-    Changes,
-    RebootNodes
-);
-node_action!(
-    /// Replace nodes of a SageMaker HyperPod cluster by new machines
-    ///
-    /// For broken hardware. What is on the node's disks is lost.
-    Replace,
-    "hyperpod_replace_nodes",
-    Destroys,
-    ReplaceNodes
-);
+impl Tool<App> for Reboot {
+    const NAME: &'static str = "hyperpod_reboot_nodes";
+    const EXAMPLE: &'static str = r#"{"cluster_name": "train", "node_ids": ["i-0123456789abcdef0"]}"#;
+    type Access = Changes;
+    type Output = Json<Done>;
+
+    async fn run(self, cx: Cx<Changes>) -> Result<Json<Done>> {
+        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        in_portions(&self.node_ids, |some| {
+            let aws = &aws;
+            let cluster_name = self.cluster_name.clone();
+            async move { aws.send(&RebootNodes { cluster_name, node_ids: some }).await }
+        })
+        .await
+    }
+}
+
+impl Preview<App> for Reboot {
+    type Plan = Vec<NodeSummary>;
+
+    fn target(&self) -> Target {
+        aws_target("hyperpod node", self.node_ids.clone(), self.region.as_ref(), self.profile.as_ref())
+    }
+
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Vec<NodeSummary>> {
+        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        named(all_nodes(&aws, &self.cluster_name).await?, &self.node_ids)
+    }
+}
+
+/// Replace nodes of a SageMaker HyperPod cluster by new machines
+///
+/// For broken hardware. What is on the node's disks is lost.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Replace {
+    /// Name or ARN of the cluster.
+    cluster_name: String,
+    /// Instance IDs of the nodes.
+    node_ids: Vec<String>,
+    region: Option<Region>,
+    profile: Option<Profile>,
+}
+
+impl Tool<App> for Replace {
+    const NAME: &'static str = "hyperpod_replace_nodes";
+    const EXAMPLE: &'static str = r#"{"cluster_name": "train", "node_ids": ["i-0123456789abcdef0"]}"#;
+    type Access = Destroys;
+    type Output = Json<Done>;
+
+    async fn run(self, cx: Cx<Destroys>) -> Result<Json<Done>> {
+        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        in_portions(&self.node_ids, |some| {
+            let aws = &aws;
+            let cluster_name = self.cluster_name.clone();
+            async move { aws.send(&ReplaceNodes { cluster_name, node_ids: some }).await }
+        })
+        .await
+    }
+}
+
+impl Preview<App> for Replace {
+    type Plan = Vec<NodeSummary>;
+
+    fn target(&self) -> Target {
+        aws_target("hyperpod node", self.node_ids.clone(), self.region.as_ref(), self.profile.as_ref())
+    }
+
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Vec<NodeSummary>> {
+        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        named(all_nodes(&aws, &self.cluster_name).await?, &self.node_ids)
+    }
+}
+
+/// Sends as many requests as the nodes need, and stops at the first that fails as a whole.
+async fn in_portions<A>(ids: &[String], send: impl Fn(Vec<String>) -> A) -> Result<Json<Done>>
+where
+    A: Future<Output = Result<wire::NodesDone>>,
+{
+    let mut done = Done::default();
+    for some in chunks(ids)? {
+        match send(some.to_vec()).await {
+            Ok(reply) => done.add(reply.successful, reply.failed),
+            Err(error) => return Err(error.partial(done.successful)),
+        }
+    }
+    Ok(Json(done))
+}
 
 fn chunks(ids: &[String]) -> Result<std::slice::Chunks<'_, String>> {
     if ids.is_empty() {

@@ -11,21 +11,21 @@ use trainyard_contract::Reads;
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct DescribeInstances {
-    pub(super) instance_ids: Vec<String>,
-    pub(super) filters: Vec<Filter>,
+pub(in crate::aws::ec2) struct DescribeInstances {
+    pub(in crate::aws::ec2) instance_ids: Vec<String>,
+    pub(in crate::aws::ec2) filters: Vec<Filter>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Filter {
-    pub(super) name: String,
-    pub(super) values: Vec<String>,
+pub(in crate::aws::ec2) struct Filter {
+    pub(in crate::aws::ec2) name: String,
+    pub(in crate::aws::ec2) values: Vec<String>,
 }
 
 impl Filter {
-    pub(super) fn new(name: &str, values: Vec<String>) -> Self {
+    pub(in crate::aws::ec2) fn new(name: &str, values: Vec<String>) -> Self {
         Self { name: name.to_owned(), values }
     }
 }
@@ -33,7 +33,7 @@ impl Filter {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Reservations {
+pub(in crate::aws::ec2) struct Reservations {
     #[serde(default)]
     reservations: Vec<Reservation>,
 }
@@ -49,97 +49,105 @@ struct Reservation {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Instance {
-    pub(super) instance_id: String,
-    pub(super) instance_type: String,
-    pub(super) state: InstanceState,
-    pub(super) state_reason: Option<StateReason>,
-    pub(super) instance_lifecycle: Option<String>,
-    pub(super) placement: Option<Placement>,
-    pub(super) private_ip_address: Option<String>,
-    pub(super) public_ip_address: Option<String>,
-    pub(super) vpc_id: Option<String>,
-    pub(super) subnet_id: Option<String>,
-    pub(super) image_id: Option<String>,
-    pub(super) launch_time: Option<String>,
-    pub(super) key_name: Option<String>,
-    pub(super) architecture: Option<String>,
-    pub(super) platform_details: Option<String>,
-    pub(super) capacity_reservation_id: Option<String>,
-    pub(super) iam_instance_profile: Option<InstanceProfile>,
-    pub(super) metadata_options: Option<MetadataOptions>,
+pub(in crate::aws::ec2) struct Instance {
+    pub(in crate::aws::ec2) instance_id: String,
+    pub(in crate::aws::ec2) instance_type: String,
+    pub(in crate::aws::ec2) state: InstanceState,
+    pub(in crate::aws::ec2) state_reason: Option<StateReason>,
+    pub(in crate::aws::ec2) instance_lifecycle: Option<String>,
+    pub(in crate::aws::ec2) placement: Option<Placement>,
+    pub(in crate::aws::ec2) private_ip_address: Option<String>,
+    pub(in crate::aws::ec2) public_ip_address: Option<String>,
+    pub(in crate::aws::ec2) vpc_id: Option<String>,
+    pub(in crate::aws::ec2) subnet_id: Option<String>,
+    pub(in crate::aws::ec2) image_id: Option<String>,
+    pub(in crate::aws::ec2) launch_time: Option<String>,
+    pub(in crate::aws::ec2) key_name: Option<String>,
+    pub(in crate::aws::ec2) architecture: Option<String>,
+    pub(in crate::aws::ec2) platform_details: Option<String>,
+    pub(in crate::aws::ec2) root_device_type: Option<String>,
+    pub(in crate::aws::ec2) capacity_reservation_id: Option<String>,
+    pub(in crate::aws::ec2) iam_instance_profile: Option<InstanceProfile>,
+    pub(in crate::aws::ec2) metadata_options: Option<MetadataOptions>,
     #[serde(default)]
-    pub(super) security_groups: Vec<Group>,
+    pub(in crate::aws::ec2) security_groups: Vec<Group>,
     #[serde(default)]
-    pub(super) block_device_mappings: Vec<BlockDevice>,
+    pub(in crate::aws::ec2) block_device_mappings: Vec<BlockDevice>,
     #[serde(default)]
-    pub(super) tags: Vec<Tag>,
+    pub(in crate::aws::ec2) tags: Vec<Tag>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct InstanceState {
-    pub(super) name: String,
+pub(in crate::aws::ec2) struct InstanceState {
+    pub(in crate::aws::ec2) name: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct StateReason {
-    pub(super) message: Option<String>,
+pub(in crate::aws::ec2) struct StateReason {
+    pub(in crate::aws::ec2) message: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Placement {
-    pub(super) availability_zone: Option<String>,
-    pub(super) group_name: Option<String>,
+pub(in crate::aws::ec2) struct Placement {
+    pub(in crate::aws::ec2) availability_zone: Option<String>,
+    pub(in crate::aws::ec2) group_name: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct InstanceProfile {
-    pub(super) arn: Option<String>,
+pub(in crate::aws::ec2) struct InstanceProfile {
+    pub(in crate::aws::ec2) arn: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct MetadataOptions {
-    pub(super) http_tokens: Option<String>,
+pub(in crate::aws::ec2) struct MetadataOptions {
+    pub(in crate::aws::ec2) http_tokens: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Group {
-    pub(super) group_id: Option<String>,
+pub(in crate::aws::ec2) struct Group {
+    pub(in crate::aws::ec2) group_id: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct BlockDevice {
-    pub(super) ebs: Option<EbsDevice>,
+pub(in crate::aws::ec2) struct BlockDevice {
+    pub(in crate::aws::ec2) ebs: Option<EbsDevice>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct EbsDevice {
-    pub(super) volume_id: Option<String>,
+pub(in crate::aws::ec2) struct EbsDevice {
+    pub(in crate::aws::ec2) volume_id: Option<String>,
+    pub(in crate::aws::ec2) delete_on_termination: Option<bool>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Tag {
-    pub(super) key: String,
+pub(in crate::aws::ec2) struct Tag {
+    pub(in crate::aws::ec2) key: String,
     #[serde(default)]
-    pub(super) value: String,
+    pub(in crate::aws::ec2) value: String,
+}
+
+impl Reservations {
+    pub(in crate::aws::ec2) fn into_instances(self) -> impl Iterator<Item = Instance> {
+        self.reservations.into_iter().flat_map(|reservation| reservation.instances)
+    }
 }
 
 impl Operation for DescribeInstances {
@@ -158,64 +166,64 @@ impl Paged for DescribeInstances {
     }
 
     fn items(reply: Reservations) -> Vec<Instance> {
-        reply.reservations.into_iter().flat_map(|reservation| reservation.instances).collect()
+        reply.into_instances().collect()
     }
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct DescribeInstanceTypes {
-    pub(super) instance_types: Vec<String>,
+pub(in crate::aws::ec2) struct DescribeInstanceTypes {
+    pub(in crate::aws::ec2) instance_types: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct InstanceTypes {
+pub(in crate::aws::ec2) struct InstanceTypes {
     #[serde(default)]
-    pub(super) instance_types: Vec<InstanceTypeInfo>,
+    pub(in crate::aws::ec2) instance_types: Vec<InstanceTypeInfo>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct InstanceTypeInfo {
-    pub(super) instance_type: String,
-    pub(super) gpu_info: Option<GpuInfo>,
-    pub(super) neuron_info: Option<NeuronInfo>,
-    pub(super) inference_accelerator_info: Option<InferenceInfo>,
+pub(in crate::aws::ec2) struct InstanceTypeInfo {
+    pub(in crate::aws::ec2) instance_type: String,
+    pub(in crate::aws::ec2) gpu_info: Option<GpuInfo>,
+    pub(in crate::aws::ec2) neuron_info: Option<NeuronInfo>,
+    pub(in crate::aws::ec2) inference_accelerator_info: Option<InferenceInfo>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct GpuInfo {
+pub(in crate::aws::ec2) struct GpuInfo {
     #[serde(default)]
-    pub(super) gpus: Vec<Accelerator>,
+    pub(in crate::aws::ec2) gpus: Vec<Accelerator>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct NeuronInfo {
+pub(in crate::aws::ec2) struct NeuronInfo {
     #[serde(default)]
-    pub(super) neuron_devices: Vec<NeuronDevice>,
+    pub(in crate::aws::ec2) neuron_devices: Vec<NeuronDevice>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct InferenceInfo {
+pub(in crate::aws::ec2) struct InferenceInfo {
     #[serde(default)]
-    pub(super) accelerators: Vec<Accelerator>,
+    pub(in crate::aws::ec2) accelerators: Vec<Accelerator>,
 }
 
 /// A GPU or an inference chip: what they have in common.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Accelerator {
+pub(in crate::aws::ec2) struct Accelerator {
     name: Option<String>,
     manufacturer: Option<String>,
     count: Option<u32>,
@@ -233,7 +241,7 @@ struct AcceleratorMemory {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct NeuronDevice {
+pub(in crate::aws::ec2) struct NeuronDevice {
     name: Option<String>,
     count: Option<u32>,
     memory_info: Option<AcceleratorMemory>,
