@@ -201,7 +201,7 @@ fn cause<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Opti
 }
 
 /// The last cause is the one that says what happened.
-fn deepest(error: &dyn StdError) -> String {
+pub(crate) fn deepest(error: &(dyn StdError + 'static)) -> String {
     let mut last = error;
     while let Some(next) = last.source() {
         last = next;
