@@ -14,13 +14,13 @@ use serde_json::{Map, Value};
 use trainyard_contract::{Error, ErrorKind, Result};
 
 use crate::{
-    catalogue::model::{Auth, Kind, MemberFlags, Operation, Service, ShapeId},
+    catalogue::model::{Auth, Kind, Member, MemberFlags, Operation, Service, ShapeId},
     invoke::auth,
     protocol,
 };
 
 /// Refuses what this client cannot do, before anything is looked up.
-pub(crate) fn supported(service: &Service<'_>, operation: &Operation<'_>) -> Result<()> {
+pub(crate) fn supported(service: &'static Service<'static>, operation: &Operation<'_>) -> Result<()> {
     let reason = match auth(service, operation) {
         Auth::SigV4a => Some("it needs a signature of version 4A"),
         Auth::Bearer => Some("it needs a bearer token"),
@@ -31,9 +31,7 @@ pub(crate) fn supported(service: &Service<'_>, operation: &Operation<'_>) -> Res
         "cloudsearchdomain" => Some("its address belongs to one search domain"),
         "machinelearning" if operation.name == "Predict" => Some("its address belongs to one model"),
         _ if operation.endpoint_discovery_required => Some("its address has to be discovered first"),
-        _ if streams_events(service, operation.input) || streams_events(service, operation.output) => {
-            Some("it exchanges a stream of events")
-        }
+        _ if event_member(service, operation.input).is_some() => Some("it takes a stream of events"),
         _ => None,
     });
     match reason {
@@ -273,10 +271,14 @@ pub(crate) fn is_error_in_disguise(service: &Service<'_>, operation: &Operation<
     start.windows(7).any(|part| part == b"<Error>") || start.windows(7).any(|part| part == b"<Error ")
 }
 
-fn streams_events(service: &Service<'_>, id: Option<ShapeId>) -> bool {
-    let members = id.and_then(|id| service.structure(id)).map(|structure| structure.members.as_slice());
-    members
-        .unwrap_or_default()
+/// The member that is a stream of events, where a message has one.
+pub(crate) fn event_member(
+    service: &'static Service<'static>,
+    id: Option<ShapeId>,
+) -> Option<&'static Member<'static>> {
+    let structure = id.and_then(|id| service.structure(id))?;
+    structure
+        .members
         .iter()
-        .any(|member| matches!(&service.shape(member.shape).kind, Kind::Structure(structure) if structure.event_stream))
+        .find(|member| matches!(&service.shape(member.shape).kind, Kind::Structure(target) if target.event_stream))
 }

@@ -91,6 +91,14 @@ pub(crate) struct Checked {
     pub(crate) input: Value,
 }
 
+/// A call that was answered.
+pub(crate) struct Answered {
+    pub(crate) answer: Answer,
+    pub(crate) region: String,
+    /// Where it went.
+    pub(crate) host: Option<String>,
+}
+
 /// A call ready to go.
 struct Ready {
     plugins: RuntimePlugins,
@@ -114,7 +122,9 @@ impl Engine {
     pub async fn call(&self, service: &str, operation: &str, input: Value, scope: &Scope) -> Result<Reply> {
         let mut checked = self.permitted(service, operation, input)?;
         self.authorise_copy(&mut checked, scope).await.map_err(|error| named(error, &checked))?;
-        self.send(&checked, scope).await.map_err(|error| named(error, &checked))
+        let Answered { answer, region, .. } =
+            self.send_checked(&checked, scope).await.map_err(|error| named(error, &checked))?;
+        Ok(Reply { output: answer.output, request_id: answer.request_id, region })
     }
 
     /// The request that [`Self::call`] would send.
@@ -156,7 +166,27 @@ impl Engine {
     /// A sound call that the operator allows.
     pub(crate) fn permitted(&self, service: &str, operation: &str, input: Value) -> Result<Checked> {
         let loaded = service::load(service)?;
-        ceiling::check(self.0.settings.ceiling, loaded.service, service::operation(loaded.service, operation)?)?;
+        let known = service::operation(loaded.service, operation)?;
+        ceiling::check(self.0.settings.ceiling, loaded.service, known)?;
+        if customise::event_member(loaded.service, known.output).is_some() {
+            return Err(Error::unsupported(format!(
+                "{} {operation} answers with a stream of events",
+                loaded.service.name
+            ))
+            .operation(loaded.service.name, known.name));
+        }
+        check(loaded, operation, input)
+    }
+
+    /// As [`Self::permitted`], for an operation that answers with events.
+    pub(crate) fn permitted_events(&self, service: &str, operation: &str, input: Value) -> Result<Checked> {
+        let loaded = service::load(service)?;
+        let known = service::operation(loaded.service, operation)?;
+        ceiling::check(self.0.settings.ceiling, loaded.service, known)?;
+        if customise::event_member(loaded.service, known.output).is_none() {
+            return Err(Error::unsupported(format!("{} {operation} answers at once", loaded.service.name))
+                .operation(loaded.service.name, known.name));
+        }
         check(loaded, operation, input)
     }
 
@@ -166,7 +196,7 @@ impl Engine {
         Ok(identity.region(&self.0.settings, scope).await?.0.to_string())
     }
 
-    async fn send(&self, call: &Checked, scope: &Scope) -> Result<Reply> {
+    pub(crate) async fn send_checked(&self, call: &Checked, scope: &Scope) -> Result<Answered> {
         let identity = self.0.identities.get(&self.0.settings, scope).await?;
         let result = self.send_as(call, scope, &identity).await;
         if let Err(error) = &result
@@ -177,7 +207,7 @@ impl Engine {
         result
     }
 
-    async fn send_as(&self, call: &Checked, scope: &Scope, identity: &Identity) -> Result<Reply> {
+    async fn send_as(&self, call: &Checked, scope: &Scope, identity: &Identity) -> Result<Answered> {
         let (region, _) = identity.region(&self.0.settings, scope).await?;
         match self.attempt(call, identity, &region).await {
             Ok(reply) => Ok(reply),
@@ -189,7 +219,7 @@ impl Engine {
         }
     }
 
-    async fn attempt(&self, call: &Checked, identity: &Identity, region: &Region) -> Result<Reply, Refused> {
+    async fn attempt(&self, call: &Checked, identity: &Identity, region: &Region) -> Result<Answered, Refused> {
         let Ready { plugins, address } = self.ready(call, identity, region)?;
         let Checked { loaded, prepared, input } = call;
         let (service, operation) = (loaded.service.id, prepared.operation.name);
@@ -197,7 +227,8 @@ impl Engine {
         match Box::pin(invoke(service, operation, Input::erase(input.clone()), &plugins)).await {
             Ok(output) => {
                 let answer: Answer = output.downcast().map_err(|_| Error::internal("an answer of an unknown kind"))?;
-                Ok(Reply { output: answer.output, request_id: answer.request_id, region: region.to_string() })
+                let host = address.found().map(|found| found.host.clone());
+                Ok(Answered { answer, region: region.to_string(), host })
             }
             Err(error) => {
                 let own_address = address::endpoint_override(loaded.service, &identity.config).is_none();
@@ -256,7 +287,7 @@ impl Engine {
     fn context<'c>(&self, call: &Checked, identity: &'c Identity, region: &'c str, address: &Address) -> Call<'c> {
         Call {
             loaded: call.loaded,
-            operation: call.prepared.operation.name,
+            prepared: call.prepared,
             region,
             identity,
             max_response_bytes: self.0.settings.max_response_bytes,

@@ -4,19 +4,28 @@ use std::error::Error as StdError;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::{
-    client::{interceptors::context, orchestrator::HttpResponse, result::SdkError},
+    client::{
+        interceptors::context,
+        orchestrator::HttpResponse,
+        result::{ConnectorError, SdkError},
+    },
     http::Response,
 };
 use aws_smithy_schema::serde::SerdeError;
 use http_body_util::LengthLimitError;
 use trainyard_contract::{Error, ErrorKind};
 
-use crate::{failure::Failure, identity::Identity, service::Loaded};
+use crate::{
+    failure::Failure,
+    identity::Identity,
+    once,
+    service::{Loaded, Prepared},
+};
 
 /// What is known about the call that failed.
 pub(crate) struct Call<'c> {
     pub(crate) loaded: &'static Loaded,
-    pub(crate) operation: &'static str,
+    pub(crate) prepared: &'static Prepared,
     pub(crate) region: &'c str,
     pub(crate) identity: &'c Identity,
     pub(crate) max_response_bytes: usize,
@@ -36,6 +45,7 @@ impl Call<'_> {
     pub(crate) fn error(&self, error: SdkError<context::Error, HttpResponse>) -> Error {
         let status = error.raw_response().map(|response| response.status().as_u16());
         let request_id = error.raw_response().and_then(request_id);
+        let open = once::open(&error) && !once::repeatable(self.loaded.service, self.prepared.operation);
         let mapped = match error {
             SdkError::ServiceError(error) => match error.err().downcast_ref::<Failure>() {
                 Some(failure) => self.refused(failure),
@@ -44,7 +54,8 @@ impl Call<'_> {
             SdkError::TimeoutError(_) => self.timed_out(),
             SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
                 Some(connector) if connector.is_timeout() => self.timed_out(),
-                Some(connector) if connector.is_io() => self.unreachable(connector),
+                // A connection that is closed without an answer is no i/o error to the runtime, but one that may pass.
+                Some(connector) if connector.is_io() || connector.as_other().is_some() => self.unreachable(connector),
                 Some(connector) => self.not_sent(connector),
                 None => Error::internal("the request could not be sent"),
             },
@@ -54,7 +65,14 @@ impl Call<'_> {
             },
             _ => Error::internal("the call failed for an unknown reason"),
         };
-        let mapped = mapped.operation(self.loaded.service.name, self.operation).region(self.region);
+        let mapped = if open {
+            let advice =
+                format!("{} may have been carried out all the same: look before it is repeated", self.operation());
+            mapped.retryable(false).hint(advice)
+        } else {
+            mapped
+        };
+        let mapped = mapped.operation(self.loaded.service.name, self.operation()).region(self.region);
         let mapped = status.map_or(mapped.clone(), |status| mapped.http_status(status));
         match request_id {
             Some(id) if mapped.request_id_str().is_none() => mapped.request_id(id),
@@ -66,7 +84,7 @@ impl Call<'_> {
         let code = failure.code();
         let message = match failure.message() {
             Some(message) => message.to_owned(),
-            None => format!("{} refused {}", self.loaded.service.title, self.operation),
+            None => format!("{} refused {}", self.loaded.service.title, self.operation()),
         };
         let kind = kind(code, failure.status);
         let mut error = Error::new(kind, message)
@@ -101,13 +119,18 @@ impl Call<'_> {
             }
             ErrorKind::AccessDenied => Some(format!(
                 "the identity lacks {}:{} on this resource, or a policy denies it",
-                self.loaded.service.signing_name, self.operation
+                self.loaded.service.signing_name,
+                self.operation()
             )),
             ErrorKind::Quota => Some("service-quotas shows the limit and takes a request to raise it".to_owned()),
             ErrorKind::Capacity => Some("try another availability zone, instance type or time".to_owned()),
             _ if failure.foreign => Some("something between here and AWS answered: a proxy, or an emulator".to_owned()),
             _ => None,
         }
+    }
+
+    fn operation(&self) -> &'static str {
+        self.prepared.operation.name
     }
 
     fn host(&self) -> &str {
@@ -118,9 +141,9 @@ impl Call<'_> {
         Error::new(ErrorKind::Timeout, format!("no answer from {} in time", self.host())).code("Timeout")
     }
 
-    fn unreachable(&self, error: &dyn StdError) -> Error {
-        Error::new(ErrorKind::Network, format!("{} could not be reached: {}", self.host(), deepest(error)))
-            .code("ConnectionFailed")
+    fn unreachable(&self, error: &ConnectorError) -> Error {
+        let what = if once::never_sent(error) { "could not be reached" } else { "broke off before it answered" };
+        Error::new(ErrorKind::Network, format!("{} {what}: {}", self.host(), deepest(error))).code("ConnectionFailed")
     }
 
     /// Failures before anything was sent: credentials, the address, signing.
@@ -178,7 +201,7 @@ fn cause<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Opti
 }
 
 /// The last cause is the one that says what happened.
-fn deepest(error: &dyn StdError) -> String {
+pub(crate) fn deepest(error: &(dyn StdError + 'static)) -> String {
     let mut last = error;
     while let Some(next) = last.source() {
         last = next;

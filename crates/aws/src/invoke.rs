@@ -19,9 +19,11 @@ use aws_smithy_runtime_api::{
         runtime_components::RuntimeComponentsBuilder,
         runtime_plugin::StaticRuntimePlugin,
         ser_de::{DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer},
+        stalled_stream_protection::StalledStreamProtectionConfig,
     },
 };
 use aws_smithy_types::{
+    body::SdkBody,
     config_bag::{ConfigBag, Layer},
     retry::ErrorKind as RetryKind,
 };
@@ -33,6 +35,9 @@ use crate::{
     catalogue::model::{Auth, Operation, Service},
     customise::{self, Checksums},
     failure::{Failure, facts_of, shape_of},
+    limit::Endless,
+    once::{self, OnceOnly},
+    protocol::Wire,
     service::{Loaded, Prepared},
 };
 
@@ -41,6 +46,8 @@ use crate::{
 pub(crate) struct Answer {
     pub(crate) output: Value,
     pub(crate) request_id: Option<String>,
+    /// The rest of the answer, where it is a stream of events.
+    pub(crate) events: Option<SdkBody>,
 }
 
 /// The plugin of one call.
@@ -51,23 +58,32 @@ pub(crate) fn plugin(
     prefix: Option<EndpointPrefix>,
     checksums: Checksums,
 ) -> StaticRuntimePlugin {
+    let events = customise::event_member(loaded.service, prepared.operation.output).is_some();
     let (service, operation) = (loaded.service, prepared.operation);
     let mut layer = Layer::new("trainyard::operation");
     layer.store_put(SharedRequestSerializer::new(Writer { loaded, prepared, checksums }));
-    layer.store_put(SharedResponseDeserializer::new(Reader { loaded, prepared }));
+    layer.store_put(SharedResponseDeserializer::new(Reader { loaded, prepared, events }));
     layer.store_put(AuthSchemeOptionResolverParams::from(StaticAuthSchemeOptionResolverParams::new()));
     layer.store_put(Metadata::new(operation.name, service.id));
     layer.store_put(signing(service, operation));
     // Answers hold secrets more often than their models say; none is written to a trace.
     layer.store_put(SensitiveOutput);
+    if events {
+        // Between two events a service may be silent for as long as nothing happens.
+        layer.store_put(StalledStreamProtectionConfig::enabled().download_enabled(false).build());
+        layer.store_put(Endless);
+    }
     if let Some(prefix) = prefix {
         layer.store_put(prefix);
     }
     let scheme = if auth(service, operation) == Auth::None { NO_AUTH_SCHEME_ID } else { SCHEME_ID };
     let resolver = SharedAuthSchemeOptionResolver::new(StaticAuthSchemeOptionResolver::new(vec![scheme]));
-    let components = RuntimeComponentsBuilder::new("trainyard::operation")
+    let mut components = RuntimeComponentsBuilder::new("trainyard::operation")
         .with_auth_scheme_option_resolver(Some(resolver))
         .with_interceptor(SharedInterceptor::permanent(Carry(address)));
+    if !once::repeatable(service, operation) {
+        components = components.with_retry_classifier(OnceOnly);
+    }
     StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components)
 }
 
@@ -112,9 +128,25 @@ impl SerializeRequest for Writer {
 struct Reader {
     loaded: &'static Loaded,
     prepared: &'static Prepared,
+    /// A success is a stream of events.
+    events: bool,
 }
 
 impl DeserializeResponse for Reader {
+    fn deserialize_streaming_with_config(
+        &self,
+        response: &mut HttpResponse,
+        _cfg: &ConfigBag,
+    ) -> Option<Result<Output, OrchestratorError<ErasedError>>> {
+        if !self.events || !response.status().is_success() {
+            return None;
+        }
+        let output = Wire::head(self.loaded.service, self.prepared.operation.output, response);
+        let request_id = response.request_id().map(str::to_owned);
+        let events = Some(std::mem::replace(response.body_mut(), SdkBody::taken()));
+        Some(Ok(Output::erase(Answer { output, request_id, events })))
+    }
+
     fn deserialize_nonstreaming_with_config(
         &self,
         response: &HttpResponse,
@@ -132,7 +164,7 @@ impl DeserializeResponse for Reader {
         let output = self.prepared.output.as_ref().map(|(id, schema)| (*id, schema));
         let output = wire.output(schemas, output, response, cfg).map_err(OrchestratorError::other)?;
         let request_id = response.request_id().map(str::to_owned);
-        Ok(Output::erase(Answer { output, request_id }))
+        Ok(Output::erase(Answer { output, request_id, events: None }))
     }
 }
 

@@ -14,8 +14,19 @@ use aws_smithy_runtime_api::{
         runtime_components::RuntimeComponents,
     },
 };
-use aws_smithy_types::{body::SdkBody, config_bag::ConfigBag};
+use aws_smithy_types::{
+    body::SdkBody,
+    config_bag::{ConfigBag, Storable, StoreReplace},
+};
 use http_body_util::{LengthLimitError, Limited};
+
+/// Set for an answer that is a stream of events, each of which is bounded by who reads it.
+#[derive(Debug)]
+pub(crate) struct Endless;
+
+impl Storable for Endless {
+    type Storer = StoreReplace<Self>;
+}
 
 /// Breaks off an answer that grows past so many bytes.
 #[derive(Debug)]
@@ -31,8 +42,11 @@ impl Intercept for ResponseLimit {
         &self,
         context: &mut BeforeDeserializationInterceptorContextMut<'_>,
         _components: &RuntimeComponents,
-        _cfg: &mut ConfigBag,
+        cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
+        if cfg.load::<Endless>().is_some() && context.response().status().is_success() {
+            return Ok(());
+        }
         let body = context.response_mut().body_mut();
         let whole = std::mem::replace(body, SdkBody::taken());
         *body = SdkBody::from_body_1_x(Limited::new(whole, self.0));

@@ -4,6 +4,7 @@
 
 mod emulator;
 mod endpoint;
+mod fault;
 mod place;
 mod process;
 mod session;
@@ -11,6 +12,7 @@ mod trainyard;
 
 pub use emulator::{Moto, free_port};
 pub use endpoint::{Endpoint, Reply, Seen, Wait};
+pub use fault::{Fault, Faulty, message};
 pub use place::{cache, npm, root, venv};
 pub use process::{Ended, run};
 pub use session::{Era, Session};

@@ -15,7 +15,7 @@ use aws_smithy_xml::protocol::aws_rest_xml::AwsRestXmlProtocol;
 use serde_json::{Map, Value};
 
 use crate::{
-    catalogue::model::{Kind, Operation, Protocol, Service, ShapeId},
+    catalogue::model::{Kind, Location, Operation, Protocol, Service, ShapeId},
     schema::Schemas,
     service::Prepared,
     value::{Input, read_structure},
@@ -127,6 +127,34 @@ impl Wire {
         }
         let mut from = self.codec.deserialize_response(response, schema, cfg)?;
         read_structure(schemas, from.as_mut(), schema, id)
+    }
+
+    /// A structure that is the whole of a text: the payload of an event.
+    pub(crate) fn structure(&self, schemas: &Schemas, id: ShapeId, text: &[u8]) -> Result<Value, SerdeError> {
+        let codec =
+            self.codec.payload_codec().ok_or_else(|| SerdeError::invalid_input("the protocol has no events"))?;
+        let mut from = codec.create_deserializer(text);
+        read_structure(schemas, from.as_mut(), schemas.target(id), id)
+    }
+
+    /// The output of an operation whose body follows as events: what the headers and the status say.
+    pub(crate) fn head(service: &Service<'_>, output: Option<ShapeId>, response: &Response) -> Value {
+        let members = output.and_then(|id| service.structure(id)).map(|structure| structure.members.as_slice());
+        let mut head = Map::new();
+        for member in members.unwrap_or_default() {
+            let name = member.wire_name.unwrap_or(member.name);
+            let value = match (member.location, response.headers().get(name)) {
+                (Location::Status, _) => Value::from(response.status().as_u16()),
+                (Location::Header, Some(text)) => match service.shape(member.shape).kind {
+                    Kind::Integer(_) | Kind::Long(_) => text.parse::<i64>().map_or(Value::from(text), Value::from),
+                    Kind::Boolean => Value::from(text == "true"),
+                    _ => Value::from(text),
+                },
+                _ => continue,
+            };
+            head.insert(member.name.to_owned(), value);
+        }
+        Value::Object(head)
     }
 
     /// Members of a modelled error beside code and message.

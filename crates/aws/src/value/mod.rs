@@ -9,7 +9,7 @@ mod time;
 mod write;
 
 pub(crate) use read::read_structure;
-pub(crate) use time::parse as parse_time;
+pub(crate) use time::{parse as parse_time, to_json as time_to_json};
 pub(crate) use write::Input;
 
 /// Deepest nesting of an input or an answer. The deepest published shape that is not recursive has 23 levels.

@@ -31,7 +31,7 @@ pub(super) fn parse_text(text: &str) -> Option<DateTime> {
 }
 
 /// RFC 3339 in UTC. A time outside of what that format can say stays the number it was.
-pub(super) fn to_json(time: &DateTime) -> Value {
+pub(crate) fn to_json(time: &DateTime) -> Value {
     time.fmt(Format::DateTime).map_or_else(|_| Value::from(time.as_secs_f64()), Value::from)
 }
 
