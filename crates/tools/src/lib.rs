@@ -33,15 +33,21 @@ pub static TOOLSETS: &[Toolset<App>] = &[
     },
     Toolset {
         name: "ec2",
-        about: "EC2 instances: find, start, stop, reboot, terminate",
+        about: "EC2 instances and security groups: find, make, change, stop, delete",
         by_default: Offer::Reads,
-        nouns: &[aws::ec2::instances::TOOLS, aws::ec2::lifecycle::TOOLS],
+        nouns: &[aws::ec2::instances::TOOLS, aws::ec2::lifecycle::TOOLS, aws::ec2::security_groups::TOOLS],
     },
     Toolset {
         name: "ebs",
         about: "EBS volumes and snapshots: find, make, change, attach, delete",
         by_default: Offer::Nothing,
         nouns: &[aws::ebs::volumes::TOOLS, aws::ebs::snapshots::TOOLS],
+    },
+    Toolset {
+        name: "vpc",
+        about: "VPCs and subnets: find them, public or not, with free addresses",
+        by_default: Offer::Nothing,
+        nouns: &[aws::vpc::networks::TOOLS],
     },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];

@@ -19,7 +19,7 @@ use crate::{App, TOOLSETS, instructions};
 
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
 const READS: [&str; 9] = ["list", "get", "describe", "search", "find", "explain", "estimate", "watch", "report"];
-const CHANGES: [&str; 16] = [
+const CHANGES: [&str; 18] = [
     "create",
     "start",
     "stop",
@@ -36,6 +36,8 @@ const CHANGES: [&str; 16] = [
     "reboot",
     "replace",
     "modify",
+    "authorize",
+    "revoke",
 ];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
 const KEPT: [&str; 5] =

@@ -7,3 +7,4 @@ pub(crate) mod ec2;
 pub(crate) mod iam;
 pub(crate) mod regions;
 pub(crate) mod sagemaker;
+pub(crate) mod vpc;

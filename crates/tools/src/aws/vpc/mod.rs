@@ -1,0 +1,3 @@
+//! VPC, noun by noun.
+
+pub(crate) mod networks;
