@@ -10,6 +10,7 @@ use aws_types::{
     SdkConfig,
     sdk_config::{RequestChecksumCalculation, ResponseChecksumValidation},
 };
+use md5::{Digest as _, Md5};
 use serde_json::{Map, Value};
 use trainyard_contract::{Error, ErrorKind, Result};
 
@@ -48,7 +49,13 @@ pub(crate) fn input(service: &Service<'_>, operation: &Operation<'_>, input: &mu
     idempotency_token(service, operation, given);
     match (service.name, operation.name) {
         ("ec2", "RunInstances") | ("autoscaling", "CreateLaunchConfiguration") => user_data(given),
-        ("s3", "CopyObject" | "UploadPartCopy") => copy_source(given),
+        ("s3", _) => {
+            if matches!(operation.name, "CopyObject" | "UploadPartCopy") {
+                copy_source(given);
+            }
+            customer_key(given, "SSECustomerKey", "SSECustomerKeyMD5");
+            customer_key(given, "CopySourceSSECustomerKey", "CopySourceSSECustomerKeyMD5");
+        }
         ("route53", _) => bare_ids(service, operation, given),
         ("glacier", _) => {
             // `-` is the account of the caller.
@@ -84,6 +91,19 @@ fn copy_source(given: &mut Map<String, Value>) {
         };
         *source = path.split('/').map(protocol::percent_encode).collect::<Vec<_>>().join("/") + &version;
     }
+}
+
+/// A key of the caller's own goes with its digest. It is given as it is, or as base64, which 32 bytes are rarely text in.
+fn customer_key(given: &mut Map<String, Value>, member: &str, digest: &str) {
+    if given.contains_key(digest) {
+        return;
+    }
+    let Some(Value::String(key)) = given.get_mut(member) else { return };
+    let bytes =
+        base64::decode(&*key).ok().filter(|bytes| bytes.len() == 32).unwrap_or_else(|| key.clone().into_bytes());
+    *key = base64::encode(&bytes);
+    let sum: [u8; 16] = Md5::digest(&bytes).into();
+    given.insert(digest.to_owned(), Value::from(base64::encode(sum)));
 }
 
 /// A copy between regions that is to be authorised.
@@ -281,4 +301,27 @@ pub(crate) fn event_member(
         .members
         .iter()
         .find(|member| matches!(&service.shape(member.shape).kind, Kind::Structure(target) if target.event_stream))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_key_of_the_caller_s_own_goes_with_its_digest() {
+        let raw = "0123456789abcdef0123456789abcdef";
+        for given in [raw.to_owned(), base64::encode(raw)] {
+            let mut input = json!({"SSECustomerKey": given});
+            customer_key(input.as_object_mut().unwrap(), "SSECustomerKey", "SSECustomerKeyMD5");
+            // As `hashlib.md5(raw).digest()` has it.
+            let wanted =
+                json!({"SSECustomerKey": base64::encode(raw), "SSECustomerKeyMD5": "hRasmdxgYDKV3nvbahU1MA=="});
+            assert_eq!(input, wanted);
+        }
+        let mut input = json!({"SSECustomerKey": "k", "SSECustomerKeyMD5": "m"});
+        customer_key(input.as_object_mut().unwrap(), "SSECustomerKey", "SSECustomerKeyMD5");
+        assert_eq!(input["SSECustomerKey"], "k", "who gives both means both");
+    }
 }

@@ -1,4 +1,5 @@
 //! The AWS wire: any operation of any service, driven by API facts at run time.
+#![doc = include_str!("../README.md")]
 
 mod address;
 mod blob;
