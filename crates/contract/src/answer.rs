@@ -68,6 +68,11 @@ impl<T> Listing<T> {
         Self { items, next: None, pages: Vec::new(), about: Map::new(), fields: Vec::new() }
     }
 
+    /// Part of a list, and where it goes on.
+    pub fn part(items: Vec<T>, next: Option<Cursor>, pages: Vec<PageMark>) -> Self {
+        Self { next, pages, ..Self::whole(items) }
+    }
+
     /// Adds a fact about the list as a whole.
     #[must_use]
     pub fn about(mut self, name: &str, value: impl Into<Value>) -> Self {

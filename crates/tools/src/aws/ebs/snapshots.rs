@@ -73,9 +73,8 @@ impl Tool<App> for List {
         };
         let found = aws.list(&question, cx.wanted(self.limit.0, self.cursor.as_ref())).await?;
         let rows = found.items.into_iter().map(SnapshotRow::from).collect();
-        let listing = Listing::whole(rows).about("region", found.region);
-        Ok(Listing { next: found.next, pages: found.pages, ..listing }
-            .fields(self.fields.as_deref().unwrap_or_default()))
+        let listing = Listing::part(rows, found.next, found.pages).about("region", found.region);
+        Ok(listing.fields(self.fields.as_deref().unwrap_or_default()))
     }
 }
 

@@ -126,11 +126,11 @@ impl ListInstances {
         let found = self.page(cx, aws, self.cursor.as_ref()).await?;
         let region = found.region.clone();
         let (rows, unknown) = rows(aws, found.items).await;
-        let mut listing = Listing::whole(rows).about("region", region);
+        let mut listing = Listing::part(rows, found.next, found.pages).about("region", region);
         if let Some(why) = unknown {
             listing = listing.about("gpus_unknown", why);
         }
-        Ok(Listing { next: found.next, pages: found.pages, ..listing })
+        Ok(listing)
     }
 
     async fn in_regions(&self, cx: &Cx<Reads>, aws: &Aws<Reads>, regions: &[String]) -> Result<Listing<InstanceRow>> {

@@ -85,9 +85,9 @@ impl Tool<App> for List {
             filters: filters(asked, self.tags.as_ref()),
         };
         let found = aws.list(&question, cx.wanted(self.limit.0, self.cursor.as_ref())).await?;
-        let listing = Listing::whole(rows(&cx, &aws, found.items).await?).about("region", found.region);
-        Ok(Listing { next: found.next, pages: found.pages, ..listing }
-            .fields(self.fields.as_deref().unwrap_or_default()))
+        let listing =
+            Listing::part(rows(&cx, &aws, found.items).await?, found.next, found.pages).about("region", found.region);
+        Ok(listing.fields(self.fields.as_deref().unwrap_or_default()))
     }
 }
 

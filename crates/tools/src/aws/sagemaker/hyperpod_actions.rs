@@ -62,8 +62,8 @@ impl Tool<App> for Events {
             sort_order: "Descending",
         };
         let found = aws.list(&question, cx.wanted(self.limit.0, self.cursor.as_ref())).await?;
-        let listing = Listing::whole(found.items).about("region", found.region);
-        Ok(Listing { next: found.next, pages: found.pages, ..listing })
+        let listing = Listing::part(found.items, found.next, found.pages).about("region", found.region);
+        Ok(listing)
     }
 }
 
