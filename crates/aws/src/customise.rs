@@ -186,6 +186,9 @@ pub(crate) fn request(
         "glacier" => {
             request.headers_mut().insert("x-amz-glacier-version", service.api_version.to_owned());
         }
+        "dynamodb" | "timestream-query" | "timestream-write" if operation.name == "DescribeEndpoints" => {
+            request.headers_mut().insert("x-amz-api-version", service.api_version.to_owned());
+        }
         _ => {}
     }
     ask_for_checksum(operation, input, checksums.validation, request);
