@@ -46,7 +46,9 @@ fn inspector() -> Result<PathBuf> {
         fs::write(target.join("package.json"), "{\"private\": true}\n")?;
         let install = ["install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"];
         let quiet = ["--no-update-notifier", "--loglevel=error", "--prefix", fetch::text(&target)?];
-        fetch::command("npm", &[&install[..], &quiet, &[&node, INSPECTOR]].concat())
+        // What was fetched before is not asked for again, and an answer that does not come is not waited for long.
+        let patient = ["--prefer-offline", "--fetch-timeout=60000", "--fetch-retries=5"];
+        fetch::command("npm", &[&install[..], &quiet, &patient, &[&node, INSPECTOR]].concat())
     })?;
     Ok(target)
 }
