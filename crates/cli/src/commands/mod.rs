@@ -40,12 +40,17 @@ fn registry(config: &Config) -> Result<Registry<App>> {
 
 /// Everything wired together. No file is read and no connection opened before the first call.
 fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
+    let mut usual = Settings::default();
+    if config.call_timeout > usual.operation_timeout {
+        // Who allows a call more time than usual means one that takes it, such as a function that runs for minutes.
+        (usual.attempt_timeout, usual.operation_timeout) = (config.call_timeout, config.call_timeout);
+    }
     let aws = Engine::new(Settings {
         ceiling: config.ceiling,
         profile: config.profile.clone(),
         region: config.region.clone(),
         user_agent: concat!("trainyard-", env!("CARGO_PKG_VERSION")),
-        ..Settings::default()
+        ..usual
     });
     let options = Options {
         ceiling: config.ceiling,
