@@ -16,6 +16,7 @@ use trainyard_contract::{Error, ErrorKind, Result};
 
 use crate::{
     catalogue::model::{Auth, Kind, Member, MemberFlags, Operation, Service, ShapeId},
+    compress::{self, Compression},
     invoke::auth,
     protocol,
 };
@@ -175,7 +176,7 @@ pub(crate) fn request(
     service: &Service<'_>,
     operation: &Operation<'_>,
     input: &Value,
-    checksums: Checksums,
+    wishes: Wishes,
     request: &mut Request,
 ) -> Result<()> {
     match service.name {
@@ -191,24 +192,40 @@ pub(crate) fn request(
         }
         _ => {}
     }
-    ask_for_checksum(operation, input, checksums.validation, request);
-    checksum(operation, input, checksums.calculation, request)
+    ask_for_checksum(operation, input, wishes.validation, request);
+    // What is sent is what is summed.
+    compress::request(operation, wishes.compression, request)?;
+    checksum(operation, input, wishes.calculation, request)
 }
 
-/// When checksums are made and checked, as the environment and the profile have it.
+/// What the environment and the profile wish of bodies.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Checksums {
-    /// For requests.
+pub(crate) struct Wishes {
+    /// When requests carry checksums.
     pub(crate) calculation: RequestChecksumCalculation,
-    /// For answers.
+    /// When those of answers are checked.
     pub(crate) validation: ResponseChecksumValidation,
+    /// When requests are compressed.
+    pub(crate) compression: Compression,
 }
 
-impl Checksums {
-    pub(crate) fn of(config: &SdkConfig) -> Self {
+impl Default for Wishes {
+    fn default() -> Self {
         Self {
-            calculation: config.request_checksum_calculation().unwrap_or(RequestChecksumCalculation::WhenSupported),
-            validation: config.response_checksum_validation().unwrap_or(ResponseChecksumValidation::WhenSupported),
+            calculation: RequestChecksumCalculation::WhenSupported,
+            validation: ResponseChecksumValidation::WhenSupported,
+            compression: Compression::default(),
+        }
+    }
+}
+
+impl Wishes {
+    pub(crate) fn of(config: &SdkConfig) -> Self {
+        let usual = Self::default();
+        Self {
+            calculation: config.request_checksum_calculation().unwrap_or(usual.calculation),
+            validation: config.response_checksum_validation().unwrap_or(usual.validation),
+            compression: Compression::of(config),
         }
     }
 }

@@ -128,7 +128,7 @@ fn type_name(service: &Service<'_>, id: ShapeId, depth: usize) -> String {
     match &service.shape(id).kind {
         Kind::Boolean => "boolean".to_owned(),
         Kind::Integer(_) | Kind::Long(_) => "integer".to_owned(),
-        Kind::Float | Kind::Double => "number".to_owned(),
+        Kind::Float(_) | Kind::Double(_) => "number".to_owned(),
         Kind::String(..) => "string".to_owned(),
         Kind::Blob { .. } => "base64".to_owned(),
         Kind::Timestamp(_) => "time".to_owned(),
@@ -146,7 +146,7 @@ fn example(service: &Service<'_>, id: ShapeId, depth: usize) -> Value {
     match &service.shape(id).kind {
         Kind::Boolean => json!(false),
         Kind::Integer(bounds) | Kind::Long(bounds) => json!(bounds.min.unwrap_or(1).max(1)),
-        Kind::Float | Kind::Double => json!(1.0),
+        Kind::Float(_) | Kind::Double(_) => json!(1.0),
         Kind::String(_, values) => values.first().map_or_else(|| json!("string"), |value| json!(value)),
         Kind::Blob { .. } => json!("YmFzZTY0"),
         Kind::Timestamp(_) => json!("2026-01-01T00:00:00Z"),

@@ -13,7 +13,7 @@ use trainyard_contract::{Error, ErrorKind, Result};
 use crate::{
     address::{self, Address},
     ceiling,
-    customise::{self, Checksums},
+    customise::{self, Wishes},
     error::{self, Call},
     identity::{self, Identities, Identity},
     invoke::{self, Answer},
@@ -278,7 +278,7 @@ impl Engine {
             "s3control" => None,
             _ => address::host_prefix(service, operation, input, config)?,
         };
-        let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, Checksums::of(config));
+        let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, Wishes::of(config));
         let client = identity.client(service, region, self.0.settings.max_response_bytes);
         let plugins = client.with_operation_plugin(plugin);
         Ok(Ready { plugins, address })

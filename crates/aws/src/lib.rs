@@ -6,6 +6,7 @@ mod blob;
 pub mod catalogue;
 mod ceiling;
 mod client;
+mod compress;
 mod customise;
 mod describe;
 mod dry_run;

@@ -105,9 +105,11 @@ fn scalar(path: &str, kind: &Kind<'_>, value: &Value) -> Result<()> {
             Some(number) => return at_least(path, *bounds, number),
             None => "an integer",
         },
-        Kind::Float | Kind::Double if value.is_number() => return Ok(()),
-        Kind::Float | Kind::Double if matches!(value.as_str(), Some("NaN" | "Infinity" | "-Infinity")) => return Ok(()),
-        Kind::Float | Kind::Double => "a number",
+        Kind::Float(_) | Kind::Double(_) if value.is_number() => return Ok(()),
+        Kind::Float(_) | Kind::Double(_) if matches!(value.as_str(), Some("NaN" | "Infinity" | "-Infinity")) => {
+            return Ok(());
+        }
+        Kind::Float(_) | Kind::Double(_) => "a number",
         Kind::String(bounds, _) => match value.as_str() {
             Some(text) => return long_enough(path, *bounds, text.chars().count()),
             None => "a string",

@@ -1,5 +1,6 @@
 //! What AWS offers: every service, operation and shape, embedded.
 
+pub mod botocore;
 mod index;
 pub mod model;
 mod names;

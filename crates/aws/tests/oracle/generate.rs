@@ -41,7 +41,7 @@ fn value(service: &Service<'_>, id: ShapeId, json_value: bool, depth: usize) -> 
     Some(match &shape.kind {
         Kind::Boolean => json!(true),
         Kind::Integer(bounds) | Kind::Long(bounds) => json!(bounds.min.unwrap_or(7).max(7)),
-        Kind::Float | Kind::Double => json!(0.5),
+        Kind::Float(_) | Kind::Double(_) => json!(0.5),
         Kind::String(bounds, values) => match values.first() {
             Some(value) => json!(value),
             None => json!(pad("abc", bounds.min)),

@@ -1,0 +1,69 @@
+//! Services out of botocore's description files: how the catalogue is made, and how a service that is newer than this
+//! program comes to it at run time.
+
+mod convert;
+pub mod field;
+mod rules;
+mod shapes;
+mod source;
+
+use std::{error::Error as StdError, fmt, num::ParseIntError, num::TryFromIntError};
+
+pub use self::{
+    convert::{Expected, convert},
+    source::{Source, json, names, read, read_some},
+};
+use super::model::Service;
+
+/// What a description file says that we do not understand, or why it could not be read.
+#[derive(Debug)]
+pub struct Problem(String);
+
+/// What reading a description comes to.
+pub type Result<T, E = Problem> = std::result::Result<T, E>;
+
+/// A service from a description that the caller has. It is kept for the life of the process, as a service of the
+/// catalogue is.
+pub fn keep(source: Source) -> Result<&'static Service<'static>> {
+    let source = Box::leak(Box::new(source));
+    let expected = Box::leak(Box::new(Expected::of(source)));
+    Ok(Box::leak(Box::new(convert(source, expected)?)))
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for Problem {}
+
+impl From<String> for Problem {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for Problem {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl From<TryFromIntError> for Problem {
+    fn from(error: TryFromIntError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<ParseIntError> for Problem {
+    fn from(error: ParseIntError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Problem {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
