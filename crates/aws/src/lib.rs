@@ -18,6 +18,7 @@ mod failure;
 mod identity;
 mod invoke;
 mod limit;
+mod listing;
 pub mod offline;
 mod once;
 mod operation;

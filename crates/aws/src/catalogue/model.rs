@@ -142,7 +142,7 @@ pub struct Operation<'a> {
 }
 
 /// A fixed value of an endpoint parameter.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum ContextValue<'a> {
     /// A truth value.
     Bool(bool),
@@ -169,7 +169,7 @@ pub struct Checksum<'a> {
 }
 
 /// How pages are followed. Expressions are `JMESPath`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Pages<'a> {
     /// Input members that take the tokens.
     pub input_tokens: Vec<&'a str>,
@@ -186,7 +186,7 @@ pub struct Pages<'a> {
 }
 
 /// A named condition to wait for.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Waiter<'a> {
     /// `InstanceRunning`.
     pub name: &'a str,
@@ -201,7 +201,7 @@ pub struct Waiter<'a> {
 }
 
 /// One rule of a waiter.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Acceptor<'a> {
     /// `success`, `failure` or `retry`.
     pub state: &'a str,

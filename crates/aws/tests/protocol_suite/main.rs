@@ -77,7 +77,7 @@ fn cases_of(path: &PathBuf) -> Vec<Case> {
             };
             let service = botocore::keep(source);
             cases.push(Case {
-                service: service.unwrap_or_else(|error| panic!("{file} {id}: {error}")),
+                service: Box::leak(Box::new(service.unwrap_or_else(|error| panic!("{file} {id}: {error}")))),
                 endpoint: suite["clientEndpoint"].as_str().map(str::to_owned),
                 facts: facts.clone(),
                 file: file.clone(),
