@@ -58,21 +58,30 @@ impl<'s> Generator<'s> {
 
     /// Some members of a message change what it is.
     fn top(&mut self, member: &Member<'s>) -> Option<Value> {
+        let required = member.is(MemberFlags::REQUIRED);
         match (self.service.name, member.name) {
             // Checksums are computed where none is given.
-            (_, name) if name.starts_with("Checksum") || name == "ContentMD5" => None,
+            (_, name) if (name.starts_with("Checksum") || name == "ContentMD5") && !required => None,
             // Keys of the caller's own, and addresses that are signed, are other ones each time.
             ("s3", name) if name.contains("SSECustomerKey") => None,
-            ("ec2" | "rds" | "neptune" | "docdb", "PresignedUrl" | "PreSignedUrl" | "SourceRegion") => None,
+            ("ec2" | "rds" | "neptune" | "docdb", "PresignedUrl" | "PreSignedUrl") => None,
+            ("rds" | "neptune" | "docdb", "SourceRegion") => None,
+            ("ec2", "SourceRegion") => Some(json!("us-west-2")),
+            ("machinelearning", "PredictEndpoint") => {
+                Some(json!("https://realtime.machinelearning.eu-west-1.amazonaws.com"))
+            }
             ("s3", "CopySource") => Some(json!("bucket-name/a key")),
             ("glacier", "accountId") => Some(json!("-")),
             // S3 answers such calls in the form that was asked for.
             ("s3", "EncodingType") => None,
             (_, "Bucket" | "bucket") => Some(json!("bucket-name")),
             (_, "AccountId" | "ExpectedBucketOwner") => Some(json!("123456789012")),
-            (_, "EndpointId" | "endpointId") if member.context_param.is_some() => Some(json!("abc123.xyz")),
-            (name, _) if member.context_param.is_some() && member.name.to_ascii_lowercase().contains("arn") => {
-                Some(json!(format!("arn:aws:{name}:eu-west-1:123456789012:thing/abc")))
+            // They lead to an address of several regions.
+            ("events" | "sesv2", "EndpointId") => None,
+            ("s3control", "OutpostId") => Some(json!("op-01234567890123456")),
+            ("opensearchmemory", "SpaceId" | "spaceId") => Some(json!("space-1")),
+            (service, name) if member.context_param.is_some() && name.to_ascii_lowercase().contains("arn") => {
+                Some(json!(arn(service, name)))
             }
             _ if self.operation.host_prefix.is_some() && member.is(MemberFlags::HOST_LABEL) => Some(json!("label")),
             _ => self.member(member, 0),
@@ -81,7 +90,9 @@ impl<'s> Generator<'s> {
 
     fn member(&mut self, member: &Member<'s>, depth: usize) -> Option<Value> {
         if member.is(MemberFlags::JSON_VALUE) {
-            return Some(json!({"a": self.random.below(10)}));
+            // botocore takes values for JSON in headers, and text elsewhere.
+            let value = json!({"a": self.random.below(10)});
+            return Some(if member.location == Location::Header { value } else { json!(value.to_string()) });
         }
         let plain = member.location != Location::Body
             || member.is(MemberFlags::IDEMPOTENCY_TOKEN)
@@ -99,7 +110,9 @@ impl<'s> Generator<'s> {
             Kind::Float(bounds) | Kind::Double(bounds) => {
                 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
                 let number = self.whole(*bounds) as f64;
-                json!(if bounds.max.is_some() { number } else { number + 0.25 })
+                let number = if bounds.max.is_some() { number } else { number + 0.25 };
+                // A bound of 0 may be one of 0.01 that was widened.
+                json!(if number == 0.0 { 1.0 } else { number })
             }
             Kind::String(_, values) if !values.is_empty() => json!(values[self.random.below(values.len())]),
             Kind::String(length, _) => json!(self.text(*length, plain)),
@@ -158,6 +171,12 @@ impl<'s> Generator<'s> {
                 members.insert(member.name.to_owned(), given);
             }
         }
+        if members.is_empty() && depth > 0 {
+            // A value that says nothing is none, and nobody sends it.
+            let first =
+                structure.members.iter().find_map(|member| Some((member.name, self.member(member, depth + 1)?)));
+            members.extend(first.map(|(name, value)| (name.to_owned(), value)));
+        }
         // A union that has nothing in it, and a structure that lacks what it requires, are no values.
         let whole = structure
             .members
@@ -202,6 +221,19 @@ impl<'s> Generator<'s> {
     }
 }
 
+/// A name that the endpoint rules of its service understand.
+fn arn(service: &str, member: &str) -> String {
+    let resource = match (service, member) {
+        ("kinesis", "ConsumerARN") => "stream/abc/consumer/def:1",
+        ("kinesis", "QueueARN") => "queue/abc",
+        ("kinesis", "ChannelARN") => "channel/abc",
+        ("kinesis", _) => "stream/abc",
+        ("cloudfront-keyvaluestore", _) => return "arn:aws:cloudfront::123456789012:key-value-store/abc".to_owned(),
+        _ => "thing/abc",
+    };
+    format!("arn:aws:{service}:eu-west-1:123456789012:{resource}")
+}
+
 /// What a call is not made without, be it that only its address needs it.
 fn required(service: &Service<'_>, operation: &Operation<'_>, member: &Member<'_>) -> bool {
     // A token that is left out is filled in with another one by each side.
@@ -219,9 +251,10 @@ impl Random {
     /// Another sequence for every name.
     pub(crate) fn new(name: &str) -> Self {
         // FNV-1a, which does not change between releases as the standard library's hash may.
-        Self(name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-        }))
+        Self(
+            name.bytes()
+                .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)),
+        )
     }
 
     /// A number below `end`, which is not 0.
