@@ -58,26 +58,16 @@ impl<'s> Generator<'s> {
 
     /// Some members of a message change what it is.
     fn top(&mut self, member: &Member<'s>) -> Option<Value> {
-        let required = member.is(MemberFlags::REQUIRED);
         match (self.service.name, member.name) {
-            // Checksums are computed where none is given.
-            (_, name) if (name.starts_with("Checksum") || name == "ContentMD5") && !required => None,
-            // Keys of the caller's own, and addresses that are signed, are other ones each time.
-            ("s3", name) if name.contains("SSECustomerKey") => None,
-            ("ec2" | "rds" | "neptune" | "docdb", "PresignedUrl" | "PreSignedUrl") => None,
-            ("rds" | "neptune" | "docdb", "SourceRegion") => None,
+            _ if self.is_left_out(member) => None,
             ("ec2", "SourceRegion") => Some(json!("us-west-2")),
             ("machinelearning", "PredictEndpoint") => {
                 Some(json!("https://realtime.machinelearning.eu-west-1.amazonaws.com"))
             }
             ("s3", "CopySource") => Some(json!("bucket-name/a key")),
             ("glacier", "accountId") => Some(json!("-")),
-            // S3 answers such calls in the form that was asked for.
-            ("s3", "EncodingType") => None,
             (_, "Bucket" | "bucket") => Some(json!("bucket-name")),
             (_, "AccountId" | "ExpectedBucketOwner") => Some(json!("123456789012")),
-            // They lead to an address of several regions.
-            ("events" | "sesv2", "EndpointId") => None,
             ("s3control", "OutpostId") => Some(json!("op-01234567890123456")),
             ("opensearchmemory", "SpaceId" | "spaceId") => Some(json!("space-1")),
             (service, name) if member.context_param.is_some() && name.to_ascii_lowercase().contains("arn") => {
@@ -86,6 +76,28 @@ impl<'s> Generator<'s> {
             _ if self.operation.host_prefix.is_some() && member.is(MemberFlags::HOST_LABEL) => Some(json!("label")),
             _ => self.member(member, 0),
         }
+    }
+
+    fn is_left_out(&self, member: &Member<'_>) -> bool {
+        const LEFT_OUT: &[(&str, &str)] = &[
+            // An address that is signed is another one each time.
+            ("ec2", "PresignedUrl"),
+            ("rds", "PreSignedUrl"),
+            ("neptune", "PreSignedUrl"),
+            ("docdb", "PreSignedUrl"),
+            ("rds", "SourceRegion"),
+            ("neptune", "SourceRegion"),
+            ("docdb", "SourceRegion"),
+            // S3 answers such calls in the form that was asked for.
+            ("s3", "EncodingType"),
+            // They lead to an address of several regions.
+            ("events", "EndpointId"),
+            ("sesv2", "EndpointId"),
+        ];
+        let (service, name) = (self.service.name, member.name);
+        // Checksums are computed where none is given, keys of the caller's own are other ones each time.
+        let sum = (name.starts_with("Checksum") || name == "ContentMD5") && !member.is(MemberFlags::REQUIRED);
+        sum || (service == "s3" && name.contains("SSECustomerKey")) || LEFT_OUT.contains(&(service, name))
     }
 
     fn member(&mut self, member: &Member<'s>, depth: usize) -> Option<Value> {
@@ -109,10 +121,8 @@ impl<'s> Generator<'s> {
             // Quarters are the same in binary and in decimal.
             Kind::Float(bounds) | Kind::Double(bounds) => {
                 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-                let number = self.whole(*bounds) as f64;
-                let number = if bounds.max.is_some() { number } else { number + 0.25 };
-                // A bound of 0 may be one of 0.01 that was widened.
-                json!(if number == 0.0 { 1.0 } else { number })
+                let number = self.whole(inner(*bounds)) as f64;
+                json!(if bounds.max.is_some() { number } else { number + 0.25 })
             }
             Kind::String(_, values) if !values.is_empty() => json!(values[self.random.below(values.len())]),
             Kind::String(length, _) => json!(self.text(*length, plain)),
@@ -219,6 +229,12 @@ impl<'s> Generator<'s> {
         let (hour, minute, second) = (self.random.below(24), self.random.below(60), self.random.below(60));
         format!("{:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z", 1990 + self.random.below(60))
     }
+}
+
+/// Bounds of fractions were widened to whole numbers.
+fn inner(bounds: Bounds) -> Bounds {
+    let inner = Bounds { min: bounds.min.map(|min| min + 1), max: bounds.max.map(|max| max - 1) };
+    if inner.min.zip(inner.max).is_some_and(|(min, max)| min > max) { bounds } else { inner }
 }
 
 /// A name that the endpoint rules of its service understand.
