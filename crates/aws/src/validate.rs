@@ -22,7 +22,7 @@ pub fn validate(service: &str, operation: &str, input: &Value) -> Result<()> {
 
 /// As [`validate`], for facts at hand.
 pub(crate) fn input(service: &Service<'_>, operation: &Operation<'_>, input: &Value) -> Result<()> {
-    let checker = Checker { service };
+    let checker = Checker { service, closed: false };
     match operation.input {
         Some(id) => checker.value("", id, input, 0),
         None if input.as_object().is_some_and(serde_json::Map::is_empty) => Ok(()),
@@ -30,8 +30,20 @@ pub(crate) fn input(service: &Service<'_>, operation: &Operation<'_>, input: &Va
     }
 }
 
+/// Checks an answer that somebody made up for a test: as strict as for an input, and enumerations are closed.
+pub fn check_output(service: &Service<'_>, operation: &Operation<'_>, output: &Value) -> Result<()> {
+    let checker = Checker { service, closed: true };
+    match operation.output {
+        Some(id) => checker.value("", id, output, 0),
+        None if output.as_object().is_some_and(serde_json::Map::is_empty) => Ok(()),
+        None => Err(refuse(format!("{} answers nothing", operation.name))),
+    }
+}
+
 struct Checker<'s> {
     service: &'s Service<'s>,
+    /// Enumerations have the values that we know, and no others.
+    closed: bool,
 }
 
 impl Checker<'_> {
@@ -60,6 +72,10 @@ impl Checker<'_> {
                 }
                 Ok(())
             }
+            Kind::String(_, known) if self.closed && !known.is_empty() => match value.as_str() {
+                Some(text) if known.contains(&text) => Ok(()),
+                _ => Err(refuse(format!("{}: {value} is none of {}", shown(path), known.join(", ")))),
+            },
             kind => scalar(path, kind, value),
         }
     }

@@ -109,6 +109,9 @@ pub(crate) struct Options {
     /// AWS region where a call names none
     #[arg(long, global = true, value_name = "NAME", help_heading = "AWS")]
     pub(crate) region: Option<String>,
+    /// Allow CloudFormation templates from these S3 buckets, besides AWS's own
+    #[arg(long, global = true, value_delimiter = ',', value_name = "BUCKET,…", help_heading = "Gates")]
+    pub(crate) template_buckets: Vec<String>,
     /// Settings file
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

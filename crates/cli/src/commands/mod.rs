@@ -59,5 +59,6 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         ..Options::default()
     };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
-    Ok(Arc::new(Dispatch::new(App { aws }, registry(config)?, options, audit)))
+    let app = App { aws, template_buckets: config.template_buckets.clone().into() };
+    Ok(Arc::new(Dispatch::new(app, registry(config)?, options, audit)))
 }
