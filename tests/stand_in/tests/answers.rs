@@ -30,7 +30,7 @@ fn full(service: &Service<'_>, id: ShapeId, depth: usize) -> Value {
     match &service.shape(id).kind {
         Kind::Boolean => json!(true),
         Kind::Integer(bounds) | Kind::Long(bounds) => json!(bounds.min.unwrap_or(0).max(7)),
-        Kind::Float | Kind::Double => json!(1.5),
+        Kind::Float(_) | Kind::Double(_) => json!(1.5),
         Kind::String(_, known) if !known.is_empty() => json!(known[0]),
         Kind::String(bounds, _) => {
             let length = usize::try_from(bounds.min.unwrap_or(0).max(4)).expect("short");
