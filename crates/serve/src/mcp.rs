@@ -140,7 +140,7 @@ fn request(params: &CallToolRequestParams, context: &RequestContext<RoleServer>,
     Request {
         tool: params.name.to_string(),
         arguments: params.arguments.clone().unwrap_or_default(),
-        caller: Caller { door: "stdio", client: client.unwrap_or_default() },
+        caller: Caller { door: "stdio", client: client.unwrap_or_default(), ..Caller::default() },
         person,
         agreed: None,
         progress: Arc::new(Unheard),
