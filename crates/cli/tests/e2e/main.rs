@@ -7,6 +7,7 @@ mod clients;
 mod failures;
 mod fuzzer;
 mod gates;
+mod http;
 mod shell;
 mod size;
 mod stdio;
