@@ -11,6 +11,8 @@ mod render;
 mod stdio;
 
 pub use http::{Access, ENDPOINT, Http, HttpOptions, Listen, Tls, Token};
+#[doc(hidden)]
+pub use mcp::Server as Handler;
 
 use std::sync::Arc;
 

@@ -32,10 +32,10 @@ use crate::{
 const LIST_TTL_MS: u64 = 3_600_000;
 
 /// The protocol's requests, answered from the tools. Cheap to copy: over HTTP there is one for each request.
-pub(crate) struct Server<C: Context>(Arc<Shared<C>>);
+pub struct Server<C: Context>(Arc<Shared<C>>);
 
 /// What all copies share.
-pub(crate) struct Shared<C: Context> {
+pub struct Shared<C: Context> {
     dispatch: Arc<Dispatch<C>>,
     about: About,
     door: &'static str,
@@ -58,12 +58,8 @@ impl<C: Context> Deref for Server<C> {
 }
 
 impl<C: Context> Server<C> {
-    pub(crate) fn new(
-        dispatch: Arc<Dispatch<C>>,
-        about: About,
-        door: &'static str,
-        closing: CancellationToken,
-    ) -> Self {
+    /// A handler for the tools of `dispatch`, behind a door of this name, until `closing`.
+    pub fn new(dispatch: Arc<Dispatch<C>>, about: About, door: &'static str, closing: CancellationToken) -> Self {
         Self(Arc::new(Shared { dispatch, about, door, tools: OnceLock::new(), closing }))
     }
 
@@ -124,6 +120,7 @@ impl<C: Context> Server<C> {
         match self.run(request, context).await? {
             // A plan that was agreed to is not asked about again.
             Outcome::Ask(question) => Ok(render::unasked(&question).into()),
+
             outcome => Ok(finished(outcome)),
         }
     }
@@ -239,6 +236,12 @@ impl<C: Context> ServerHandler for Server<C> {
             return Err(ErrorData::invalid_params(why, None));
         }
         let reach = consent::reach(context.protocol_version().as_ref(), context.client_capabilities().as_ref());
+        if let Some(state) = &params.request_state
+            && !self.dispatch.awaits(state)
+        {
+            // Tampered with, used before, or too old. The client brought it, not the model, so it is the client's error.
+            return Err(ErrorData::invalid_params("no question waits for an answer with this requestState", None));
+        }
         let mut response = match (&params.request_state, consent::in_responses(params.input_responses.as_ref())) {
             (Some(handle), Some(Ok(()))) if reach == Reach::Answer => {
                 self.run_agreed(&params, handle.clone(), &context).await?

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "figures, for whoever runs the tests with --nocapture")]
 
 mod clients;
+mod conformance;
 mod failures;
 mod fuzzer;
 mod gates;
