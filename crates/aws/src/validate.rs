@@ -31,10 +31,7 @@ pub fn validate(service: &str, operation: &str, input: &Value) -> Result<()> {
 pub(crate) fn input(service: &Service<'_>, operation: &Operation<'_>, input: &Value) -> Result<()> {
     let checker = Checker { service, closed: false };
     match operation.input {
-        Some(id) => match service.structure(id) {
-            Some(structure) => checker.structure(operation.name, "", structure, input, 0),
-            None => checker.value("", id, input, 0),
-        },
+        Some(id) => checker.whole(operation, id, input),
         None if input.as_object().is_some_and(serde_json::Map::is_empty) => Ok(()),
         None => Err(refuse(format!("{} takes no input", operation.name))),
     }
@@ -44,7 +41,7 @@ pub(crate) fn input(service: &Service<'_>, operation: &Operation<'_>, input: &Va
 pub fn check_output(service: &Service<'_>, operation: &Operation<'_>, output: &Value) -> Result<()> {
     let checker = Checker { service, closed: true };
     match operation.output {
-        Some(id) => checker.value("", id, output, 0),
+        Some(id) => checker.whole(operation, id, output),
         None if output.as_object().is_some_and(serde_json::Map::is_empty) => Ok(()),
         None => Err(refuse(format!("{} answers nothing", operation.name))),
     }
@@ -107,6 +104,14 @@ struct Checker<'s> {
 }
 
 impl Checker<'_> {
+    /// The whole of an input or output: its own members are told as the operation's.
+    fn whole(&self, operation: &Operation<'_>, id: ShapeId, value: &Value) -> Result<()> {
+        match self.service.structure(id) {
+            Some(structure) => self.structure(operation.name, "", structure, value, 0),
+            None => self.value("", id, value, 0),
+        }
+    }
+
     fn value(&self, path: &str, id: ShapeId, value: &Value, depth: usize) -> Result<()> {
         if depth > MAX_DEPTH {
             return Err(refuse(format!("{}: nested too deeply", shown(path))));
@@ -146,14 +151,7 @@ impl Checker<'_> {
     }
 
     /// `owner` is what takes the members: the operation, or a path.
-    fn structure(
-        &self,
-        owner: &str,
-        path: &str,
-        structure: &Structure<'_>,
-        value: &Value,
-        depth: usize,
-    ) -> Result<()> {
+    fn structure(&self, owner: &str, path: &str, structure: &Structure<'_>, value: &Value, depth: usize) -> Result<()> {
         let given = value.as_object().ok_or_else(|| mismatch(path, "an object", value))?;
         let known = |name: &str| structure.members.iter().find(|member| member.name == name);
         for (name, value) in given {
@@ -344,19 +342,9 @@ mod tests {
         let image = base64::encode(vec![0; 7 << 20]);
         for (service, operation, input, wanted) in [
             ("sagemaker", "ListClusters", json!({"MaxResults": 101}), "MaxResults: 101 is more than 100"),
-            (
-                "sagemaker",
-                "AddTags",
-                json!({"ResourceArn": "a", "Tags": tags}),
-                "Tags: 60 items, at most 50 wanted",
-            ),
+            ("sagemaker", "AddTags", json!({"ResourceArn": "a", "Tags": tags}), "Tags: 60 items, at most 50 wanted"),
             ("ssm", "GetParameters", json!({"Names": []}), "Names: 0 items, at least 1 wanted"),
-            (
-                "iam",
-                "GetRole",
-                json!({"RoleName": "r".repeat(65)}),
-                "RoleName: 65 characters, at most 64 wanted",
-            ),
+            ("iam", "GetRole", json!({"RoleName": "r".repeat(65)}), "RoleName: 65 characters, at most 64 wanted"),
             (
                 "rekognition",
                 "DetectLabels",
@@ -369,12 +357,7 @@ mod tests {
                 json!({"Image": {"S3Object": {"Name": "n"}}, "MinConfidence": 100.5}),
                 "MinConfidence: 100.5 is more than 100",
             ),
-            (
-                "kms",
-                "Encrypt",
-                json!({"KeyId": "", "Plaintext": ""}),
-                "KeyId: 0 characters, at least 1 wanted",
-            ),
+            ("kms", "Encrypt", json!({"KeyId": "", "Plaintext": ""}), "KeyId: 0 characters, at least 1 wanted"),
         ] {
             assert_eq!(refused(service, operation, &input).message(), wanted);
         }
@@ -388,7 +371,10 @@ mod tests {
         super::input(ec2, run, &input).unwrap();
         let doubts = doubts(ec2, run, &input);
         assert_eq!(doubts.len(), 1, "{doubts:?}");
-        assert!(doubts[0].starts_with("InstanceType: ") && doubts[0].ends_with("did you mean p5.48xlarge?"), "{doubts:?}");
+        assert!(
+            doubts[0].starts_with("InstanceType: ") && doubts[0].ends_with("did you mean p5.48xlarge?"),
+            "{doubts:?}"
+        );
     }
 
     #[test]
