@@ -13,6 +13,7 @@ use aws_smithy_types::{
 use serde_json::Value;
 use trainyard_contract::{Error, Result};
 
+pub use crate::validate::check_output;
 use crate::{
     catalogue::model::Service,
     customise::{self, Wishes},

@@ -29,14 +29,21 @@ pub fn validate(service: &str, operation: &str, input: &Value) -> Result<()> {
 
 /// As [`validate`], for facts at hand.
 pub(crate) fn input(service: &Service<'_>, operation: &Operation<'_>, input: &Value) -> Result<()> {
-    let checker = Checker { service };
+    let checker = Checker { service, closed: false };
     match operation.input {
-        Some(id) => match service.structure(id) {
-            Some(structure) => checker.structure(operation.name, "", structure, input, 0),
-            None => checker.value("", id, input, 0),
-        },
+        Some(id) => checker.whole(operation, id, input),
         None if input.as_object().is_some_and(serde_json::Map::is_empty) => Ok(()),
         None => Err(refuse(format!("{} takes no input", operation.name))),
+    }
+}
+
+/// Checks an answer that somebody made up for a test: as strict as for an input, and enumerations are closed.
+pub fn check_output(service: &Service<'_>, operation: &Operation<'_>, output: &Value) -> Result<()> {
+    let checker = Checker { service, closed: true };
+    match operation.output {
+        Some(id) => checker.whole(operation, id, output),
+        None if output.as_object().is_some_and(serde_json::Map::is_empty) => Ok(()),
+        None => Err(refuse(format!("{} answers nothing", operation.name))),
     }
 }
 
@@ -92,9 +99,19 @@ const MAX_NAMES: usize = 12;
 
 struct Checker<'s> {
     service: &'s Service<'s>,
+    /// Enumerations have the values that we know, and no others.
+    closed: bool,
 }
 
 impl Checker<'_> {
+    /// The whole of an input or output: its own members are told as the operation's.
+    fn whole(&self, operation: &Operation<'_>, id: ShapeId, value: &Value) -> Result<()> {
+        match self.service.structure(id) {
+            Some(structure) => self.structure(operation.name, "", structure, value, 0),
+            None => self.value("", id, value, 0),
+        }
+    }
+
     fn value(&self, path: &str, id: ShapeId, value: &Value, depth: usize) -> Result<()> {
         if depth > MAX_DEPTH {
             return Err(refuse(format!("{}: nested too deeply", shown(path))));
@@ -125,6 +142,10 @@ impl Checker<'_> {
                 }
                 Ok(())
             }
+            Kind::String(_, known) if self.closed && !known.is_empty() => match value.as_str() {
+                Some(text) if known.contains(&text) => Ok(()),
+                _ => Err(refuse(format!("{}: {value} is none of {}", shown(path), known.join(", ")))),
+            },
             kind => scalar(path, kind, value),
         }
     }
