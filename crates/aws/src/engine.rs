@@ -129,7 +129,8 @@ impl Engine {
         let mut checked = self.permitted(service, operation, input)?;
         self.authorise_copy(&mut checked, scope).await.map_err(|error| named(error, &checked))?;
         let answered = self.send_checked(&checked, scope).await;
-        let Answered { mut answer, region, .. } = answered.map_err(|error| named(doubted(error, &checked), &checked))?;
+        let Answered { mut answer, region, .. } =
+            answered.map_err(|error| named(doubted(error, &checked), &checked))?;
         if checked.escaped {
             listing::unescape(checked.loaded.service, checked.prepared.operation, &mut answer.output);
         }

@@ -146,14 +146,7 @@ impl Checker<'_> {
     }
 
     /// `owner` is what takes the members: the operation, or a path.
-    fn structure(
-        &self,
-        owner: &str,
-        path: &str,
-        structure: &Structure<'_>,
-        value: &Value,
-        depth: usize,
-    ) -> Result<()> {
+    fn structure(&self, owner: &str, path: &str, structure: &Structure<'_>, value: &Value, depth: usize) -> Result<()> {
         let given = value.as_object().ok_or_else(|| mismatch(path, "an object", value))?;
         let known = |name: &str| structure.members.iter().find(|member| member.name == name);
         for (name, value) in given {
@@ -344,19 +337,9 @@ mod tests {
         let image = base64::encode(vec![0; 7 << 20]);
         for (service, operation, input, wanted) in [
             ("sagemaker", "ListClusters", json!({"MaxResults": 101}), "MaxResults: 101 is more than 100"),
-            (
-                "sagemaker",
-                "AddTags",
-                json!({"ResourceArn": "a", "Tags": tags}),
-                "Tags: 60 items, at most 50 wanted",
-            ),
+            ("sagemaker", "AddTags", json!({"ResourceArn": "a", "Tags": tags}), "Tags: 60 items, at most 50 wanted"),
             ("ssm", "GetParameters", json!({"Names": []}), "Names: 0 items, at least 1 wanted"),
-            (
-                "iam",
-                "GetRole",
-                json!({"RoleName": "r".repeat(65)}),
-                "RoleName: 65 characters, at most 64 wanted",
-            ),
+            ("iam", "GetRole", json!({"RoleName": "r".repeat(65)}), "RoleName: 65 characters, at most 64 wanted"),
             (
                 "rekognition",
                 "DetectLabels",
@@ -369,12 +352,7 @@ mod tests {
                 json!({"Image": {"S3Object": {"Name": "n"}}, "MinConfidence": 100.5}),
                 "MinConfidence: 100.5 is more than 100",
             ),
-            (
-                "kms",
-                "Encrypt",
-                json!({"KeyId": "", "Plaintext": ""}),
-                "KeyId: 0 characters, at least 1 wanted",
-            ),
+            ("kms", "Encrypt", json!({"KeyId": "", "Plaintext": ""}), "KeyId: 0 characters, at least 1 wanted"),
         ] {
             assert_eq!(refused(service, operation, &input).message(), wanted);
         }
@@ -388,7 +366,10 @@ mod tests {
         super::input(ec2, run, &input).unwrap();
         let doubts = doubts(ec2, run, &input);
         assert_eq!(doubts.len(), 1, "{doubts:?}");
-        assert!(doubts[0].starts_with("InstanceType: ") && doubts[0].ends_with("did you mean p5.48xlarge?"), "{doubts:?}");
+        assert!(
+            doubts[0].starts_with("InstanceType: ") && doubts[0].ends_with("did you mean p5.48xlarge?"),
+            "{doubts:?}"
+        );
     }
 
     #[test]

@@ -115,9 +115,10 @@ fn engine(url: String, ceiling: Ceiling) -> Engine {
 
 #[tokio::test]
 async fn operations_that_came_later_are_called() {
-    let server =
-        Endpoint::start(|seen| Reply::new(200, "application/x-amz-json-1.1", &format!("{{\"Shade\": {:?}}}", seen.body)))
-            .unwrap();
+    let server = Endpoint::start(|seen| {
+        Reply::new(200, "application/x-amz-json-1.1", &format!("{{\"Shade\": {:?}}}", seen.body))
+    })
+    .unwrap();
     let engine = engine(server.url(), Ceiling { write: true, sensitive: false });
     for (service, name, target) in
         [("paintbox", "MixPaint", "PaintBox.MixPaint"), ("sagemaker", "ListPaints", "SageMaker.ListPaints")]

@@ -73,7 +73,9 @@ fn described(place: &Path, name: &str) -> Result<Option<&'static Service<'static
     let own_rules = !source.rules.is_null();
     if !own_rules {
         if embedded.is_none() {
-            return Err("there is no endpoint-rule-set-1.json beside it, and no service of that name is embedded".into());
+            return Err(
+                "there is no endpoint-rule-set-1.json beside it, and no service of that name is embedded".into()
+            );
         }
         source.rules = json!({"version": "1.0", "parameters": {}, "rules": []});
     }

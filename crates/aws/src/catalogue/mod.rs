@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 
 use trainyard_contract::{Error, Result};
 
-use self::model::{Protocol, Service};
 pub use self::directory::read_from;
+use self::model::{Protocol, Service};
 pub use self::names::{entry, nearest_operation, nearest_service};
 pub use self::search::{AllNames, Hit, search};
 

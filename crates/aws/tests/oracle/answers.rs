@@ -18,8 +18,7 @@ pub(crate) fn compare(plan: &Plan) -> Report {
     let mut last: Option<(&str, Offline)> = None;
     for (service, operation, extent) in plan.messages().filter(|(service, operation, _)| !streams(service, operation)) {
         let output = Generator::new(service, operation, extent, plan.seed).output();
-        let question =
-            json!({"ask": "answer", "service": service.name, "operation": operation.name, "output": output});
+        let question = json!({"ask": "answer", "service": service.name, "operation": operation.name, "output": output});
         if last.as_ref().is_none_or(|(name, _)| *name != service.name) {
             last = Some((service.name, Offline::new(service)));
         }
@@ -66,7 +65,8 @@ fn without_empty_payload(service: &Service<'_>, operation: &Operation<'_>, outpu
 /// Answers that are streams of events have suites of their own.
 fn streams(service: &Service<'_>, operation: &Operation<'_>) -> bool {
     let members = operation.output.and_then(|id| service.structure(id)).map(|structure| structure.members.as_slice());
-    members.unwrap_or_default().iter().any(
-        |member| matches!(&service.shape(member.shape).kind, Kind::Structure(target) if target.event_stream),
-    )
+    members
+        .unwrap_or_default()
+        .iter()
+        .any(|member| matches!(&service.shape(member.shape).kind, Kind::Structure(target) if target.event_stream))
 }

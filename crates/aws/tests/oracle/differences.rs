@@ -28,15 +28,13 @@ pub(crate) struct Named {
     why: &'static str,
 }
 
-const NAMED: &[Named] = &[
-    Named {
-        table: Table::Answers,
-        service: "*",
-        operations: &["*"],
-        sign: "no body: ",
-        why: "an answer without a body has no payload, as the protocol suites want it (HttpPayloadTraitsWithNoBlobBody)",
-    },
-];
+const NAMED: &[Named] = &[Named {
+    table: Table::Answers,
+    service: "*",
+    operations: &["*"],
+    sign: "no body: ",
+    why: "an answer without a body has no payload, as the protocol suites want it (HttpPayloadTraitsWithNoBlobBody)",
+}];
 
 /// What a comparison came to.
 pub(crate) struct Report {
@@ -85,7 +83,8 @@ impl Report {
         }
         assert!(self.others.is_empty(), "{} differences are not named", self.others.len());
         assert!(self.equal > 100, "{} messages were compared", self.equal);
-        let unused = NAMED.iter().enumerate().filter(|(at, known)| known.table == self.table && !self.used.contains(at));
+        let unused =
+            NAMED.iter().enumerate().filter(|(at, known)| known.table == self.table && !self.used.contains(at));
         let unused: Vec<String> =
             unused.map(|(_, known)| format!("{} {:?} {}", known.service, known.operations, known.sign)).collect();
         assert!(whole == Whole::No || unused.is_empty(), "named, and not met: {unused:?}");

@@ -219,9 +219,10 @@ impl Random {
     /// Another sequence for every name.
     pub(crate) fn new(name: &str) -> Self {
         // FNV-1a, which does not change between releases as the standard library's hash may.
-        Self(name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-        }))
+        Self(
+            name.bytes()
+                .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)),
+        )
     }
 
     /// A number below `end`, which is not 0.

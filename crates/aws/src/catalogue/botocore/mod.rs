@@ -44,7 +44,9 @@ fn sound(service: &Service<'_>) -> Result<()> {
         {
             (id, levels) = (*inner, levels + 1);
             if levels > MAX_NESTED {
-                return Err(format!("shape {} is a list or map within more than {MAX_NESTED} others", shape.name).into());
+                return Err(
+                    format!("shape {} is a list or map within more than {MAX_NESTED} others", shape.name).into()
+                );
             }
         }
     }
