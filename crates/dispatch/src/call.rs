@@ -166,6 +166,11 @@ impl<C: Context> Dispatch<C> {
         Ok((entry.toolset, arguments::read(entry, arguments)?.needs))
     }
 
+    /// Whether a plan waits under this handle for somebody's word.
+    pub fn awaits(&self, handle: &str) -> bool {
+        self.plans.waits(handle)
+    }
+
     /// Calls under way.
     pub fn under_way(&self) -> usize {
         self.options.at_once.saturating_sub(self.slots.available_permits())

@@ -120,9 +120,6 @@ impl<C: Context> Dispatch<C> {
     /// What the engines find out for the policy.
     async fn found(&self, entry: &Entry<C>, said: &Said<C>, target: Option<&Target>) -> Found {
         let wants = self.options.policy.wants(said.needs.effect.writes());
-        if !wants.anything {
-            return Found::default();
-        }
         let inquiry = Inquiry {
             tool: entry.tool.name,
             arguments: &said.arguments,

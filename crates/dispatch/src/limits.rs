@@ -119,7 +119,7 @@ pub(crate) fn check_target(limits: &Limits, target: Option<&Target>) -> Result<(
     }
     let message =
         format!("this change is aimed at {} of {:?}, and the policy allows {most}", target.ids.len(), target.kind);
-    Err(too_far(message).hint("ask for fewer at once"))
+    Err(too_far(&message).hint("ask for fewer at once"))
 }
 
 /// Refuses a change that its plan says to reach too many GPUs, or to cost too much.
@@ -129,17 +129,19 @@ pub(crate) fn check_plan(limits: &Limits, plan: &Value) -> Result<()> {
     if let (Some(most), Some(gpus)) = (limits.gpus, reach.gpus)
         && gpus > f64::from(most)
     {
-        return Err(too_far(format!("this change would reach {gpus} GPUs, and the policy allows {most}")));
+        return Err(too_far(&format!("this change would reach {gpus} GPUs, and the policy allows {most}")));
     }
     if let (Some(most), Some(dollars)) = (limits.dollars_per_hour, reach.dollars)
         && dollars > most
     {
-        return Err(too_far(format!("this change would cost ${dollars:.2} an hour, and the policy allows ${most:.2}")));
+        return Err(too_far(&format!(
+            "this change would cost ${dollars:.2} an hour, and the policy allows ${most:.2}"
+        )));
     }
     Ok(())
 }
 
-fn too_far(message: String) -> Error {
+fn too_far(message: &str) -> Error {
     Error::policy_denied(format!("{message}; nothing was changed")).code("LimitExceeded")
 }
 

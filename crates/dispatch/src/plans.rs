@@ -168,6 +168,11 @@ impl Plans {
         verify(state, &format!("agreed {}", plan.handle), seal.trim())
     }
 
+    /// Whether a plan waits under this handle.
+    pub(crate) fn waits(&self, handle: &str) -> bool {
+        self.show(handle).is_ok()
+    }
+
     /// Whether an operator has agreed to the plan of this name.
     pub(crate) fn is_agreed(&self, handle: &str) -> bool {
         check_name(handle).and_then(|()| self.get(handle)).is_ok_and(|plan| self.agreed(&plan))

@@ -81,7 +81,9 @@ fn digest(value: &Value) -> [u8; 32] {
             let mut items: Vec<_> = items.iter().map(digest).collect();
             items.sort_unstable();
             hash.update(b"[");
-            items.iter().for_each(|item| hash.update(item));
+            for item in items {
+                hash.update(item);
+            }
         }
         other => hash.update(other.to_string()),
     }

@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use trainyard_aws::{Aws, Engine, Scope};
-use trainyard_contract::{Access, Call, Context, Cursor, Progress};
+use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Found, Inquiry, Progress};
 
 use crate::common::{Profile, Region};
 
@@ -12,6 +12,8 @@ use crate::common::{Profile, Region};
 pub struct App {
     /// AWS.
     pub aws: Engine,
+    /// Buckets whose CloudFormation templates the operator allows.
+    pub template_buckets: Arc<[String]>,
 }
 
 impl Context for App {
@@ -19,6 +21,10 @@ impl Context for App {
 
     fn at<A: Access>(&self, call: &Call) -> Cx<A> {
         Cx { app: self.clone(), call: call.clone(), access: PhantomData }
+    }
+
+    fn facts<'a>(&'a self, inquiry: Inquiry<'a>) -> BoxFuture<'a, Found> {
+        Box::pin(crate::policy::facts(self, inquiry))
     }
 }
 
@@ -35,6 +41,11 @@ impl<A: Access> Cx<A> {
         let (region, profile) = (region.map(ToString::to_string), profile.map(ToString::to_string));
         let scope = Scope { profile, region, role: None };
         Aws::new(self.app.aws.clone(), scope)
+    }
+
+    /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.
+    pub(crate) fn template_buckets(&self) -> &[String] {
+        &self.app.template_buckets
     }
 
     /// How much of a list is wanted.

@@ -7,8 +7,10 @@
 mod app;
 mod aws;
 mod common;
+mod policy;
 
 pub use app::{App, Cx};
+pub use policy::SENT_FOR_POLICIES;
 use trainyard_contract::{Ceiling, Offer, Toolset};
 
 /// Every toolset of this binary, in the order of the list.

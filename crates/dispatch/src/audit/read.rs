@@ -51,13 +51,11 @@ pub fn verify(path: &Path, expected: Option<&str>) -> Result<Report> {
     let mut report = Report { files: files(path)?, expected: expected.map(|_| false), ..Report::default() };
     let mut check = Check { begun: HashMap::new(), previous: None, sequence: 0 };
     for file in report.files.clone() {
-        let mut lines = 0;
-        for line in BufReader::new(open(&file)?).split(b'\n') {
+        for (at, line) in BufReader::new(open(&file)?).split(b'\n').enumerate() {
             let line = line.map_err(|error| unreadable(&file, &error))?;
-            lines += 1;
             report.lines += 1;
             for what in check.line(&line, &mut report) {
-                report.faults.push(Fault { file: file.clone(), line: lines, what });
+                report.faults.push(Fault { file: file.clone(), line: at + 1, what });
             }
             if report.expected == Some(false) && expected == check.previous.as_deref() {
                 report.expected = Some(true);

@@ -71,14 +71,12 @@ pub(crate) struct Wants {
     pub(crate) account: bool,
     pub(crate) region: bool,
     pub(crate) tags: bool,
-    /// Anything that only the engine knows: operations and clusters inside of a free call.
-    pub(crate) anything: bool,
 }
 
 impl Policy {
     pub(crate) fn wants(&self, writes: bool) -> Wants {
         let file = &self.rules;
-        let mut wants = Wants { anything: !self.is_empty(), ..Wants::default() };
+        let mut wants = Wants::default();
         let mut look = |accounts: &[String], regions: &[String], tags: &BTreeMap<String, String>| {
             wants.account |= !accounts.is_empty();
             wants.region |= !regions.is_empty();
@@ -272,20 +270,18 @@ impl Rule {
 fn any_of(patterns: &[String], fact: &Fact) -> Fit {
     let one = |text: &String| patterns.iter().any(|pattern| pattern::fits(pattern, text));
     match fact {
-        Fact::Absent => Fit::No,
         Fact::Unknown => Fit::Maybe,
         Fact::Known(values) if values.iter().any(one) => Fit::Yes,
-        Fact::Known(_) => Fit::No,
+        Fact::Absent | Fact::Known(_) => Fit::No,
     }
 }
 
 fn all_of(patterns: &[String], fact: &Fact) -> Fit {
     let one = |text: &String| patterns.iter().any(|pattern| pattern::fits(pattern, text));
     match fact {
-        Fact::Absent => Fit::No,
         Fact::Unknown => Fit::Maybe,
         Fact::Known(values) if values.iter().all(one) => Fit::Yes,
-        Fact::Known(_) => Fit::No,
+        Fact::Absent | Fact::Known(_) => Fit::No,
     }
 }
 
@@ -301,8 +297,8 @@ fn tagged(wanted: &BTreeMap<String, String>, facts: &Facts, all: bool) -> Fit {
     let carries = |tags: &BTreeMap<String, String>| {
         wanted.iter().all(|(key, pattern)| tags.get(key).is_some_and(|value| pattern::fits(pattern, value)))
     };
-    let carried = if all { !tags.is_empty() && tags.iter().all(carries) } else { tags.iter().any(carries) };
-    if carried { Fit::Yes } else { Fit::No }
+    let fit = if all { !tags.is_empty() && tags.iter().all(carries) } else { tags.iter().any(carries) };
+    if fit { Fit::Yes } else { Fit::No }
 }
 
 #[cfg(test)]

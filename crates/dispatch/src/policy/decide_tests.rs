@@ -81,7 +81,7 @@ fn the_three_sentences() {
 fn an_allow_list_refuses_everything_else_reads_included() {
     let policy = "[only]\nregions = [\"eu-*\"]\naccounts = [\"111122223333\"]\n";
     let reads =
-        |regions: Fact, accounts: Fact| Facts { regions, accounts, ..facts("ec2_list_instances", Effect::Reads) };
+        |regions: Fact, accounts: Fact| Facts { accounts, regions, ..facts("ec2_list_instances", Effect::Reads) };
     let home = || known(&["111122223333"]);
     assert_eq!(decided(policy, &reads(known(&["eu-west-1"]), home())).0, Verdict::Allow);
     assert_eq!(

@@ -205,8 +205,13 @@ impl Policy {
         &self.rules.limits
     }
 
+    /// Whether tags of a target have to be found out before it can decide.
+    pub fn asks_about_tags(&self) -> bool {
+        self.wants(true).tags
+    }
+
     /// How many rules there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.rules.rules.len()
     }
 

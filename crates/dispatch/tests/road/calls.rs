@@ -137,7 +137,7 @@ async fn every_call_leaves_two_lines_bound_to_each_other() {
     house.done("light_switch", json!({ "light": "password=hunter2hunter2" })).await;
     house.failed("light_look", json!({ "bad": 1 })).await;
     let waiting = house.dispatch.call(House::request("light_wait", &json!({})));
-    let _ = tokio::time::timeout(Duration::from_millis(50), waiting).await;
+    let _ = tokio::time::timeout(Duration::from_secs(1), waiting).await;
     let lines = house.audit();
     let verdicts: Vec<_> = lines.iter().filter_map(|line| line["verdict"].as_str()).collect();
     assert_eq!(verdicts, ["allow", "allow"]);

@@ -247,7 +247,7 @@ pub(crate) fn ruled(ceiling: Ceiling, confirm: Confirm, policy: &str) -> House {
     let options = Options {
         ceiling,
         confirm,
-        deadline: Duration::from_millis(300),
+        deadline: Duration::from_secs(3),
         policy: Arc::new(policy),
         state: Some(folder.path().join("state")),
         ..Options::default()

@@ -47,7 +47,8 @@ fn declared(registry: &Registry<App>, config: &Config, wanted: &mut BTreeSet<Str
 fn statement(config: &Config, wanted: &BTreeSet<String>) -> Result<Value> {
     let mut by_effect: BTreeMap<Effect, BTreeSet<String>> = BTreeMap::new();
     for name in wanted {
-        let wrong = || Error::validation(format!("{name:?} is not SERVICE:OPERATION")).hint("for example ec2:RunInstances");
+        let wrong =
+            || Error::validation(format!("{name:?} is not SERVICE:OPERATION")).hint("for example ec2:RunInstances");
         let (service, operation) = name.split_once(':').ok_or_else(wrong)?;
         let service = catalogue::service(service)?;
         let operation = service

@@ -39,8 +39,8 @@ struct Case {
 pub(super) async fn run(config: &Config, file: &Path, json: bool) -> Result<ExitCode> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Error::validation(format!("could not read {}: {error}", file.display())))?;
-    let cases: Cases =
-        toml::from_str(&text).map_err(|error| Error::validation(format!("{}: {}", file.display(), error.to_string().trim())))?;
+    let cases: Cases = toml::from_str(&text)
+        .map_err(|error| Error::validation(format!("{}: {}", file.display(), error.to_string().trim())))?;
     let dispatch = super::open_road(config)?;
     let mut rows = Vec::new();
     let mut failed = 0;
