@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use trainyard_aws::{Aws, Engine, Scope};
-use trainyard_contract::{Access, Call, Context, Cursor, Progress};
+use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Found, Inquiry, Progress};
 
 use crate::common::{Profile, Region};
 
@@ -21,6 +21,10 @@ impl Context for App {
 
     fn at<A: Access>(&self, call: &Call) -> Cx<A> {
         Cx { app: self.clone(), call: call.clone(), access: PhantomData }
+    }
+
+    fn facts<'a>(&'a self, inquiry: Inquiry<'a>) -> BoxFuture<'a, Found> {
+        Box::pin(crate::policy::facts(self, inquiry))
     }
 }
 

@@ -8,9 +8,11 @@ mod app;
 mod aws;
 mod common;
 mod guide;
+mod policy;
 
 pub use app::{App, Cx};
 pub use guide::GUIDE;
+pub use policy::SENT_FOR_POLICIES;
 use trainyard_contract::{Ceiling, Offer, Toolset};
 
 /// Every toolset of this binary, in the order of the list.
