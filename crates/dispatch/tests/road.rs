@@ -201,7 +201,7 @@ impl House {
         Request {
             tool: tool.into(),
             arguments: arguments.as_object().unwrap().clone(),
-            caller: Caller { door: "test", client: "test".into() },
+            caller: Caller { door: "test", client: "test".into(), ..Caller::default() },
             person: false,
             agreed: None,
             progress: Arc::new(Unheard),
