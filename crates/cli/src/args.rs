@@ -60,6 +60,9 @@ pub(crate) struct ServeArguments {
     /// Over HTTP at this address (HOST:PORT, or unix:PATH) instead of standard input and output
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = HTTP_ADDRESS)]
     pub(crate) http: Option<String>,
+    /// List four tools that find, describe and call all the others
+    #[arg(long)]
+    pub(crate) gateway: bool,
     /// File with the token that clients have to send; made where there is none
     #[arg(long, value_name = "FILE", requires = "http", help_heading = "HTTP")]
     pub(crate) token_file: Option<PathBuf>,

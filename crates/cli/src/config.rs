@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) template_buckets: Vec<String>,
     pub(crate) call_timeout: Duration,
     pub(crate) state_dir: Option<PathBuf>,
+    /// AWS's own files with profiles in them.
+    pub(crate) profile_files: Vec<PathBuf>,
     pub(crate) log: LevelFilter,
     /// The settings file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
@@ -93,6 +95,7 @@ impl Config {
                 .or(environment.path("TRAINYARD_STATE_DIR"))
                 .or(settings.state_dir)
                 .or(environment.folder("XDG_STATE_HOME", ".local/state")),
+            profile_files: environment.profile_files(),
             log: log_level(options.verbose, &environment),
             file: file.filter(|(path, _)| path.exists()).map(|(path, _)| path),
         })
@@ -173,6 +176,14 @@ impl Environment {
     fn list(&self, name: &str) -> Option<Vec<String>> {
         let text = self.text(name)?;
         Some(text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())
+    }
+
+    fn profile_files(&self) -> Vec<PathBuf> {
+        let at = |variable: &str, usual: &str| {
+            self.path(variable).or_else(|| Some(self.path("HOME")?.join(".aws").join(usual)))
+        };
+        let files = [at("AWS_CONFIG_FILE", "config"), at("AWS_SHARED_CREDENTIALS_FILE", "credentials")];
+        files.into_iter().flatten().collect()
     }
 
     /// Our folder under a base that the variable names, or under the home folder.

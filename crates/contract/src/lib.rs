@@ -8,6 +8,7 @@ mod access;
 mod answer;
 mod definition;
 mod error;
+mod guide;
 mod nearest;
 mod page;
 mod permit;
@@ -18,6 +19,7 @@ pub use access::{Access, Ceiling, Changes, Covers, Destroys, Effect, MayChange, 
 pub use answer::{Answer, Json, Listing, ListingSchema, Output, PageMark};
 pub use definition::{Behind, CallDef, Decoded, Envelope, Needs, Offer, ToolDef, Toolset};
 pub use error::{Error, ErrorKind, Result};
+pub use guide::{Completion, Guide, Prompt, PromptArgument, Reading};
 pub use nearest::nearest;
 pub use page::{Cursor, DEFAULT_LIMIT, MAX_LIMIT, Place};
 pub use permit::Permit;

@@ -21,6 +21,12 @@ pub(crate) fn done(done: Done) -> CallToolResult {
     }
 }
 
+/// An answer that no tool gave.
+pub(crate) fn answer(value: Value) -> CallToolResult {
+    let text = value.to_string();
+    result(text, value, false)
+}
+
 /// A call that was refused or failed.
 pub(crate) fn failed(error: &Error, envelope: Envelope) -> CallToolResult {
     let facts = json!(error);

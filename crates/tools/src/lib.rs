@@ -7,8 +7,10 @@
 mod app;
 mod aws;
 mod common;
+mod guide;
 
 pub use app::{App, Cx};
+pub use guide::GUIDE;
 use trainyard_contract::{Ceiling, Offer, Toolset};
 
 /// Every toolset of this binary, in the order of the list.

@@ -21,7 +21,7 @@ use crate::{
 
 pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode> {
     match command {
-        Command::Serve(arguments) => serve::run(&config, arguments).await,
+        Command::Serve(arguments) => serve::run(config, arguments).await,
         Command::Tools { name, json } => tools::run(&config, name.as_deref(), json),
         Command::Call(arguments) => call::run(&config, arguments).await,
         Command::Doctor { json } => doctor::run(&config, json).await,

@@ -8,6 +8,8 @@ mod conformance;
 mod failures;
 mod fuzzer;
 mod gates;
+mod gateway;
+mod guide;
 mod http;
 mod hyperpod_cases;
 mod hyperpod_stacks;
