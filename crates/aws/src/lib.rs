@@ -46,4 +46,5 @@ pub use presign::Presigned;
 pub use project::project;
 pub use settings::{Role, Scope, Settings, StaticCredentials};
 pub use validate::validate;
+pub use value::show_millis;
 pub use waiting::{Patience, Waited};

@@ -14,8 +14,9 @@ pub(crate) fn done(done: Done) -> CallToolResult {
             result(text, done.value, false)
         }
         Envelope::Result => {
-            let text = done.value.to_string();
-            result(text, under_result(done.value, None), false)
+            // There the text is the inner object, and clients look for its `isError`.
+            let structure = under_result(done.value, None);
+            result(structure["result"].to_string(), structure, false)
         }
     }
 }

@@ -31,8 +31,22 @@ pub static TOOLSETS: &[Toolset<App>] = &[
             aws::sagemaker::hyperpod_report::TOOLS,
             aws::sagemaker::hyperpod_nodes::TOOLS,
             aws::sagemaker::hyperpod_clusters::TOOLS,
-            aws::sagemaker::hyperpod_actions::TOOLS,
+            aws::sagemaker::hyperpod_actions::EVENTS,
             aws::sagemaker::hyperpod_stacks::TOOLS,
+        ],
+    },
+    Toolset {
+        name: "hyperpod_admin",
+        about: "HyperPod clusters in depth: nodes, logs, events, quotas, scheduling, training plans, make and delete",
+        by_default: Offer::Nothing,
+        nouns: &[
+            aws::sagemaker::hyperpod_actions::TOOLS,
+            aws::sagemaker::hyperpod_logs::TOOLS,
+            aws::sagemaker::hyperpod_create::TOOLS,
+            aws::sagemaker::hyperpod_settings::TOOLS,
+            aws::sagemaker::hyperpod_quotas::TOOLS,
+            aws::sagemaker::hyperpod_scheduling::TOOLS,
+            aws::sagemaker::training_plans::TOOLS,
         ],
     },
     Toolset {
