@@ -41,7 +41,12 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         name: "ebs",
         about: "EBS volumes and snapshots: find, make, change, attach, delete",
         by_default: Offer::Nothing,
-        nouns: &[aws::ebs::volumes::TOOLS, aws::ebs::snapshots::TOOLS],
+        nouns: &[
+            aws::ebs::volumes::TOOLS,
+            aws::ebs::attachments::TOOLS,
+            aws::ebs::snapshots::TOOLS,
+            aws::ebs::snapshot_copies::TOOLS,
+        ],
     },
     Toolset {
         name: "vpc",
