@@ -12,6 +12,8 @@ use crate::common::{At, Profile, Region};
 pub struct App {
     /// AWS.
     pub aws: Engine,
+    /// Buckets whose CloudFormation templates the operator allows.
+    pub template_buckets: Arc<[String]>,
 }
 
 impl Context for App {
@@ -40,6 +42,11 @@ impl<A: Access> Cx<A> {
     /// AWS where and as whom a call says.
     pub(crate) fn at(&self, at: &At) -> Aws<A> {
         self.aws(at.region.as_ref(), at.profile.as_ref())
+    }
+
+    /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.
+    pub(crate) fn template_buckets(&self) -> &[String] {
+        &self.app.template_buckets
     }
 
     /// How much of a list is wanted.

@@ -10,7 +10,7 @@ pub(crate) fn from_text(kind: &Kind<'_>, text: &str) -> Result<Value, String> {
     Ok(match kind {
         Kind::Boolean => Value::from(text.parse::<bool>().map_err(|_| wrong())?),
         Kind::Integer(_) | Kind::Long(_) => Value::from(text.parse::<i64>().map_err(|_| wrong())?),
-        Kind::Float | Kind::Double => {
+        Kind::Float(_) | Kind::Double(_) => {
             let number = text.parse::<f64>().ok().and_then(Number::from_f64);
             number.map_or_else(|| Value::from(text), Value::Number)
         }
