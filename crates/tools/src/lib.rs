@@ -50,9 +50,9 @@ pub static TOOLSETS: &[Toolset<App>] = &[
     },
     Toolset {
         name: "vpc",
-        about: "VPCs and subnets: find them, public or not, with free addresses",
+        about: "VPCs and subnets: public or not, free addresses, gateways, endpoints, flow logs",
         by_default: Offer::Nothing,
-        nouns: &[aws::vpc::networks::TOOLS],
+        nouns: &[aws::vpc::networks::TOOLS, aws::vpc::details::TOOLS],
     },
     Toolset {
         name: "operation",
