@@ -5,7 +5,7 @@ use std::{marker::PhantomData, sync::Arc};
 use trainyard_aws::{Aws, Engine, Scope};
 use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Found, Inquiry, Progress};
 
-use crate::common::{Profile, Region};
+use crate::common::{At, Profile, Region};
 
 /// The engines of this process. Building it does nothing: each wakes up on its first call.
 #[derive(Clone)]
@@ -41,6 +41,11 @@ impl<A: Access> Cx<A> {
         let (region, profile) = (region.map(ToString::to_string), profile.map(ToString::to_string));
         let scope = Scope { profile, region, role: None };
         Aws::new(self.app.aws.clone(), scope)
+    }
+
+    /// AWS where and as whom a call says.
+    pub(crate) fn at(&self, at: &At) -> Aws<A> {
+        self.aws(at.region.as_ref(), at.profile.as_ref())
     }
 
     /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.

@@ -59,13 +59,24 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         name: "ebs",
         about: "EBS volumes and snapshots: find, make, change, attach, delete",
         by_default: Offer::Nothing,
-        nouns: &[aws::ebs::volumes::TOOLS, aws::ebs::snapshots::TOOLS],
+        nouns: &[
+            aws::ebs::volumes::TOOLS,
+            aws::ebs::attachments::TOOLS,
+            aws::ebs::snapshots::TOOLS,
+            aws::ebs::snapshot_copies::TOOLS,
+        ],
     },
     Toolset {
         name: "vpc",
-        about: "VPCs and subnets: find them, public or not, with free addresses",
+        about: "VPCs and subnets: public or not, free addresses, gateways, endpoints, flow logs",
         by_default: Offer::Nothing,
-        nouns: &[aws::vpc::networks::TOOLS],
+        nouns: &[aws::vpc::networks::TOOLS, aws::vpc::details::TOOLS],
+    },
+    Toolset {
+        name: "operation",
+        about: "Wait on for long work that an earlier call began",
+        by_default: Offer::Nothing,
+        nouns: &[aws::operations::TOOLS],
     },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];

@@ -19,7 +19,11 @@ use crate::{App, TOOLSETS, instructions};
 
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
 const READS: [&str; 9] = ["list", "get", "describe", "search", "find", "explain", "estimate", "watch", "report"];
-const CHANGES: [&str; 18] = [
+const CHANGES: [&str; 22] = [
+    "copy",
+    "manage",
+    "purchase",
+    "request",
     "create",
     "start",
     "stop",
