@@ -32,6 +32,25 @@ pub(crate) struct Said<C: Context> {
     pub(crate) digest: String,
 }
 
+/// Adds the arguments that a narrower name stands for. What the caller says otherwise is a contradiction, not a choice.
+pub(crate) fn complete(arguments: &mut Map<String, Value>, preset: &str) -> Result<()> {
+    let preset: Map<String, Value> =
+        serde_json::from_str(preset).map_err(|error| Error::internal(format!("a preset is no object: {error}")))?;
+    for (name, value) in preset {
+        match known(arguments, &name).map(str::to_owned) {
+            Some(said) if arguments[&said] != value && !arguments[&said].is_null() => {
+                return Err(Error::validation(format!("argument {said:?} is always {value} under this tool's name"))
+                    .hint("leave it out"));
+            }
+            Some(_) => {}
+            None => {
+                arguments.insert(name, value);
+            }
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn read<C: Context>(entry: &Entry<C>, mut arguments: Map<String, Value>) -> Result<Said<C>> {
     arguments.retain(|_, value| !value.is_null());
     let (dry_run, confirm) = if entry.tool.most().writes() { reserved(&mut arguments)? } else { (false, None) };
@@ -130,13 +149,18 @@ fn properties(schema: &Value) -> &Map<String, Value> {
     schema.get("properties").and_then(Value::as_object).unwrap_or(&NONE)
 }
 
-/// The property that is meant by `name`: the same one, or the same words joined otherwise (`InstanceIds`).
+/// The property that is meant by `name`: the same one, the same words joined otherwise (`InstanceIds`), or the list of
+/// what `name` is one of (`instance_id`).
 fn known<'a>(properties: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     if let Some((exact, _)) = properties.get_key_value(name) {
         return Some(exact);
     }
     let folded = fold(name);
-    properties.keys().find(|key| fold(key) == folded).map(String::as_str)
+    let several = format!("{folded}s");
+    let list = |property: &Value| property["type"] == "array";
+    let same = properties.keys().find(|key| fold(key) == folded);
+    let listed = || properties.iter().find(|(key, property)| fold(key) == several && list(property));
+    same.or_else(|| listed().map(|(key, _)| key)).map(String::as_str)
 }
 
 fn fold(name: &str) -> String {

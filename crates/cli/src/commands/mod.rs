@@ -58,6 +58,7 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         deadline: config.call_timeout,
         ..Options::default()
     };
+    let app = App { aws, state_dir: config.state_dir.clone() };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
-    Ok(Arc::new(Dispatch::new(App { aws }, registry(config)?, options, audit)))
+    Ok(Arc::new(Dispatch::new(app, registry(config)?, options, audit)))
 }

@@ -12,7 +12,8 @@ use trainyard_contract::{
     Access, Changes, Covers, Destroys, Error, ErrorKind, Json, Preview, Reads, Result, Target, Tool, ToolDef,
 };
 
-use self::wire::{RebootInstances, StartInstances, StateChange, StopInstances, TerminateInstances};
+use self::wire::{RebootInstances, StateChange, TerminateInstances};
+pub(super) use self::wire::{StartInstances, StopInstances};
 use super::instances::wire::{DescribeInstances, Instance};
 use crate::{
     App, Cx,
@@ -227,7 +228,13 @@ async fn affected<A: Access + Covers<Reads>>(aws: &Aws<A>, ids: &[String]) -> Re
 /// Waits, if that was asked for. A wait that ends without the state is not a failure: the change was accepted.
 async fn finish<A: Access>(cx: &Cx<A>, aws: &Aws<A>, changed: Changed, waiter: Option<&str>) -> Result<Json<Changed>> {
     let Some(waiter) = waiter else { return Ok(Json(changed)) };
-    let ids: Vec<_> = changed.changes.iter().map(|change| change.instance_id.clone()).collect();
+    let ids = changed.changes.iter().map(|change| change.instance_id.clone()).collect();
+    let reached = reach(cx, aws, waiter, ids).await?;
+    Ok(Json(Changed { reached: Some(reached), ..changed }))
+}
+
+/// Waits for instances to be in the state of a waiter: whether they were, when the time was up.
+pub(super) async fn reach<A: Access>(cx: &Cx<A>, aws: &Aws<A>, waiter: &str, ids: Vec<String>) -> Result<bool> {
     let total = WAIT.as_secs() / WAIT_EVERY.as_secs();
     let patience = Patience { max: WAIT, every: Some(WAIT_EVERY) };
     let say = |poll: u32, _: &serde_json::Value| {
@@ -235,8 +242,8 @@ async fn finish<A: Access>(cx: &Cx<A>, aws: &Aws<A>, changed: Changed, waiter: O
     };
     let outcome = aws.engine().wait("ec2", waiter, json!({ "InstanceIds": ids }), aws.scope(), patience, say).await;
     match outcome {
-        Ok(_) => Ok(Json(Changed { reached: Some(true), ..changed })),
-        Err(error) if error.kind() == ErrorKind::Timeout => Ok(Json(Changed { reached: Some(false), ..changed })),
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::Timeout => Ok(false),
         Err(error) => Err(error.partial(ids)),
     }
 }

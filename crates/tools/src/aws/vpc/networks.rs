@@ -167,6 +167,12 @@ async fn default_vpc(aws: &Aws<Reads>) -> Result<DefaultVpc> {
     }
 }
 
+/// Subnets by their ids, public or not.
+pub(in crate::aws) async fn subnets(cx: &Cx<Reads>, aws: &Aws<Reads>, ids: Vec<String>) -> Result<Vec<SubnetRow>> {
+    let found = aws.send(&DescribeSubnets { subnet_ids: ids, filters: Vec::new() }).await?;
+    rows(cx, aws, found.subnets).await
+}
+
 /// VPCs whose route tables are asked for at once.
 const VPCS_AT_ONCE: usize = 50;
 
@@ -242,7 +248,7 @@ impl From<Vpc> for VpcRow {
 
 /// One subnet.
 #[derive(Serialize, JsonSchema)]
-struct SubnetRow {
+pub(in crate::aws) struct SubnetRow {
     subnet_id: String,
     name: Option<String>,
     vpc_id: String,

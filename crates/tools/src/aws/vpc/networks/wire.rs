@@ -90,7 +90,7 @@ pub(super) struct DescribeSubnets {
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Subnets {
     #[serde(default)]
-    subnets: Vec<Subnet>,
+    pub(super) subnets: Vec<Subnet>,
 }
 
 #[derive(Deserialize)]
