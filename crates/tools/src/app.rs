@@ -18,6 +18,8 @@ pub struct App {
     pub aws: Engine,
     /// Folder for what outlives a call, such as private keys; `None` where this process has no such place.
     pub state_dir: Option<PathBuf>,
+    /// Buckets whose CloudFormation templates the operator allows.
+    pub template_buckets: Arc<[String]>,
 }
 
 impl Context for App {
@@ -41,6 +43,11 @@ impl<A: Access> Cx<A> {
         let (region, profile) = (region.map(ToString::to_string), profile.map(ToString::to_string));
         let scope = Scope { profile, region, role: None };
         Aws::new(self.app.aws.clone(), scope)
+    }
+
+    /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.
+    pub(crate) fn template_buckets(&self) -> &[String] {
+        &self.app.template_buckets
     }
 
     /// How much of a list is wanted.

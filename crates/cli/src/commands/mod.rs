@@ -21,7 +21,7 @@ use crate::{
 
 pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode> {
     match command {
-        Command::Serve => serve::run(&config).await,
+        Command::Serve(arguments) => serve::run(&config, arguments).await,
         Command::Tools { name, json } => tools::run(&config, name.as_deref(), json),
         Command::Call(arguments) => call::run(&config, arguments).await,
         Command::Doctor { json } => doctor::run(&config, json).await,
@@ -58,7 +58,8 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         deadline: config.call_timeout,
         ..Options::default()
     };
-    let app = App { aws, state_dir: config.state_dir.clone() };
+    let app =
+        App { aws, state_dir: config.state_dir.clone(), template_buckets: config.template_buckets.clone().into() };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
     Ok(Arc::new(Dispatch::new(app, registry(config)?, options, audit)))
 }
