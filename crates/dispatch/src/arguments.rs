@@ -11,6 +11,10 @@ use crate::{audit::hex, registry::Entry};
 
 /// Nesting of arguments that is looked at. No tool comes near it.
 const MAX_DEPTH: usize = 32;
+/// Keyword of a property's schema for the names that other servers give it. Never listed.
+pub(crate) const OTHER_NAMES: &str = "x-also";
+/// Keyword for the values that other servers take, with what each means here. Never listed.
+pub(crate) const OTHER_VALUES: &str = "x-means";
 /// Arguments that only say which part of the same answer is wanted.
 const PAGING: [&str; 6] = ["cursor", "next_token", "limit", "max_results", "fields", "confirm"];
 
@@ -149,8 +153,8 @@ fn properties(schema: &Value) -> &Map<String, Value> {
     schema.get("properties").and_then(Value::as_object).unwrap_or(&NONE)
 }
 
-/// The property that is meant by `name`: the same one, the same words joined otherwise (`InstanceIds`), or the list of
-/// what `name` is one of (`instance_id`).
+/// The property that is meant by `name`: the same one, the same words joined otherwise (`InstanceIds`), the list of
+/// what `name` is one of (`instance_id`), or the one that other servers call so.
 fn known<'a>(properties: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     if let Some((exact, _)) = properties.get_key_value(name) {
         return Some(exact);
@@ -160,7 +164,11 @@ fn known<'a>(properties: &'a Map<String, Value>, name: &str) -> Option<&'a str> 
     let list = |property: &Value| property["type"] == "array";
     let same = properties.keys().find(|key| fold(key) == folded);
     let listed = || properties.iter().find(|(key, property)| fold(key) == several && list(property));
-    same.or_else(|| listed().map(|(key, _)| key)).map(String::as_str)
+    let called_so = |property: &Value| {
+        property[OTHER_NAMES].as_array().is_some_and(|names| names.iter().any(|other| other == name))
+    };
+    let elsewhere = || properties.iter().find(|(_, property)| called_so(property));
+    same.or_else(|| listed().or_else(elsewhere).map(|(key, _)| key)).map(String::as_str)
 }
 
 fn fold(name: &str) -> String {
@@ -287,6 +295,10 @@ fn check_choice(schema: &Value, text: &mut String, path: &str) -> Result<()> {
     let Some(choices) = schema.get("enum").and_then(Value::as_array) else { return Ok(()) };
     let choices: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
     if choices.contains(&text.as_str()) {
+        return Ok(());
+    }
+    if let Some(meant) = schema.get(OTHER_VALUES).and_then(|values| values[text.as_str()].as_str()) {
+        meant.clone_into(text);
         return Ok(());
     }
     if let Some(choice) = choices.iter().find(|choice| fold(choice) == fold(text)) {

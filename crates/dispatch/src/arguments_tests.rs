@@ -20,6 +20,8 @@ fn schema() -> Value {
                 "additionalProperties": false
             },
             "force": { "type": "boolean" },
+            "protocol": { "type": "string", "enum": ["tcp", "all"], "x-means": { "-1": "all" } },
+            "ingress": { "type": "integer", "x-also": ["inbound_rules"] },
             "any": {}
         },
         "required": ["state"],
@@ -35,6 +37,14 @@ fn fitted(arguments: Value) -> Result<Value> {
 
 fn complaint(arguments: Value) -> String {
     fitted(arguments).unwrap_err().to_string()
+}
+
+#[test]
+fn the_names_of_other_servers_are_understood() {
+    let said = json!({ "state": "running", "InstanceId": "i-1", "inbound_rules": 1, "protocol": -1 });
+    let understood = json!({ "state": "running", "instance_ids": ["i-1"], "ingress": 1, "protocol": "all" });
+    assert_eq!(fitted(said).unwrap(), understood);
+    assert!(complaint(json!({ "state": "running", "ingress": 1, "inbound_rules": 2 })).contains("twice"));
 }
 
 #[test]

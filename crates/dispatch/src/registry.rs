@@ -5,6 +5,8 @@ use std::{collections::HashMap, sync::OnceLock};
 use serde_json::{Map, Value, json};
 use trainyard_contract::{Behind, CallDef, Ceiling, Context, Error, Offer, Result, ToolDef, Toolset, nearest};
 
+use crate::arguments::{OTHER_NAMES, OTHER_VALUES};
+
 /// Which tools this process offers. Fixed for its life.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
@@ -125,7 +127,9 @@ impl<C: Context> Registry<C> {
 
     fn view(&self, entry: &Entry<C>) -> View {
         let tool = entry.tool;
-        let Value::Object(mut input) = tool.input() else { unreachable!("a tool is a struct, and so is its schema") };
+        let mut schema = tool.input();
+        forget_other_names(&mut schema);
+        let Value::Object(mut input) = schema else { unreachable!("a tool is a struct, and so is its schema") };
         let description = match input.remove("description") {
             Some(Value::String(text)) => text,
             _ => String::new(),
@@ -173,6 +177,19 @@ impl<C: Context> Entry<C> {
             Behind::One(call) => call,
             Behind::ByOperation { calls, .. } | Behind::ByEffect { calls, .. } => &calls[index],
         }
+    }
+}
+
+/// Understood in calls, and no business of whoever reads the list.
+fn forget_other_names(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            members.remove(OTHER_NAMES);
+            members.remove(OTHER_VALUES);
+            members.values_mut().for_each(forget_other_names);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_other_names),
+        _ => {}
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use trainyard_aws::{Aws, Engine, Scope};
 use trainyard_contract::{Access, Call, Context, Cursor, Error, Progress, Result};
 
-use crate::common::{Profile, Region};
+use crate::common::{At, Profile, Region};
 
 /// The engines of this process. Building it does nothing: each wakes up on its first call.
 #[derive(Clone)]
@@ -48,6 +48,11 @@ impl<A: Access> Cx<A> {
     /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.
     pub(crate) fn template_buckets(&self) -> &[String] {
         &self.app.template_buckets
+    }
+
+    /// AWS where and as whom a call says.
+    pub(crate) fn at(&self, at: &At) -> Aws<A> {
+        self.aws(at.region.as_ref(), at.profile.as_ref())
     }
 
     /// How much of a list is wanted.

@@ -64,6 +64,12 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         by_default: Offer::Nothing,
         nouns: &[aws::vpc::networks::TOOLS],
     },
+    Toolset {
+        name: "operation",
+        about: "Wait on for long work that an earlier call began",
+        by_default: Offer::Nothing,
+        nouns: &[aws::operations::TOOLS],
+    },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];
 

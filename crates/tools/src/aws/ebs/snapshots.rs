@@ -6,13 +6,21 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainyard_contract::{Changes, Destroys, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef};
+use trainyard_aws::Aws;
+use trainyard_contract::{
+    Access, Changes, Covers, Destroys, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef,
+};
 
 use self::wire::{CreateSnapshot, DeleteSnapshot, DescribeSnapshots, Snapshot};
 use super::{filters, specification};
 use crate::{
     App, Cx,
-    common::{Cursor, DryRun, Limit, Profile, Region, aws_target},
+    aws::{
+        batch::{Batch, each, some},
+        change::{Asked, Deleted, asked, delete, dry_runs},
+        listing::{Placed, list},
+    },
+    common::{At, DryRun, Part},
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
@@ -33,7 +41,6 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[
 #[serde(deny_unknown_fields)]
 struct List {
     /// Only these snapshot IDs.
-    #[serde(alias = "snapshot_id")]
     snapshot_ids: Option<Vec<String>>,
     /// Only of these volumes.
     volume_ids: Option<Vec<String>>,
@@ -43,24 +50,17 @@ struct List {
     owner_ids: Option<Vec<String>>,
     /// Only with all these tags; * as value for any value.
     tags: Option<BTreeMap<String, String>>,
-    /// Only these columns.
-    fields: Option<Vec<String>>,
-    #[serde(default)]
-    limit: Limit,
-    /// `next` of the call before.
-    cursor: Option<Cursor>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    part: Part,
 }
 
 impl Tool<App> for List {
     const NAME: &'static str = "ebs_list_snapshots";
     const EXAMPLE: &'static str = r#"{"states": ["pending"]}"#;
     type Access = Reads;
-    type Output = Listing<SnapshotRow>;
+    type Output = Listing<Placed<SnapshotRow>>;
 
-    async fn run(self, cx: Cx<Reads>) -> Result<Listing<SnapshotRow>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+    async fn run(self, cx: Cx<Reads>) -> Result<Listing<Placed<SnapshotRow>>> {
         let snapshot_ids = self.snapshot_ids.unwrap_or_default();
         // A snapshot that is named may be anybody's; a list without names means one's own.
         let own = if snapshot_ids.is_empty() { vec!["self".to_owned()] } else { Vec::new() };
@@ -71,10 +71,7 @@ impl Tool<App> for List {
             owner_ids: self.owner_ids.unwrap_or(own),
             filters: filters(asked, self.tags.as_ref()),
         };
-        let found = aws.list(&question, cx.wanted(self.limit.0, self.cursor.as_ref())).await?;
-        let rows = found.items.into_iter().map(SnapshotRow::from).collect();
-        let listing = Listing::part(rows, found.next, found.pages).about("region", found.region);
-        Ok(listing.fields(self.fields.as_deref().unwrap_or_default()))
+        list(&cx, &self.part, &question).await
     }
 }
 
@@ -90,8 +87,8 @@ struct Create {
     description: Option<String>,
     /// Tags, Name among them.
     tags: Option<BTreeMap<String, String>>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Create {
@@ -111,21 +108,20 @@ impl Tool<App> for Create {
     type Output = Json<SnapshotRow>;
 
     async fn run(self, cx: Cx<Changes>) -> Result<Json<SnapshotRow>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         aws.send(&self.request()).await.map(|snapshot| Json(snapshot.into()))
     }
 }
 
 impl Preview<App> for Create {
-    type Plan = DryRun;
+    type Plan = Asked<SnapshotRow>;
 
     fn target(&self) -> Target {
-        aws_target("ebs volume", vec![self.volume_id.clone()], self.region.as_ref(), self.profile.as_ref())
+        self.at.target("ebs volume", [&self.volume_id])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<DryRun> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        aws.dry_run_of(&self.request()).await.map(Into::into)
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<SnapshotRow>> {
+        asked(&cx.at(&self.at), Vec::new(), &self.request()).await
     }
 }
 
@@ -135,23 +131,22 @@ impl Preview<App> for Create {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Delete {
-    /// Snapshot ID.
-    snapshot_id: String,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    /// Snapshot IDs.
+    snapshot_ids: Vec<String>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Tool<App> for Delete {
     const NAME: &'static str = "ebs_delete_snapshot";
-    const EXAMPLE: &'static str = r#"{"snapshot_id": "snap-0123456789abcdef0"}"#;
+    const EXAMPLE: &'static str = r#"{"snapshot_ids": ["snap-0123456789abcdef0"]}"#;
     type Access = Destroys;
-    type Output = Json<Deleted>;
+    type Output = Json<Batch<Deleted>>;
 
-    async fn run(self, cx: Cx<Destroys>) -> Result<Json<Deleted>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let request = DeleteSnapshot { snapshot_id: self.snapshot_id };
-        aws.send(&request).await?;
-        Ok(Json(Deleted { deleted: request.snapshot_id }))
+    async fn run(self, cx: Cx<Destroys>) -> Result<Json<Batch<Deleted>>> {
+        let aws = cx.at(&self.at);
+        let ids = some("snapshot_ids", &self.snapshot_ids, "ebs_list_snapshots shows what there is")?;
+        each(&cx, ids, |id| delete(&aws, DeleteSnapshot { snapshot_id: id.clone() }, id)).await.map(Json)
     }
 }
 
@@ -159,31 +154,27 @@ impl Preview<App> for Delete {
     type Plan = Lost;
 
     fn target(&self) -> Target {
-        aws_target("ebs snapshot", vec![self.snapshot_id.clone()], self.region.as_ref(), self.profile.as_ref())
+        self.at.target("ebs snapshot", &self.snapshot_ids)
     }
 
     async fn plan(&self, cx: Cx<Reads>) -> Result<Lost> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let snapshot_ids = vec![self.snapshot_id.clone()];
-        let question = DescribeSnapshots { snapshot_ids, owner_ids: Vec::new(), filters: Vec::new() };
-        let found = aws.send(&question).await?;
-        Ok(Lost {
-            snapshots: found.snapshots.into_iter().map(SnapshotRow::from).collect(),
-            dry_run: aws.dry_run_of(&DeleteSnapshot { snapshot_id: self.snapshot_id.clone() }).await?.into(),
-        })
+        let aws = cx.at(&self.at);
+        let ids = some("snapshot_ids", &self.snapshot_ids, "ebs_list_snapshots shows what there is")?;
+        let now = named(&aws, &ids).await?;
+        Ok(Lost { now, dry_runs: dry_runs(&aws, &ids, |snapshot_id| DeleteSnapshot { snapshot_id }).await? })
     }
 }
 
-#[derive(Serialize, JsonSchema)]
-struct Deleted {
-    deleted: String,
-}
-
-/// What would be gone.
+/// What would be gone, and what AWS says to a dry run for each.
 #[derive(Serialize, JsonSchema)]
 struct Lost {
-    snapshots: Vec<SnapshotRow>,
-    dry_run: DryRun,
+    now: Vec<SnapshotRow>,
+    dry_runs: BTreeMap<String, DryRun>,
+}
+
+async fn named<A: Access + Covers<Reads>>(aws: &Aws<A>, ids: &[String]) -> Result<Vec<SnapshotRow>> {
+    let question = DescribeSnapshots { snapshot_ids: ids.to_vec(), owner_ids: Vec::new(), filters: Vec::new() };
+    aws.send(&question).await.map(|found| found.snapshots.into_iter().map(SnapshotRow::from).collect())
 }
 
 /// One snapshot.

@@ -2,7 +2,7 @@
 
 mod wire;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, slice};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,12 @@ use self::wire::{
 use super::{filters, specification};
 use crate::{
     App, Cx,
-    common::{Cursor, DryRun, Limit, Profile, Region, aws_target},
+    aws::{
+        batch::{Batch, each, some},
+        change::{Asked, Deleted, asked, delete, dry_runs},
+        listing::{Placed, list},
+    },
+    common::{At, DryRun, Part},
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
@@ -55,24 +60,17 @@ struct List {
     instance_ids: Option<Vec<String>>,
     /// Only with all these tags; * as value for any value.
     tags: Option<BTreeMap<String, String>>,
-    /// Only these columns.
-    fields: Option<Vec<String>>,
-    #[serde(default)]
-    limit: Limit,
-    /// `next` of the call before.
-    cursor: Option<Cursor>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    part: Part,
 }
 
 impl Tool<App> for List {
     const NAME: &'static str = "ebs_describe_volumes";
     const EXAMPLE: &'static str = r#"{"states": ["available"]}"#;
     type Access = Reads;
-    type Output = Listing<VolumeRow>;
+    type Output = Listing<Placed<VolumeRow>>;
 
-    async fn run(self, cx: Cx<Reads>) -> Result<Listing<VolumeRow>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+    async fn run(self, cx: Cx<Reads>) -> Result<Listing<Placed<VolumeRow>>> {
         let asked = vec![
             ("status", self.states.unwrap_or_default()),
             ("attachment.instance-id", self.instance_ids.unwrap_or_default()),
@@ -81,10 +79,7 @@ impl Tool<App> for List {
             volume_ids: self.volume_ids.unwrap_or_default(),
             filters: filters(asked, self.tags.as_ref()),
         };
-        let found = aws.list(&question, cx.wanted(self.limit.0, self.cursor.as_ref())).await?;
-        let rows = found.items.into_iter().map(VolumeRow::from).collect();
-        let listing = Listing::part(rows, found.next, found.pages).about("region", found.region);
-        Ok(listing.fields(self.fields.as_deref().unwrap_or_default()))
+        list(&cx, &self.part, &question).await
     }
 }
 
@@ -114,8 +109,8 @@ struct Create {
     kms_key_id: Option<String>,
     /// Tags, Name among them.
     tags: Option<BTreeMap<String, String>>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 fn yes() -> bool {
@@ -149,22 +144,21 @@ impl Tool<App> for Create {
     type Output = Json<VolumeRow>;
 
     async fn run(self, cx: Cx<Changes>) -> Result<Json<VolumeRow>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         aws.send(&self.request(cx.token())?).await.map(|volume| Json(volume.into()))
     }
 }
 
 impl Preview<App> for Create {
-    type Plan = Asked;
+    type Plan = Asked<VolumeRow>;
 
     fn target(&self) -> Target {
-        let zone = vec![self.availability_zone.clone()];
-        aws_target("new ebs volume in", zone, self.region.as_ref(), self.profile.as_ref())
+        self.at.target("new ebs volume in", [&self.availability_zone])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        Ok(Asked { volumes: Vec::new(), dry_run: aws.dry_run_of(&self.request("plan".to_owned())?).await?.into() })
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<VolumeRow>> {
+        let aws = cx.at(&self.at);
+        asked(&aws, Vec::new(), &self.request("plan".to_owned())?).await
     }
 }
 
@@ -185,8 +179,8 @@ struct Modify {
     iops: Option<u32>,
     /// MiB/s of gp3.
     throughput: Option<u32>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Modify {
@@ -219,24 +213,24 @@ impl Tool<App> for Modify {
     type Output = Json<Modification>;
 
     async fn run(self, cx: Cx<Changes>) -> Result<Json<Modification>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        self.check(&named(&aws, &self.volume_id).await?)?;
+        let aws = cx.at(&self.at);
+        self.check(&named(&aws, slice::from_ref(&self.volume_id)).await?)?;
         aws.send(&self.request()).await.map(|reply| Json(reply.volume_modification))
     }
 }
 
 impl Preview<App> for Modify {
-    type Plan = Asked;
+    type Plan = Asked<VolumeRow>;
 
     fn target(&self) -> Target {
-        aws_target("ebs volume", vec![self.volume_id.clone()], self.region.as_ref(), self.profile.as_ref())
+        self.at.target("ebs volume", [&self.volume_id])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let volumes = named(&aws, &self.volume_id).await?;
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<VolumeRow>> {
+        let aws = cx.at(&self.at);
+        let volumes = named(&aws, slice::from_ref(&self.volume_id)).await?;
         self.check(&volumes)?;
-        Ok(Asked { volumes, dry_run: aws.dry_run_of(&self.request()).await?.into() })
+        asked(&aws, volumes, &self.request()).await
     }
 }
 
@@ -251,8 +245,8 @@ struct Attach {
     /// Device name, such as /dev/sdf.
     #[serde(default = "first_device")]
     device: String,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 fn first_device() -> String {
@@ -276,22 +270,22 @@ impl Tool<App> for Attach {
     type Output = Json<wire::Attachment>;
 
     async fn run(self, cx: Cx<Changes>) -> Result<Json<wire::Attachment>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         aws.send(&self.request()).await.map(Json)
     }
 }
 
 impl Preview<App> for Attach {
-    type Plan = Asked;
+    type Plan = Asked<VolumeRow>;
 
     fn target(&self) -> Target {
-        aws_target("ebs volume", vec![self.volume_id.clone()], self.region.as_ref(), self.profile.as_ref())
+        self.at.target("ebs volume", [&self.volume_id])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let volumes = named(&aws, &self.volume_id).await?;
-        Ok(Asked { volumes, dry_run: aws.dry_run_of(&self.request()).await?.into() })
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<VolumeRow>> {
+        let aws = cx.at(&self.at);
+        let volumes = named(&aws, slice::from_ref(&self.volume_id)).await?;
+        asked(&aws, volumes, &self.request()).await
     }
 }
 
@@ -308,8 +302,8 @@ struct Detach {
     /// Do not wait for the instance.
     #[serde(default)]
     force: bool,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Detach {
@@ -341,24 +335,24 @@ impl Tool<App> for Detach {
     type Output = Json<wire::Attachment>;
 
     async fn run(self, cx: Cx<Changes>) -> Result<Json<wire::Attachment>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let request = self.request(&named(&aws, &self.volume_id).await?)?;
+        let aws = cx.at(&self.at);
+        let request = self.request(&named(&aws, slice::from_ref(&self.volume_id)).await?)?;
         aws.send(&request).await.map(Json)
     }
 }
 
 impl Preview<App> for Detach {
-    type Plan = Asked;
+    type Plan = Asked<VolumeRow>;
 
     fn target(&self) -> Target {
-        aws_target("ebs volume", vec![self.volume_id.clone()], self.region.as_ref(), self.profile.as_ref())
+        self.at.target("ebs volume", [&self.volume_id])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let volumes = named(&aws, &self.volume_id).await?;
-        let dry_run = aws.dry_run_of(&self.request(&volumes)?).await?.into();
-        Ok(Asked { volumes, dry_run })
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<VolumeRow>> {
+        let aws = cx.at(&self.at);
+        let volumes = named(&aws, slice::from_ref(&self.volume_id)).await?;
+        let request = self.request(&volumes)?;
+        asked(&aws, volumes, &request).await
     }
 }
 
@@ -368,56 +362,50 @@ impl Preview<App> for Detach {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Delete {
-    /// Volume ID.
-    volume_id: String,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    /// Volume IDs.
+    volume_ids: Vec<String>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Tool<App> for Delete {
     const NAME: &'static str = "ebs_delete_volume";
-    const EXAMPLE: &'static str = r#"{"volume_id": "vol-0123456789abcdef0"}"#;
+    const EXAMPLE: &'static str = r#"{"volume_ids": ["vol-0123456789abcdef0"]}"#;
     type Access = Destroys;
-    type Output = Json<Deleted>;
+    type Output = Json<Batch<Deleted>>;
 
-    async fn run(self, cx: Cx<Destroys>) -> Result<Json<Deleted>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let request = DeleteVolume { volume_id: self.volume_id };
-        aws.send(&request).await?;
-        Ok(Json(Deleted { deleted: request.volume_id }))
+    async fn run(self, cx: Cx<Destroys>) -> Result<Json<Batch<Deleted>>> {
+        let aws = cx.at(&self.at);
+        let ids = some("volume_ids", &self.volume_ids, "ebs_describe_volumes shows what there is")?;
+        each(&cx, ids, |id| delete(&aws, DeleteVolume { volume_id: id.clone() }, id)).await.map(Json)
     }
 }
 
 impl Preview<App> for Delete {
-    type Plan = Asked;
+    type Plan = Lost;
 
     fn target(&self) -> Target {
-        aws_target("ebs volume", vec![self.volume_id.clone()], self.region.as_ref(), self.profile.as_ref())
+        self.at.target("ebs volume", &self.volume_ids)
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let volumes = named(&aws, &self.volume_id).await?;
-        let dry_run = aws.dry_run_of(&DeleteVolume { volume_id: self.volume_id.clone() }).await?.into();
-        Ok(Asked { volumes, dry_run })
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Lost> {
+        let aws = cx.at(&self.at);
+        let ids = some("volume_ids", &self.volume_ids, "ebs_describe_volumes shows what there is")?;
+        let now = named(&aws, &ids).await?;
+        Ok(Lost { now, dry_runs: dry_runs(&aws, &ids, |volume_id| DeleteVolume { volume_id }).await? })
     }
 }
 
-async fn named<A: Access + Covers<Reads>>(aws: &Aws<A>, id: &str) -> Result<Vec<VolumeRow>> {
-    let question = DescribeVolumes { volume_ids: vec![id.to_owned()], filters: Vec::new() };
+async fn named<A: Access + Covers<Reads>>(aws: &Aws<A>, ids: &[String]) -> Result<Vec<VolumeRow>> {
+    let question = DescribeVolumes { volume_ids: ids.to_vec(), filters: Vec::new() };
     aws.send(&question).await.map(|found| found.volumes.into_iter().map(VolumeRow::from).collect())
 }
 
+/// What would be gone, and what AWS says to a dry run for each.
 #[derive(Serialize, JsonSchema)]
-struct Deleted {
-    deleted: String,
-}
-
-/// The volumes as they are, and what AWS says to a dry run.
-#[derive(Serialize, JsonSchema)]
-struct Asked {
-    volumes: Vec<VolumeRow>,
-    dry_run: DryRun,
+struct Lost {
+    now: Vec<VolumeRow>,
+    dry_runs: BTreeMap<String, DryRun>,
 }
 
 /// One volume.

@@ -17,10 +17,11 @@ use super::{
     details::Metadata,
     instances::wire::{DescribeInstances, Instance},
     launch::{Switch, Tokens},
-    lifecycle::{StartInstances, StopInstances, reach},
+    lifecycle::{StartInstances, StopInstances},
 };
 use crate::{
     App, Cx,
+    aws::waiting::Condition,
     common::{DryRun, Profile, Region, aws_target},
 };
 
@@ -279,7 +280,8 @@ impl Tool<App> for HardReboot {
             "stopped" => steps.push("was stopped already"),
             other => return Err(Error::new(ErrorKind::Conflict, format!("{} is {other}", self.instance_id))),
         }
-        let stopped = reach(&cx, &aws, "InstanceStopped", ids.clone()).await?;
+        let outcome = Condition::new("ec2", "InstanceStopped", "InstanceIds", &ids).wait(&cx, &aws).await;
+        let stopped = outcome.map_err(|error| error.partial(steps.iter().map(ToString::to_string)))?.reached;
         if stopped {
             let started = aws.send(&StartInstances { instance_ids: ids }).await;
             started.map_err(|error| error.partial(steps.iter().map(ToString::to_string)))?;

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     App, Cx,
+    aws::waiting::{Condition, Waited},
     common::{DryRun, Limit, Profile, Region, aws_target},
 };
 
@@ -128,6 +129,9 @@ struct Create {
     tags: Option<BTreeMap<String, String>>,
     /// Tag the image alone when false.
     tag_snapshots: Option<bool>,
+    /// Wait until it is available, up to 38 seconds; operation_get waits on.
+    #[serde(default)]
+    wait: bool,
     region: Option<Region>,
     profile: Option<Profile>,
 }
@@ -158,7 +162,8 @@ impl Tool<App> for Create {
         let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
         let request = self.request();
         let (made, region) = aws.send_whole(&request).await?;
-        Ok(Json(Made { region, image_id: made.image_id, state: "pending", rebooted: Some(!request.no_reboot) }))
+        let waited = available(&cx, &aws, &made.image_id, self.wait).await?;
+        Ok(Json(Made { region, image_id: made.image_id, rebooted: Some(!request.no_reboot), waited }))
     }
 }
 
@@ -204,6 +209,9 @@ struct Copy {
     kms_key_id: Option<String>,
     /// Copy the tags as well.
     copy_tags: Option<bool>,
+    /// Wait until it is available, up to 38 seconds; operation_get waits on.
+    #[serde(default)]
+    wait: bool,
     /// Region of the copy.
     #[serde(alias = "destination_region")]
     region: Option<Region>,
@@ -235,7 +243,8 @@ impl Tool<App> for Copy {
     async fn run(self, cx: Cx<Changes>) -> Result<Json<Made>> {
         let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
         let (made, region) = aws.send_whole(&self.request(cx.token())).await?;
-        Ok(Json(Made { region, image_id: made.image_id, state: "pending", rebooted: None }))
+        let waited = available(&cx, &aws, &made.image_id, self.wait).await?;
+        Ok(Json(Made { region, image_id: made.image_id, rebooted: None, waited }))
     }
 }
 
@@ -324,6 +333,16 @@ impl Preview<App> for Deregister {
     }
 }
 
+/// Waits for an image, if that was asked for.
+async fn available<A: Access>(cx: &Cx<A>, aws: &Aws<A>, id: &str, wait: bool) -> Result<Option<Waited>> {
+    if !wait {
+        return Ok(None);
+    }
+    let ids = [id.to_owned()];
+    let outcome = Condition::new("ec2", "ImageAvailable", "ImageIds", &ids).wait(cx, aws).await;
+    outcome.map(Some).map_err(|error| error.partial(ids))
+}
+
 /// One image.
 pub(super) async fn one<A: Access + Covers<Reads>>(aws: &Aws<A>, id: &str) -> Result<Image> {
     let question = DescribeImages { image_ids: vec![id.to_owned()], owners: Vec::new(), filters: Vec::new() };
@@ -376,11 +395,12 @@ impl From<Image> for ImageRow {
 struct Made {
     region: String,
     image_id: String,
-    /// It is made in the background; ec2_describe_images says when it is available.
-    state: &'static str,
     /// Whether the instance was rebooted for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     rebooted: Option<bool>,
+    /// It is made in the background; whether it is available, where that was waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waited: Option<Waited>,
 }
 
 #[derive(Serialize, JsonSchema)]

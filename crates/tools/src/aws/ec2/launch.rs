@@ -17,9 +17,10 @@ use self::{
     foresee::Foreseen,
     wire::{RunInstances, TemplateChoice},
 };
-use super::{instances::wire::Instance, lifecycle::reach, tagged::specification};
+use super::{instances::wire::Instance, tagged::specification};
 use crate::{
     App, Cx,
+    aws::waiting::{Condition, Waited},
     common::{Profile, Region, aws_target},
 };
 
@@ -211,9 +212,14 @@ impl Tool<App> for CreateInstance {
         let (reply, region) = aws.send_whole(&request).await?;
         let reservation_id = reply.reservation_id;
         let ids: Vec<_> = reply.instances.iter().map(|instance| instance.instance_id.clone()).collect();
-        let reached = if self.wait { Some(reach(&cx, &aws, "InstanceRunning", ids).await?) } else { None };
+        let waited = if self.wait {
+            let outcome = Condition::new("ec2", "InstanceRunning", "InstanceIds", &ids).wait(&cx, &aws).await;
+            Some(outcome.map_err(|error| error.partial(ids))?)
+        } else {
+            None
+        };
         let instances = reply.instances.into_iter().map(LaunchedInstance::from).collect();
-        Ok(Json(Launched { region, reservation_id, client_token: request.client_token, instances, reached }))
+        Ok(Json(Launched { region, reservation_id, client_token: request.client_token, instances, waited }))
     }
 }
 
@@ -243,9 +249,9 @@ struct Launched {
     /// Repeating the call with this client_token launches nothing more.
     client_token: String,
     instances: Vec<LaunchedInstance>,
-    /// Whether all run, where that was waited for. If not, ec2_get_instance_status goes on looking.
+    /// Whether all run, where that was waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reached: Option<bool>,
+    waited: Option<Waited>,
 }
 
 /// Public addresses are given later: ec2_list_instances has them.

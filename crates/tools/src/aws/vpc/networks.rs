@@ -12,8 +12,11 @@ use trainyard_contract::{Error, ErrorKind, Json, Listing, Reads, Result, Tool, T
 use self::wire::{DescribeRouteTables, DescribeSubnets, DescribeVpcs, RouteTable, Subnet, Vpc};
 use crate::{
     App, Cx,
-    aws::ec2::tagged::{filters, split, whole},
-    common::{Cursor, Limit, Profile, Region},
+    aws::{
+        ec2::tagged::{filters, split, whole},
+        listing::{Placed, list, list_joined},
+    },
+    common::{At, Part},
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
@@ -28,34 +31,23 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[
 #[serde(deny_unknown_fields)]
 struct ListVpcs {
     /// Only these VPC IDs.
-    #[serde(alias = "vpc_id")]
     vpc_ids: Option<Vec<String>>,
     /// Only with all these tags; * as value for any value.
     tags: Option<BTreeMap<String, String>>,
-    /// Only these columns.
-    fields: Option<Vec<String>>,
-    #[serde(default)]
-    limit: Limit,
-    /// `next` of the call before.
-    cursor: Option<Cursor>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    part: Part,
 }
 
 impl Tool<App> for ListVpcs {
     const NAME: &'static str = "vpc_list_vpcs";
     const EXAMPLE: &'static str = r#"{"tags": {"Name": "training"}}"#;
     type Access = Reads;
-    type Output = Listing<VpcRow>;
+    type Output = Listing<Placed<VpcRow>>;
 
-    async fn run(self, cx: Cx<Reads>) -> Result<Listing<VpcRow>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+    async fn run(self, cx: Cx<Reads>) -> Result<Listing<Placed<VpcRow>>> {
         let vpc_ids = self.vpc_ids.unwrap_or_default();
         let question = DescribeVpcs { vpc_ids, filters: filters(Vec::new(), self.tags.as_ref()) };
-        let found = aws.list(&question, cx.wanted(self.limit.0, self.cursor.as_ref())).await?;
-        let rows = found.items.into_iter().map(VpcRow::from).collect();
-        let listing = Listing::part(rows, found.next, found.pages).about("region", found.region);
-        Ok(listing.fields(self.fields.as_deref().unwrap_or_default()))
+        list(&cx, &self.part, &question).await
     }
 }
 
@@ -65,8 +57,8 @@ impl Tool<App> for ListVpcs {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct GetDefaultVpc {
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Tool<App> for GetDefaultVpc {
@@ -76,7 +68,7 @@ impl Tool<App> for GetDefaultVpc {
     type Output = Json<DefaultVpc>;
 
     async fn run(self, cx: Cx<Reads>) -> Result<Json<DefaultVpc>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         default_vpc(&aws).await.map(Json)
     }
 }
@@ -88,33 +80,24 @@ impl Tool<App> for GetDefaultVpc {
 #[serde(deny_unknown_fields)]
 struct ListSubnets {
     /// Only these subnet IDs.
-    #[serde(alias = "subnet_id")]
     subnet_ids: Option<Vec<String>>,
     /// Only of these VPCs.
-    #[serde(alias = "vpc_id")]
     vpc_ids: Option<Vec<String>>,
     /// Only in these availability zones.
     availability_zones: Option<Vec<String>>,
     /// Only with all these tags; * as value for any value.
     tags: Option<BTreeMap<String, String>>,
-    /// Only these columns.
-    fields: Option<Vec<String>>,
-    #[serde(default)]
-    limit: Limit,
-    /// `next` of the call before.
-    cursor: Option<Cursor>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    part: Part,
 }
 
 impl Tool<App> for ListSubnets {
     const NAME: &'static str = "vpc_list_subnets";
     const EXAMPLE: &'static str = r#"{"vpc_ids": ["vpc-0123456789abcdef0"]}"#;
     type Access = Reads;
-    type Output = Listing<SubnetRow>;
+    type Output = Listing<Placed<SubnetRow>>;
 
-    async fn run(self, cx: Cx<Reads>) -> Result<Listing<SubnetRow>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+    async fn run(self, cx: Cx<Reads>) -> Result<Listing<Placed<SubnetRow>>> {
         let asked = vec![
             ("vpc-id", self.vpc_ids.unwrap_or_default()),
             ("availability-zone", self.availability_zones.unwrap_or_default()),
@@ -123,10 +106,8 @@ impl Tool<App> for ListSubnets {
             subnet_ids: self.subnet_ids.unwrap_or_default(),
             filters: filters(asked, self.tags.as_ref()),
         };
-        let found = aws.list(&question, cx.wanted(self.limit.0, self.cursor.as_ref())).await?;
-        let listing =
-            Listing::part(rows(&cx, &aws, found.items).await?, found.next, found.pages).about("region", found.region);
-        Ok(listing.fields(self.fields.as_deref().unwrap_or_default()))
+        let cx = &cx;
+        list_joined(cx, &self.part, &question, |aws, items| async move { rows(cx, &aws, items).await }).await
     }
 }
 
@@ -136,8 +117,8 @@ impl Tool<App> for ListSubnets {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct GetDefaultSubnets {
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Tool<App> for GetDefaultSubnets {
@@ -147,7 +128,7 @@ impl Tool<App> for GetDefaultSubnets {
     type Output = Listing<SubnetRow>;
 
     async fn run(self, cx: Cx<Reads>) -> Result<Listing<SubnetRow>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         let DefaultVpc { region, vpc } = default_vpc(&aws).await?;
         let asked = vec![("vpc-id", vec![vpc.vpc_id.clone()]), ("default-for-az", vec!["true".to_owned()])];
         let question = DescribeSubnets { subnet_ids: Vec::new(), filters: filters(asked, None) };

@@ -12,6 +12,7 @@ use super::wire::{Pair, Permission, PrefixList, Range4, Range6, Rule};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ingress {
+    #[schemars(extend("x-means" = {"-1": "all"}))]
     protocol: Protocol,
     /// First port of tcp or udp; type of icmp.
     #[schemars(range(min = -1, max = 65535))]
@@ -20,6 +21,7 @@ pub(super) struct Ingress {
     #[schemars(range(min = -1, max = 65535))]
     to_port: Option<i32>,
     /// Source: this, such as 10.0.0.0/8, or one of the next three.
+    #[schemars(extend("x-also" = ["cidr"]))]
     cidr_ipv4: Option<String>,
     /// Source, such as 2001:db8::/32.
     cidr_ipv6: Option<String>,
@@ -38,7 +40,6 @@ enum Protocol {
     Udp,
     Icmp,
     Icmpv6,
-    #[serde(alias = "-1")]
     All,
 }
 
@@ -250,7 +251,7 @@ mod tests {
             serde_json::to_value(&sent[0]).unwrap(),
             json!({"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]})
         );
-        let sent = asked(json!({"protocol": "-1", "source_group_id": "sg-1", "description": "efa"}), false).unwrap();
+        let sent = asked(json!({"protocol": "all", "source_group_id": "sg-1", "description": "efa"}), false).unwrap();
         assert_eq!(
             serde_json::to_value(&sent[0]).unwrap(),
             json!({"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": "sg-1", "Description": "efa"}]})
