@@ -317,7 +317,7 @@ fn compare(service: &Service<'_>, id: ShapeId, schema: &Value, at: &str) {
         | (Kind::String(..) | Kind::Timestamp(_) | Kind::Blob { .. }, "string")
         | (Kind::Boolean, "boolean")
         | (Kind::Integer(_) | Kind::Long(_), "integer")
-        | (Kind::Float | Kind::Double, "number")
+        | (Kind::Float(_) | Kind::Double(_), "number")
         | (Kind::Document, _) => {}
         (Kind::List { item, .. }, "array") => compare(service, item.shape, &schema["items"], &format!("{at}[]")),
         (Kind::Map { value, .. }, "object") => {
