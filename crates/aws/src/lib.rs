@@ -34,7 +34,7 @@ mod validate;
 mod value;
 mod waiting;
 
-pub use blob::show_text;
+pub use blob::{from_base64, show_text, to_base64};
 pub use ceiling::effect;
 pub use describe::{describe_input, describe_output, example_input};
 pub use engine::{CredentialsInfo, Engine, Preview, Reply, ScopeInfo};

@@ -20,6 +20,8 @@ pub struct ToolDef<C: Context> {
     pub name: &'static str,
     /// Older and dotted names that a call may use. Never listed.
     pub former: &'static [&'static str],
+    /// Names of narrower calls that are this one with some arguments given, as JSON text. Never listed.
+    pub presets: &'static [(&'static str, &'static str)],
     /// How its answer is laid out.
     pub envelope: Envelope,
     /// The listed tool spends money, by its nature.
@@ -221,7 +223,15 @@ impl<C: Context> CallDef<C> {
 impl<C: Context> ToolDef<C> {
     #[track_caller]
     const fn new(name: &'static str, behind: Behind<C>) -> Self {
-        Self { name, former: &[], envelope: Envelope::Plain, spends: false, listed_at: Location::caller(), behind }
+        Self {
+            name,
+            former: &[],
+            presets: &[],
+            envelope: Envelope::Plain,
+            spends: false,
+            listed_at: Location::caller(),
+            behind,
+        }
     }
 
     /// A tool that reads.
@@ -269,6 +279,24 @@ impl<C: Context> ToolDef<C> {
     pub const fn formerly(mut self, names: &'static [&'static str]) -> Self {
         self.former = names;
         self
+    }
+
+    /// Names that other servers give to this call with some arguments fixed: each with those arguments, as JSON text.
+    #[must_use]
+    pub const fn also(mut self, presets: &'static [(&'static str, &'static str)]) -> Self {
+        self.presets = presets;
+        self
+    }
+
+    /// Every name that a call may use, the listed one first.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        let others = self.former.iter().copied().chain(self.presets.iter().map(|(name, _)| *name));
+        std::iter::once(self.name).chain(others)
+    }
+
+    /// The arguments that a name stands for.
+    pub fn preset(&self, name: &str) -> Option<&'static str> {
+        self.presets.iter().find(|(preset, _)| *preset == name).map(|(_, arguments)| *arguments)
     }
 
     /// Lays its answer out as the older HyperPod server did.
@@ -337,6 +365,8 @@ pub enum Offer {
     All,
     /// The tools that only read.
     Reads,
+    /// These tools.
+    Tools(&'static [&'static str]),
     /// None of it.
     Nothing,
 }

@@ -190,7 +190,10 @@ impl<C: Context> Dispatch<C> {
     }
 
     async fn road(&self, entry: &Entry<C>, request: Request) -> Result<Outcome> {
-        let Request { arguments, caller, person, agreed, progress, .. } = request;
+        let Request { tool, mut arguments, caller, person, agreed, progress } = request;
+        if let Some(preset) = entry.tool.preset(&tool) {
+            arguments::complete(&mut arguments, preset)?;
+        }
         let said = arguments::read(entry, arguments)?;
         let decoded = said.call.decode(said.arguments.clone())?;
         let target = decoded.target();

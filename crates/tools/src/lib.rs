@@ -8,6 +8,7 @@ mod app;
 mod aws;
 mod common;
 mod guide;
+mod key_file;
 mod policy;
 
 pub use app::{App, Cx};
@@ -51,9 +52,23 @@ pub static TOOLSETS: &[Toolset<App>] = &[
     },
     Toolset {
         name: "ec2",
-        about: "EC2 instances and security groups: find, make, change, stop, delete",
-        by_default: Offer::Reads,
-        nouns: &[aws::ec2::instances::TOOLS, aws::ec2::lifecycle::TOOLS, aws::ec2::security_groups::TOOLS],
+        about: "EC2: instances, images, keys, templates, security groups, spot and prices",
+        by_default: Offer::Tools(&["ec2_list_instances", "ec2_describe_security_groups"]),
+        nouns: &[
+            aws::ec2::instances::TOOLS,
+            aws::ec2::details::TOOLS,
+            aws::ec2::launch::TOOLS,
+            aws::ec2::lifecycle::TOOLS,
+            aws::ec2::attributes::TOOLS,
+            aws::ec2::user_data::TOOLS,
+            aws::ec2::tags::TOOLS,
+            aws::ec2::key_pairs::TOOLS,
+            aws::ec2::images::TOOLS,
+            aws::ec2::launch_templates::TOOLS,
+            aws::ec2::security_groups::TOOLS,
+            aws::ec2::spot::TOOLS,
+            aws::ec2::prices::TOOLS,
+        ],
     },
     Toolset {
         name: "ebs",

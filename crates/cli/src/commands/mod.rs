@@ -67,7 +67,8 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         state: config.state_dir.clone(),
         ..Options::default()
     };
+    let app =
+        App { aws, state_dir: config.state_dir.clone(), template_buckets: config.template_buckets.clone().into() };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
-    let app = App { aws, template_buckets: config.template_buckets.clone().into() };
     Ok(Arc::new(Dispatch::new(app, registry(config)?, options, audit)))
 }
