@@ -13,7 +13,7 @@ mod policy;
 
 pub use app::{App, Cx};
 pub use guide::GUIDE;
-pub use policy::SENT_FOR_POLICIES;
+pub use policy::{SENT_FOR_POLICIES, operations};
 use trainyard_contract::{Ceiling, Offer, Toolset};
 
 /// Every toolset of this binary, in the order of the list.
@@ -122,5 +122,7 @@ pub fn instructions(toolsets: &[&str], ceiling: Ceiling) -> String {
 
 #[cfg(test)]
 mod docs_tests;
+#[cfg(test)]
+mod operations_tests;
 #[cfg(test)]
 mod registry_tests;

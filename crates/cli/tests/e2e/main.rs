@@ -14,6 +14,7 @@ mod http;
 mod hyperpod_cases;
 mod hyperpod_stacks;
 mod hyperpod_tools;
+mod operator;
 mod shell;
 mod size;
 mod stdio;
