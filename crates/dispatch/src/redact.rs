@@ -49,7 +49,7 @@ static PATTERNS: LazyLock<Regex> = LazyLock::new(|| {
         r"(?P<url>(?i:X-Amz-(?:Signature|Security-Token|Credential))=)[^&\s\x22']+",
         // JSON web tokens.
         r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
-        // Tokens of well-known providers: GitHub, Slack, Hugging Face, OpenAI, Anthropic, NVIDIA, Google, GitLab.
+        // Tokens of well-known providers: GitHub, Slack, Hugging Face, OpenAI and those of its form, NVIDIA, Google, GitLab.
         r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}|nvapi-[A-Za-z0-9_-]{20,}|AIza[A-Za-z0-9_-]{30,}|glpat-[A-Za-z0-9_-]{20,})",
         // Shared access signatures, registry logins and the keys of a kubeconfig.
         r"(?P<sig>[?&]sig=)[^&\s\x22']{10,}",
