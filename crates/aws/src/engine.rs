@@ -19,6 +19,7 @@ use crate::{
     invoke::{self, Answer},
     service::{self, Loaded, Prepared},
     settings::{Scope, Settings},
+    stream::{self, Streams},
     validate,
 };
 
@@ -89,6 +90,8 @@ pub(crate) struct Checked {
     pub(crate) loaded: &'static Loaded,
     pub(crate) prepared: &'static Prepared,
     pub(crate) input: Value,
+    /// How its bodies travel, where they are not part of input and output.
+    pub(crate) streams: Option<Arc<Streams>>,
 }
 
 /// A call that was answered.
@@ -221,7 +224,7 @@ impl Engine {
 
     async fn attempt(&self, call: &Checked, identity: &Identity, region: &Region) -> Result<Answered, Refused> {
         let Ready { plugins, address } = self.ready(call, identity, region)?;
-        let Checked { loaded, prepared, input } = call;
+        let Checked { loaded, prepared, input, .. } = call;
         let (service, operation) = (loaded.service.id, prepared.operation.name);
         // The runtime's futures are large; on the heap they do not swell every caller's own.
         match Box::pin(invoke(service, operation, Input::erase(input.clone()), &plugins)).await {
@@ -270,7 +273,7 @@ impl Engine {
     }
 
     fn ready(&self, call: &Checked, identity: &Identity, region: &Region) -> Result<Ready> {
-        let Checked { loaded, prepared, input } = call;
+        let Checked { loaded, prepared, input, streams } = call;
         let (service, operation, config) = (loaded.service, prepared.operation, &identity.config);
         let address = Address::new(service, operation, input, region.as_ref(), config)?;
         let prefix = match service.name {
@@ -280,7 +283,10 @@ impl Engine {
         };
         let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, Checksums::of(config));
         let client = identity.client(service, region, self.0.settings.max_response_bytes);
-        let plugins = client.with_operation_plugin(plugin);
+        let mut plugins = client.with_operation_plugin(plugin);
+        if let Some(streams) = streams {
+            plugins = plugins.with_operation_plugin(stream::plugin(loaded, prepared, streams));
+        }
         Ok(Ready { plugins, address })
     }
 
@@ -323,7 +329,7 @@ fn check(loaded: &'static Loaded, operation: &str, mut input: Value) -> Result<C
     customise::supported(loaded.service, prepared.operation)?;
     customise::input(loaded.service, prepared.operation, &mut input);
     validate::input(loaded.service, prepared.operation, &input)?;
-    Ok(Checked { loaded, prepared, input })
+    Ok(Checked { loaded, prepared, input, streams: None })
 }
 
 /// The error with the name of the call.

@@ -7,6 +7,7 @@ mod endpoint;
 mod fault;
 mod place;
 mod process;
+mod proxy;
 mod session;
 mod trainyard;
 
@@ -15,6 +16,7 @@ pub use endpoint::{Endpoint, Reply, Seen, Wait};
 pub use fault::{Fault, Faulty, message};
 pub use place::{cache, npm, root, venv};
 pub use process::{Ended, run};
+pub use proxy::{Passage, Proxy};
 pub use session::{Era, Session};
 pub use trainyard::Trainyard;
 
