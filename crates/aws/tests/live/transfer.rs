@@ -112,9 +112,9 @@ fn is_get(head: &str) -> bool {
 /// Holds all but the first so many requests of this kind.
 fn holding(url: &str, passes: usize, kind: fn(&str) -> bool) -> Proxy {
     let seen = AtomicUsize::new(0);
-    let rule = move |head: &str, _| match kind(head) {
-        true if seen.fetch_add(1, Ordering::SeqCst) >= passes => Passage::Hold,
-        _ => Passage::Open,
+    let rule = move |head: &str, _| {
+        let hold = kind(head) && seen.fetch_add(1, Ordering::SeqCst) >= passes;
+        if hold { Passage::Hold } else { Passage::Open }
     };
     Proxy::start(url, rule).unwrap()
 }
@@ -122,9 +122,9 @@ fn holding(url: &str, passes: usize, kind: fn(&str) -> bool) -> Proxy {
 /// Does this to the n-th request of this kind.
 fn once(url: &str, number: usize, kind: fn(&str) -> bool, passage: Passage) -> Proxy {
     let seen = AtomicUsize::new(0);
-    let rule = move |head: &str, _| match kind(head) {
-        true if seen.fetch_add(1, Ordering::SeqCst) == number => passage,
-        _ => Passage::Open,
+    let rule = move |head: &str, _| {
+        let meant = kind(head) && seen.fetch_add(1, Ordering::SeqCst) == number;
+        if meant { passage } else { Passage::Open }
     };
     Proxy::start(url, rule).unwrap()
 }
@@ -460,9 +460,9 @@ async fn files_that_fail_are_named_and_nothing_is_deleted_then() {
     for name in ["a", "bad", "c"] {
         folder.file(&format!("source/{name}"), b"x");
     }
-    let rule = |head: &str, _| match head.starts_with("PUT ") && head.contains("/bad") {
-        true => Passage::LoseAnswer,
-        false => Passage::Open,
+    let rule = |head: &str, _| {
+        let bad = head.starts_with("PUT ") && head.contains("/bad");
+        if bad { Passage::LoseAnswer } else { Passage::Open }
     };
     let proxy = Proxy::start(&MOTO.url(), rule).unwrap();
     let up = Sync { delete: true, ..sync(&folder.0.join("source"), &bucket, Direction::Up) };
