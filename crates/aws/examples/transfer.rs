@@ -16,8 +16,8 @@ struct Print;
 
 impl Progress for Print {
     fn report(&self, done: u64, total: Option<u64>, message: &str) {
-        if total.is_none_or(|total| done == total || done.is_multiple_of(128 * 1024 * 1024)) && done % 16 == 0 {
-            println!("{done} bytes: {message}");
+        if total == Some(done) {
+            println!("{message}: {done} bytes");
         }
     }
 }
