@@ -15,6 +15,7 @@ use trainyard_contract::{Error, Result};
 
 use crate::{
     catalogue::model::{Operation, Service},
+    customise,
     endpoint::{self, AuthScheme, Parameter, Parameters, rules::Scheme},
     project,
 };
@@ -47,7 +48,10 @@ impl Address {
         config: &SdkConfig,
     ) -> Result<Self> {
         let mut parameters = Parameters::new();
-        let over = endpoint_override(service, config);
+        let over = match customise::own_address(service, operation, input)? {
+            Some(address) => Some(address),
+            None => endpoint_override(service, config),
+        };
         for parameter in &service.rules.parameters {
             if let Some(value) = parameter.built_in.and_then(|name| built_in(name, region, config, over.as_deref())) {
                 parameters.set(parameter.name, value);

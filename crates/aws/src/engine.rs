@@ -13,10 +13,11 @@ use trainyard_contract::{Error, ErrorKind, Result};
 use crate::{
     address::{self, Address},
     ceiling,
-    customise::{self, Checksums},
+    customise::{self, Wishes},
     error::{self, Call},
     identity::{self, Identities, Identity},
     invoke::{self, Answer},
+    listing,
     service::{self, Loaded, Prepared},
     settings::{Scope, Settings},
     stream::{self, Streams},
@@ -57,6 +58,9 @@ pub struct Preview {
     pub body: String,
     /// Region that would be called.
     pub region: String,
+    /// Values that the model does not list where it lists values, each with its place. The service may know them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
 }
 
 /// What a scope means, as far as it can be found out without calling a service.
@@ -92,6 +96,8 @@ pub(crate) struct Checked {
     pub(crate) input: Value,
     /// How its bodies travel, where they are not part of input and output.
     pub(crate) streams: Option<Arc<Streams>>,
+    /// Keys of the answer are escaped because we asked for that.
+    escaped: bool,
 }
 
 /// A call that was answered.
@@ -125,8 +131,12 @@ impl Engine {
     pub async fn call(&self, service: &str, operation: &str, input: Value, scope: &Scope) -> Result<Reply> {
         let mut checked = self.permitted(service, operation, input)?;
         self.authorise_copy(&mut checked, scope).await.map_err(|error| named(error, &checked))?;
-        let Answered { answer, region, .. } =
-            self.send_checked(&checked, scope).await.map_err(|error| named(error, &checked))?;
+        let answered = self.send_checked(&checked, scope).await;
+        let Answered { mut answer, region, .. } =
+            answered.map_err(|error| named(doubted(error, &checked), &checked))?;
+        if checked.escaped {
+            listing::unescape(checked.loaded.service, checked.prepared.operation, &mut answer.output);
+        }
         Ok(Reply { output: answer.output, request_id: answer.request_id, region })
     }
 
@@ -268,12 +278,13 @@ impl Engine {
                 .collect(),
             body: String::from_utf8(body.to_vec()).unwrap_or_else(|_| base64::encode(body)),
             region: region.to_string(),
+            doubts: validate::doubts(call.loaded.service, call.prepared.operation, &call.input),
         };
         Ok(Stopped { preview, address, identity })
     }
 
     fn ready(&self, call: &Checked, identity: &Identity, region: &Region) -> Result<Ready> {
-        let Checked { loaded, prepared, input, streams } = call;
+        let Checked { loaded, prepared, input, streams, .. } = call;
         let (service, operation, config) = (loaded.service, prepared.operation, &identity.config);
         let address = Address::new(service, operation, input, region.as_ref(), config)?;
         let prefix = match service.name {
@@ -281,7 +292,7 @@ impl Engine {
             "s3control" => None,
             _ => address::host_prefix(service, operation, input, config)?,
         };
-        let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, Checksums::of(config));
+        let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, Wishes::of(config));
         let client = identity.client(service, region, self.0.settings.max_response_bytes);
         let mut plugins = client.with_operation_plugin(plugin);
         if let Some(streams) = streams {
@@ -329,7 +340,19 @@ fn check(loaded: &'static Loaded, operation: &str, mut input: Value) -> Result<C
     customise::supported(loaded.service, prepared.operation)?;
     customise::input(loaded.service, prepared.operation, &mut input);
     validate::input(loaded.service, prepared.operation, &input)?;
-    Ok(Checked { loaded, prepared, input, streams: None })
+    let escaped = listing::ask(loaded.service, prepared.operation, &mut input);
+    Ok(Checked { loaded, prepared, input, streams: None, escaped })
+}
+
+/// What the service found wrong may be what the model does not know either.
+fn doubted(error: Error, call: &Checked) -> Error {
+    if error.kind() != ErrorKind::Validation || error.hint_str().is_some() {
+        return error;
+    }
+    match validate::doubts(call.loaded.service, call.prepared.operation, &call.input).first() {
+        Some(doubt) => error.hint(doubt.clone()),
+        None => error,
+    }
 }
 
 /// The error with the name of the call.

@@ -33,7 +33,7 @@ use serde_json::Value;
 use crate::{
     address::{Address, Carry},
     catalogue::model::{Auth, Operation, Service},
-    customise::{self, Checksums},
+    customise::{self, Wishes},
     failure::{Failure, facts_of, shape_of},
     limit::Endless,
     once::{self, OnceOnly},
@@ -56,12 +56,12 @@ pub(crate) fn plugin(
     prepared: &'static Prepared,
     address: Address,
     prefix: Option<EndpointPrefix>,
-    checksums: Checksums,
+    wishes: Wishes,
 ) -> StaticRuntimePlugin {
     let events = customise::event_member(loaded.service, prepared.operation.output).is_some();
     let (service, operation) = (loaded.service, prepared.operation);
     let mut layer = Layer::new("trainyard::operation");
-    layer.store_put(SharedRequestSerializer::new(Writer { loaded, prepared, checksums }));
+    layer.store_put(SharedRequestSerializer::new(Writer { loaded, prepared, wishes }));
     layer.store_put(SharedResponseDeserializer::new(Reader { loaded, prepared, streams: events }));
     layer.store_put(AuthSchemeOptionResolverParams::from(StaticAuthSchemeOptionResolverParams::new()));
     layer.store_put(Metadata::new(operation.name, service.id));
@@ -116,7 +116,7 @@ pub(crate) fn streaming_reader(loaded: &'static Loaded, prepared: &'static Prepa
 struct Writer {
     loaded: &'static Loaded,
     prepared: &'static Prepared,
-    checksums: Checksums,
+    wishes: Wishes,
 }
 
 impl SerializeRequest for Writer {
@@ -125,7 +125,7 @@ impl SerializeRequest for Writer {
         let Loaded { service, schemas, wire, .. } = self.loaded;
         let operation = self.prepared.operation;
         let mut request = wire.request(schemas, self.prepared, &input, cfg)?;
-        customise::request(service, operation, &input, self.checksums, &mut request)?;
+        customise::request(service, operation, &input, self.wishes, &mut request)?;
         Ok(request)
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Config {
     pub(crate) selection: Selection,
     pub(crate) profile: Option<String>,
     pub(crate) region: Option<String>,
+    /// Buckets whose CloudFormation templates may be deployed. Not from the environment: it is a gate.
+    pub(crate) template_buckets: Vec<String>,
     pub(crate) call_timeout: Duration,
     pub(crate) state_dir: Option<PathBuf>,
     pub(crate) log: LevelFilter,
@@ -44,6 +46,7 @@ struct Settings {
     hide_disabled: Option<bool>,
     profile: Option<String>,
     region: Option<String>,
+    template_buckets: Option<Vec<String>>,
     state_dir: Option<PathBuf>,
     call_timeout: Option<u64>,
 }
@@ -82,6 +85,7 @@ impl Config {
             },
             profile: options.profile.clone().or(settings.profile),
             region: options.region.clone().or(settings.region),
+            template_buckets: list(&options.template_buckets, None, settings.template_buckets),
             call_timeout: Duration::from_secs(call_timeout),
             state_dir: options
                 .state_dir

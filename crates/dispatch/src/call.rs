@@ -5,13 +5,15 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Map, Value, json};
 use tokio::{sync::Semaphore, time::timeout};
 use trainyard_contract::{
-    Answer, Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Permit, Progress, Result, Target,
+    Answer, Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Needs, Permit, Progress, Result,
+    Target,
 };
 
 use crate::{
     arguments::{self, Said},
     audit::{Audit, Record},
     budget,
+    caller::Caller,
     plans::{Plans, random_id},
     policy::{self, Confirm, Verdict},
     redact,
@@ -44,15 +46,6 @@ impl Default for Options {
             at_once: 256,
         }
     }
-}
-
-/// Who calls.
-#[derive(Debug, Clone, Default)]
-pub struct Caller {
-    /// `stdio`, `shell`, `http`.
-    pub door: &'static str,
-    /// Name and version that the client gives itself. Not to be trusted.
-    pub client: String,
 }
 
 /// One call as it comes in.
@@ -140,6 +133,22 @@ impl<C: Context> Dispatch<C> {
         &self.context
     }
 
+    /// Toolset and needs of a call that is not made (yet).
+    pub fn needs(&self, tool: &str, arguments: Map<String, Value>) -> Result<(&'static str, Needs)> {
+        let entry = self.registry.find(tool)?;
+        Ok((entry.toolset, arguments::read(entry, arguments)?.needs))
+    }
+
+    /// Whether a plan waits under this handle for somebody's word.
+    pub fn awaits(&self, handle: &str) -> bool {
+        self.plans.waits(handle)
+    }
+
+    /// Calls under way.
+    pub fn under_way(&self) -> usize {
+        self.options.at_once.saturating_sub(self.slots.available_permits())
+    }
+
     /// Takes one call down the road. Dropping the future cancels the call.
     pub async fn call(&self, request: Request) -> Outcome {
         let entry = match self.registry.find(&request.tool) {
@@ -157,7 +166,10 @@ impl<C: Context> Dispatch<C> {
         let Request { arguments, caller, person, agreed, progress, .. } = request;
         let said = arguments::read(entry, arguments)?;
         let decoded = said.call.decode(said.arguments.clone())?;
-        let verdict = policy::judge(self.options.ceiling, self.options.confirm, said.needs);
+        let verdict = match caller.refusal(entry.toolset, said.needs) {
+            Some(error) => Verdict::Deny(error),
+            None => policy::judge(self.options.ceiling, self.options.confirm, said.needs),
+        };
         let may_write = said.needs.effect.writes() && !matches!(verdict, Verdict::Deny(_));
         let record = self.audit.open(facts(entry, &said, &caller, decoded.target().as_ref()), may_write)?;
         let call = Call { tool: entry.tool.name, id: random_id()?, binding: said.binding.clone(), progress };
@@ -275,6 +287,7 @@ fn facts<C: Context>(entry: &Entry<C>, said: &Said<C>, caller: &Caller, target: 
     json!({
         "door": caller.door,
         "client": client,
+        "principal": caller.principal,
         "tool": entry.tool.name,
         "operation": said.call.name,
         "effect": said.needs.effect,

@@ -7,6 +7,7 @@ mod arguments;
 mod audit;
 mod budget;
 mod call;
+mod caller;
 mod plans;
 mod policy;
 mod redact;
@@ -15,6 +16,7 @@ mod text;
 
 pub use audit::Audit;
 pub use budget::tokens;
-pub use call::{Caller, Dispatch, Done, Options, Outcome, Question, Request};
+pub use call::{Dispatch, Done, Options, Outcome, Question, Request};
+pub use caller::{Caller, Grant};
 pub use policy::Confirm;
 pub use registry::{Hints, Registry, Selection, View};

@@ -36,6 +36,12 @@ impl Plans {
         Ok(handle)
     }
 
+    /// Whether a plan waits under this handle.
+    pub(crate) fn waits(&self, handle: &str) -> bool {
+        let plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        plans.get(handle).is_some_and(|plan| plan.made.elapsed() < LIFETIME)
+    }
+
     /// Uses a handle up. A handle shown for another call is used up as well: it was tampered with.
     pub(crate) fn redeem(&self, handle: &str, digest: &str) -> Result<()> {
         let plan = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(handle);

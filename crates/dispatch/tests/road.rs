@@ -191,7 +191,7 @@ fn house(ceiling: Ceiling, confirm: Confirm) -> House {
     let log = folder.path().join("state/audit.jsonl");
     let world = World::default();
     let registry = Registry::new(SETS, &Selection::default(), ceiling).unwrap();
-    let options = Options { ceiling, confirm, deadline: Duration::from_millis(300), ..Options::default() };
+    let options = Options { ceiling, confirm, deadline: Duration::from_secs(3), ..Options::default() };
     let dispatch = Dispatch::new(world.clone(), registry, options, Audit::at(&log));
     House { world, dispatch, log, _folder: folder }
 }
@@ -201,7 +201,7 @@ impl House {
         Request {
             tool: tool.into(),
             arguments: arguments.as_object().unwrap().clone(),
-            caller: Caller { door: "test", client: "test".into() },
+            caller: Caller { door: "test", client: "test".into(), ..Caller::default() },
             person: false,
             agreed: None,
             progress: Arc::new(Unheard),
@@ -360,7 +360,7 @@ async fn every_call_leaves_two_lines_bound_to_each_other() {
     house.done("light_switch", json!({ "light": "password=hunter2hunter2" })).await;
     house.failed("light_look", json!({ "bad": 1 })).await;
     let waiting = house.dispatch.call(House::request("light_wait", &json!({})));
-    let _ = tokio::time::timeout(Duration::from_millis(50), waiting).await;
+    let _ = tokio::time::timeout(Duration::from_secs(1), waiting).await;
     let lines = house.audit();
     let outcomes: Vec<_> = lines.iter().map(|line| line["outcome"].as_str().unwrap_or("-").to_owned()).collect();
     assert_eq!(outcomes, ["-", "done", "-", "cancelled"]);

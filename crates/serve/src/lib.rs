@@ -4,10 +4,15 @@
 //! answer) and the revisions that open with `initialize`.
 
 mod consent;
+mod http;
 mod mcp;
 mod progress;
 mod render;
 mod stdio;
+
+pub use http::{Access, ENDPOINT, Http, HttpOptions, Listen, Tls, Token};
+#[doc(hidden)]
+pub use mcp::Server as Handler;
 
 use std::sync::Arc;
 
@@ -30,7 +35,7 @@ pub struct About {
 /// Must be called on a tokio runtime with I/O. A current-thread runtime answers fastest.
 pub async fn stdio<C: Context>(dispatch: Arc<Dispatch<C>>, about: About) -> Result<()> {
     let closing = CancellationToken::new();
-    let server = mcp::Server::new(dispatch, about, closing.clone());
+    let server = mcp::Server::new(dispatch, about, "stdio", closing.clone());
     let (input, output) = rmcp::transport::stdio_pipes();
     let transport = stdio::Lines::new(input, output, closing);
     let running = match server.serve(transport).await {

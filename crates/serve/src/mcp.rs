@@ -1,6 +1,9 @@
 //! The protocol's requests, and the calls that they become.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -20,6 +23,7 @@ use trainyard_dispatch::{Caller, Dispatch, Outcome, Question, Request, View};
 use crate::{
     About,
     consent::{self, Reach},
+    http::Identity,
     progress::{self, Teller},
     render,
 };
@@ -27,17 +31,36 @@ use crate::{
 /// The list is fixed for the life of the process.
 const LIST_TTL_MS: u64 = 3_600_000;
 
-/// One client's view of the tools.
-pub(crate) struct Server<C: Context> {
+/// The protocol's requests, answered from the tools. Cheap to copy: over HTTP there is one for each request.
+pub struct Server<C: Context>(Arc<Shared<C>>);
+
+/// What all copies share.
+pub struct Shared<C: Context> {
     dispatch: Arc<Dispatch<C>>,
     about: About,
+    door: &'static str,
     tools: OnceLock<Vec<Tool>>,
     closing: CancellationToken,
 }
 
+impl<C: Context> Clone for Server<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C: Context> Deref for Server<C> {
+    type Target = Shared<C>;
+
+    fn deref(&self) -> &Shared<C> {
+        &self.0
+    }
+}
+
 impl<C: Context> Server<C> {
-    pub(crate) fn new(dispatch: Arc<Dispatch<C>>, about: About, closing: CancellationToken) -> Self {
-        Self { dispatch, about, tools: OnceLock::new(), closing }
+    /// A handler for the tools of `dispatch`, behind a door of this name, until `closing`.
+    pub fn new(dispatch: Arc<Dispatch<C>>, about: About, door: &'static str, closing: CancellationToken) -> Self {
+        Self(Arc::new(Shared { dispatch, about, door, tools: OnceLock::new(), closing }))
     }
 
     fn implementation(&self) -> Implementation {
@@ -93,10 +116,11 @@ impl<C: Context> Server<C> {
         handle: String,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let request = Request { agreed: Some(handle), ..request(params, context, true) };
+        let request = Request { agreed: Some(handle), ..request(params, context, self.door, true) };
         match self.run(request, context).await? {
             // A plan that was agreed to is not asked about again.
             Outcome::Ask(question) => Ok(render::unasked(&question).into()),
+
             outcome => Ok(finished(outcome)),
         }
     }
@@ -135,16 +159,29 @@ fn finished(outcome: Outcome) -> CallToolResponse {
     }
 }
 
-fn request(params: &CallToolRequestParams, context: &RequestContext<RoleServer>, person: bool) -> Request {
-    let client = context.client_info().map(|info| format!("{} {}", info.name, info.version));
+fn request(
+    params: &CallToolRequestParams,
+    context: &RequestContext<RoleServer>,
+    door: &'static str,
+    person: bool,
+) -> Request {
     Request {
         tool: params.name.to_string(),
         arguments: params.arguments.clone().unwrap_or_default(),
-        caller: Caller { door: "stdio", client: client.unwrap_or_default() },
+        caller: caller(context, door),
         person,
         agreed: None,
         progress: Arc::new(Unheard),
     }
+}
+
+/// Who makes a request: as the door found out, not as the client says.
+fn caller(context: &RequestContext<RoleServer>, door: &'static str) -> Caller {
+    let client = context.client_info().map(|info| format!("{} {}", info.name, info.version));
+    let parts = context.extensions.get::<http::request::Parts>();
+    let identity = parts.and_then(|parts| parts.extensions.get::<Identity>()).cloned();
+    let (principal, grants) = identity.map_or_else(Default::default, |who| (who.principal, who.grants));
+    Caller { door, client: client.unwrap_or_default(), principal, grants }
 }
 
 fn tool(view: &View) -> Tool {
@@ -199,12 +236,18 @@ impl<C: Context> ServerHandler for Server<C> {
             return Err(ErrorData::invalid_params(why, None));
         }
         let reach = consent::reach(context.protocol_version().as_ref(), context.client_capabilities().as_ref());
+        if let Some(state) = &params.request_state
+            && !self.dispatch.awaits(state)
+        {
+            // Tampered with, used before, or too old. The client brought it, not the model, so it is the client's error.
+            return Err(ErrorData::invalid_params("no question waits for an answer with this requestState", None));
+        }
         let mut response = match (&params.request_state, consent::in_responses(params.input_responses.as_ref())) {
             (Some(handle), Some(Ok(()))) if reach == Reach::Answer => {
                 self.run_agreed(&params, handle.clone(), &context).await?
             }
             (_, Some(Err(error))) => render::failed(&error, trainyard_contract::Envelope::Plain).into(),
-            _ => match self.run(request(&params, &context, reach != Reach::None), &context).await? {
+            _ => match self.run(request(&params, &context, self.door, reach != Reach::None), &context).await? {
                 Outcome::Ask(question) => self.ask(question, reach, &params, &context).await?,
                 outcome => finished(outcome),
             },

@@ -12,6 +12,8 @@ use crate::common::{Profile, Region};
 pub struct App {
     /// AWS.
     pub aws: Engine,
+    /// Buckets whose CloudFormation templates the operator allows.
+    pub template_buckets: Arc<[String]>,
 }
 
 impl Context for App {
@@ -35,6 +37,11 @@ impl<A: Access> Cx<A> {
         let (region, profile) = (region.map(ToString::to_string), profile.map(ToString::to_string));
         let scope = Scope { profile, region, role: None };
         Aws::new(self.app.aws.clone(), scope)
+    }
+
+    /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.
+    pub(crate) fn template_buckets(&self) -> &[String] {
+        &self.app.template_buckets
     }
 
     /// How much of a list is wanted.

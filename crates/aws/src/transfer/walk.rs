@@ -104,16 +104,14 @@ fn is_temporary(name: &str) -> bool {
 pub(super) struct Objects {
     pages: PageStream,
     page: std::vec::IntoIter<serde_json::Value>,
-    encoded: bool,
     prefix: String,
 }
 
 impl Objects {
     pub(super) fn list(transfers: &Transfers, bucket: &str, prefix: &str) -> Result<Self> {
-        // Keys may hold letters that XML cannot.
-        let input = json!({"Bucket": bucket, "Prefix": prefix, "EncodingType": "url"});
+        let input = json!({"Bucket": bucket, "Prefix": prefix});
         let pages = transfers.engine.page_stream("s3", "ListObjectsV2", input, &transfers.scope, None)?;
-        Ok(Self { pages, page: Vec::new().into_iter(), encoded: false, prefix: prefix.to_owned() })
+        Ok(Self { pages, page: Vec::new().into_iter(), prefix: prefix.to_owned() })
     }
 
     /// The next object. Those whose key ends in `/` stand for folders, and are passed over.
@@ -121,7 +119,6 @@ impl Objects {
         loop {
             for object in self.page.by_ref() {
                 let key = text(&object, "Key").unwrap_or_default();
-                let key = if self.encoded { decode(&key) } else { key };
                 let Some(key) = key.strip_prefix(&self.prefix).filter(|key| !key.is_empty() && !key.ends_with('/'))
                 else {
                     continue;
@@ -135,33 +132,10 @@ impl Objects {
             }
             let Some(page) = self.pages.next().await else { return Ok(None) };
             let mut output = page?.output;
-            self.encoded = output["EncodingType"] == "url";
             let objects = output["Contents"].as_array_mut().map(std::mem::take);
             self.page = objects.unwrap_or_default().into_iter();
         }
     }
-}
-
-/// A key as S3 writes it when it is asked to encode it.
-fn decode(key: &str) -> String {
-    let bytes = key.as_bytes();
-    let (mut decoded, mut at) = (Vec::with_capacity(bytes.len()), 0);
-    while at < bytes.len() {
-        let byte = match bytes[at] {
-            b'+' => b' ',
-            b'%' => match key.get(at + 1..at + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-                Some(byte) => {
-                    at += 2;
-                    byte
-                }
-                None => b'%',
-            },
-            byte => byte,
-        };
-        decoded.push(byte);
-        at += 1;
-    }
-    String::from_utf8(decoded).unwrap_or_else(|_| key.to_owned())
 }
 
 #[cfg(test)]
@@ -186,10 +160,5 @@ mod tests {
         sorted.sort();
         assert_eq!((keys.len(), &keys), (5, &sorted));
         fs::remove_dir_all(&root).unwrap();
-    }
-
-    #[test]
-    fn keys_are_decoded() {
-        assert_eq!(decode("a+b%2Bc%C3%BC%"), "a b+cü%");
     }
 }

@@ -20,7 +20,7 @@ pub(crate) async fn run(config: &Config, arguments: CallArguments) -> Result<Exi
     let request = |agreed: Option<String>| Request {
         tool: arguments.tool.clone(),
         arguments: given.clone(),
-        caller: Caller { door: "shell", client: String::new() },
+        caller: Caller { door: "shell", ..Caller::default() },
         person: true,
         agreed,
         progress: progress(),

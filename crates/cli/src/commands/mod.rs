@@ -21,7 +21,7 @@ use crate::{
 
 pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode> {
     match command {
-        Command::Serve => serve::run(&config).await,
+        Command::Serve(arguments) => serve::run(&config, arguments).await,
         Command::Tools { name, json } => tools::run(&config, name.as_deref(), json),
         Command::Call(arguments) => call::run(&config, arguments).await,
         Command::Doctor { json } => doctor::run(&config, json).await,
@@ -59,5 +59,6 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         ..Options::default()
     };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
-    Ok(Arc::new(Dispatch::new(App { aws }, registry(config)?, options, audit)))
+    let app = App { aws, template_buckets: config.template_buckets.clone().into() };
+    Ok(Arc::new(Dispatch::new(app, registry(config)?, options, audit)))
 }

@@ -4,9 +4,11 @@
 #![expect(clippy::print_stdout, reason = "figures, for whoever runs the tests with --nocapture")]
 
 mod clients;
+mod conformance;
 mod failures;
 mod fuzzer;
 mod gates;
+mod http;
 mod shell;
 mod size;
 mod stdio;

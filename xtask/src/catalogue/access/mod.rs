@@ -6,13 +6,16 @@ mod sources;
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
 use serde_json::Value;
-use trainyard_aws::catalogue::model::{AccessLevel, Kind, Operation, OperationFlags, Service, ShapeId};
+use trainyard_aws::catalogue::{
+    botocore::field::flag,
+    model::{AccessLevel, Kind, Operation, OperationFlags, Service, ShapeId},
+};
 
 use self::{
     exceptions::{Exceptions, FLAGS},
     sources::{Sources, Vote},
 };
-use super::field::flag;
+
 use crate::Result;
 
 /// First words of operations that only look. A source that calls anything else a read is not believed without a row in

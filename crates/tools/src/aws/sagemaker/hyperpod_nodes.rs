@@ -285,13 +285,14 @@ pub(super) async fn all_nodes(aws: &Aws<Reads>, cluster: &str) -> Result<Vec<Nod
     Ok(nodes)
 }
 
-/// Names of the clusters whose name has this part.
-pub(super) async fn all_clusters(aws: &Aws<Reads>, name_contains: Option<&str>) -> Result<Vec<String>> {
+/// Names of the clusters whose name has this part, and the region that was asked.
+pub(super) async fn all_clusters(aws: &Aws<Reads>, name_contains: Option<&str>) -> Result<(Vec<String>, String)> {
     let mut names: Vec<String> = Vec::new();
+    let mut region = String::new();
     let mut token: Option<String> = None;
     for _ in 0..PLAN_PAGES {
-        let page = aws
-            .send(&ListClusters {
+        let (page, asked) = aws
+            .send_whole(&ListClusters {
                 name_contains: name_contains.map(str::to_owned),
                 creation_time_after: None,
                 creation_time_before: None,
@@ -302,13 +303,14 @@ pub(super) async fn all_clusters(aws: &Aws<Reads>, name_contains: Option<&str>) 
                 next_token: token.clone(),
             })
             .await?;
+        region = asked;
         names.extend(page.cluster_summaries.into_iter().map(|cluster| cluster.cluster_name));
         if page.next_token.is_none() || page.next_token == token {
             break;
         }
         token = page.next_token;
     }
-    Ok(names)
+    Ok((names, region))
 }
 
 /// Size of a page.

@@ -1,5 +1,6 @@
 //! SageMaker, noun by noun.
 
+mod cost;
 pub(crate) mod hyperpod_actions;
 pub(crate) mod hyperpod_clusters;
 pub(crate) mod hyperpod_nodes;

@@ -2,24 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-use trainyard_aws::catalogue::model::{
+use crate::catalogue::model::{
     Bounds, Element, ErrorFacts, Kind, Location, Member, MemberFlags, Shape, ShapeId, Structure, TimestampFormat,
     XmlNamespace,
 };
+use serde_json::Value;
 
+use super::Result;
 use super::field::{flag, items, members, text, texts};
-use crate::Result;
 
 /// The reachable shapes of one service, numbered by name so that a new shape moves no more than it must.
-pub(crate) struct Shapes<'a> {
+pub(super) struct Shapes<'a> {
     ids: BTreeMap<&'a str, ShapeId>,
     model: &'a Value,
 }
 
 impl<'a> Shapes<'a> {
     /// Walks from the operations and the exceptions to everything they hold.
-    pub(crate) fn reachable(service: &'a Value) -> Result<Self> {
+    pub(super) fn reachable(service: &'a Value) -> Result<Self> {
         let model = &service["shapes"];
         let mut open: Vec<&str> = Vec::new();
         for (_, operation) in members(service, "operations") {
@@ -40,28 +40,41 @@ impl<'a> Shapes<'a> {
     }
 
     /// The number of the shape that a reference names.
-    pub(crate) fn id(&self, reference: &Value) -> Result<ShapeId> {
+    pub(super) fn id(&self, reference: &Value) -> Result<ShapeId> {
         let name = text(reference, "shape").ok_or_else(|| format!("not a reference: {reference}"))?;
         self.ids.get(name).copied().ok_or_else(|| format!("shape {name} is used but not defined").into())
     }
 
     /// What the reference says under `key`, or else what its target says: botocore lets a reference override its target.
-    pub(crate) fn merged(&self, reference: &'a Value, key: &str) -> Option<&'a Value> {
+    pub(super) fn merged(&self, reference: &'a Value, key: &str) -> Option<&'a Value> {
         reference.get(key).or_else(|| self.model.get(text(reference, "shape")?)?.get(key))
     }
 
     /// As [`Self::merged`], for a string.
-    pub(crate) fn merged_text(&self, reference: &'a Value, key: &str) -> Option<&'a str> {
+    pub(super) fn merged_text(&self, reference: &'a Value, key: &str) -> Option<&'a str> {
         self.merged(reference, key).and_then(Value::as_str)
     }
 
+    /// What the target says under `key`, or else what the reference says.
+    pub(super) fn own_text(&self, reference: &'a Value, key: &str) -> Option<&'a str> {
+        let own = text(reference, "shape").and_then(|name| text(&self.model[name], key));
+        own.or_else(|| text(reference, key))
+    }
+
+    /// A structure's own name on the wire is its name where it is the whole body; a list's is that of who holds it.
+    fn wire_name(&self, reference: &'a Value) -> Option<&'a str> {
+        let structure =
+            text(reference, "shape").is_some_and(|name| text(&self.model[name], "type") == Some("structure"));
+        if structure { text(reference, "locationName") } else { self.merged_text(reference, "locationName") }
+    }
+
     /// The exceptions of the service, whether or not an operation declares them.
-    pub(crate) fn errors(&self, service: &'a Value) -> Vec<ShapeId> {
+    pub(super) fn errors(&self, service: &'a Value) -> Vec<ShapeId> {
         exceptions(service).map(|name| self.ids[name]).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Every reachable shape, in the order of its number.
-    pub(crate) fn convert(&self) -> Result<Vec<Shape<'a>>> {
+    pub(super) fn convert(&self) -> Result<Vec<Shape<'a>>> {
         self.ids.keys().map(|name| self.shape(name)).collect()
     }
 
@@ -71,21 +84,23 @@ impl<'a> Shapes<'a> {
             "boolean" => Kind::Boolean,
             "integer" => Kind::Integer(bounds(source)),
             "long" => Kind::Long(bounds(source)),
-            "float" => Kind::Float,
-            "double" => Kind::Double,
+            "float" => Kind::Float(bounds(source)),
+            "double" => Kind::Double(bounds(source)),
             "string" => Kind::String(bounds(source), texts(source, "enum")),
-            "blob" => Kind::Blob { streaming: flag(source, "streaming") },
+            "blob" => Kind::Blob { streaming: flag(source, "streaming"), length: bounds(source) },
             "timestamp" => Kind::Timestamp(timestamp_format(source)?),
             "list" => Kind::List {
                 item: self.element(&source["member"])?,
                 flattened: flag(source, "flattened"),
                 sparse: flag(source, "sparse"),
+                length: bounds(source),
             },
             "map" => Kind::Map {
                 key: self.element(&source["key"])?,
                 value: self.element(&source["value"])?,
                 flattened: flag(source, "flattened"),
                 sparse: flag(source, "sparse"),
+                length: bounds(source),
             },
             "structure" if flag(source, "document") => Kind::Document,
             "structure" => Kind::Structure(self.structure(source)?),
@@ -99,6 +114,7 @@ impl<'a> Shapes<'a> {
             shape: self.id(reference)?,
             wire_name: self.merged_text(reference, "locationName"),
             json_value: self.is(reference, "jsonvalue"),
+            xml_namespace: self.merged(reference, "xmlNamespace").and_then(xml_namespace),
         })
     }
 
@@ -117,6 +133,7 @@ impl<'a> Shapes<'a> {
             union: flag(source, "union"),
             error: error_facts(source)?,
             event_stream: flag(source, "eventstream"),
+            wire_name: text(source, "locationName"),
             xml_namespace: source.get("xmlNamespace").and_then(xml_namespace),
         })
     }
@@ -137,7 +154,7 @@ impl<'a> Shapes<'a> {
         Ok(Member {
             name,
             shape: self.id(reference)?,
-            wire_name: self.merged_text(reference, "locationName").filter(|wire| *wire != name),
+            wire_name: self.wire_name(reference).filter(|wire| *wire != name),
             query_name: self.merged_text(reference, "queryName"),
             location: location(self.merged_text(reference, "location"))?,
             timestamp_format: timestamp_format(reference)?,
@@ -194,7 +211,7 @@ fn timestamp_format(source: &Value) -> Result<Option<TimestampFormat>> {
 }
 
 /// Name spaces are written as text or as an object.
-pub(crate) fn xml_namespace(value: &Value) -> Option<XmlNamespace<'_>> {
+pub(super) fn xml_namespace(value: &Value) -> Option<XmlNamespace<'_>> {
     match value {
         Value::String(uri) => Some(XmlNamespace { uri, prefix: None }),
         object => Some(XmlNamespace { uri: text(object, "uri")?, prefix: text(object, "prefix") }),
@@ -202,8 +219,10 @@ pub(crate) fn xml_namespace(value: &Value) -> Option<XmlNamespace<'_>> {
 }
 
 fn bounds(source: &Value) -> Bounds {
-    // Some integers have their bounds written as floating-point numbers; all of those are whole.
+    // Bounds of fractions are widened to whole numbers: what they refuse is certainly wrong.
     #[expect(clippy::cast_possible_truncation, reason = "a saturated bound is still a bound")]
-    let whole = |key| source.get(key).and_then(|value: &Value| value.as_i64().or(value.as_f64().map(|it| it as i64)));
-    Bounds { min: whole("min"), max: whole("max") }
+    let whole = |key, round: fn(f64) -> f64| {
+        source.get(key).and_then(|value: &Value| value.as_i64().or(value.as_f64().map(|it| round(it) as i64)))
+    };
+    Bounds { min: whole("min", f64::floor), max: whole("max", f64::ceil) }
 }

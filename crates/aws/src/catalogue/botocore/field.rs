@@ -3,22 +3,22 @@
 use serde_json::Value;
 
 /// The string at `key`.
-pub(crate) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+pub fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get(key).and_then(Value::as_str)
 }
 
 /// Whether `key` is true.
-pub(crate) fn flag(value: &Value, key: &str) -> bool {
+pub fn flag(value: &Value, key: &str) -> bool {
     value.get(key).and_then(Value::as_bool).unwrap_or(false)
 }
 
 /// The list at `key`.
-pub(crate) fn items<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+pub fn items<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// The strings at `key`, which may be one string or a list.
-pub(crate) fn texts<'a>(value: &'a Value, key: &str) -> Vec<&'a str> {
+pub fn texts<'a>(value: &'a Value, key: &str) -> Vec<&'a str> {
     match value.get(key) {
         Some(Value::String(one)) => vec![one.as_str()],
         Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
@@ -27,6 +27,6 @@ pub(crate) fn texts<'a>(value: &'a Value, key: &str) -> Vec<&'a str> {
 }
 
 /// The members of the object at `key`, in the file's order.
-pub(crate) fn members<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
+pub fn members<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
     value.get(key).and_then(Value::as_object).into_iter().flatten()
 }

@@ -1,18 +1,18 @@
 //! Endpoint rules: from names and templates to slots and parts.
 
-use serde_json::Value;
-use trainyard_aws::{
+use crate::{
     catalogue::model::ContextValue,
     endpoint::rules::{
         Condition, Expression, Outcome, Parameter, Part, Rule, RuleSet, Scheme, SchemeTemplate, Slot, Step, Template,
     },
 };
+use serde_json::Value;
 
+use super::Result;
 use super::field::{flag, items, members, text};
-use crate::Result;
 
 /// Converts an `endpoint-rule-set-1.json`.
-pub(crate) fn convert(source: &Value) -> Result<RuleSet<'_>> {
+pub(super) fn convert(source: &Value) -> Result<RuleSet<'_>> {
     let mut parameters = Vec::new();
     let mut names = Vec::new();
     for (name, parameter) in members(source, "parameters") {

@@ -1,20 +1,21 @@
 //! One service: from botocore's files to the facts that the catalogue keeps. No documentation text.
 
-use serde_json::Value;
-use trainyard_aws::catalogue::model::{
+use crate::catalogue::model::{
     Acceptor, AccessLevel, Auth, Checksum, ContextValue, Operation, OperationFlags, Pages, Protocol, Service, Waiter,
 };
+use serde_json::Value;
 
+use super::Result;
 use super::{
     field::{flag, items, members, text, texts},
     rules,
     shapes::{Shapes, xml_namespace},
     source::Source,
 };
-use crate::Result;
 
 /// Converts one service. Waiters' expected values are JSON text that the source does not hold: `expected` keeps them.
-pub(crate) fn convert<'a>(source: &'a Source, expected: &'a Expected) -> Result<Service<'a>> {
+/// Every operation is at the access level *unknown*.
+pub fn convert<'a>(source: &'a Source, expected: &'a Expected) -> Result<Service<'a>> {
     let service = &source.service;
     let metadata = &service["metadata"];
     let need = |key| text(metadata, key).ok_or_else(|| format!("{}: metadata lacks {key}", source.name));
@@ -59,7 +60,7 @@ fn convert_operation<'a>(
         method: text(&source["http"], "method").unwrap_or("POST"),
         uri: text(&source["http"], "requestUri").unwrap_or("/"),
         input: id(input)?,
-        input_element: input.and_then(|input| shapes.merged_text(input, "locationName")),
+        input_element: input.and_then(|input| shapes.own_text(input, "locationName")),
         input_namespace: namespace.map(|space| space.uri),
         output: id(output)?,
         result_wrapper: output.and_then(|output| shapes.merged_text(output, "resultWrapper")),
@@ -165,11 +166,12 @@ fn pages(source: &Value) -> Pages<'_> {
 }
 
 /// What waiters compare with, as JSON text, by waiter and acceptor.
-pub(crate) struct Expected(Vec<Vec<String>>);
+#[derive(Debug)]
+pub struct Expected(Vec<Vec<String>>);
 
 impl Expected {
     /// Writes them out, in the order of the file.
-    pub(crate) fn of(source: &Source) -> Self {
+    pub fn of(source: &Source) -> Self {
         let waiters = members(&source.waiters, "waiters");
         Self(
             waiters
