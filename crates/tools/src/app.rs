@@ -1,11 +1,14 @@
 //! What tools work with: the engines as the binary built them, and as one call may use them.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{marker::PhantomData, path::Path, sync::Arc};
 
 use trainyard_aws::{Aws, Engine, Scope};
 use trainyard_contract::{Access, Call, Context, Cursor, Progress};
 
-use crate::common::{Profile, Region};
+use crate::{
+    aws::s3::LocalPaths,
+    common::{Profile, Region},
+};
 
 /// The engines of this process. Building it does nothing: each wakes up on its first call.
 #[derive(Clone)]
@@ -14,6 +17,10 @@ pub struct App {
     pub aws: Engine,
     /// Buckets whose CloudFormation templates the operator allows.
     pub template_buckets: Arc<[String]>,
+    /// Folders of this machine that tools may read and write.
+    pub local_paths: LocalPaths,
+    /// Where unfinished transfers are remembered.
+    pub transfer_state: Option<Arc<Path>>,
 }
 
 impl Context for App {
@@ -42,6 +49,16 @@ impl<A: Access> Cx<A> {
     /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.
     pub(crate) fn template_buckets(&self) -> &[String] {
         &self.app.template_buckets
+    }
+
+    /// Folders of this machine that may be read and written.
+    pub(crate) fn local_paths(&self) -> &LocalPaths {
+        &self.app.local_paths
+    }
+
+    /// Where unfinished transfers are remembered.
+    pub(crate) fn transfer_state(&self) -> Option<&Path> {
+        self.app.transfer_state.as_deref()
     }
 
     /// How much of a list is wanted.

@@ -9,6 +9,7 @@ mod aws;
 mod common;
 
 pub use app::{App, Cx};
+pub use aws::s3::LocalPaths;
 use trainyard_contract::{Ceiling, Offer, Toolset};
 
 /// Every toolset of this binary, in the order of the list.
@@ -48,6 +49,12 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         about: "VPCs and subnets: find them, public or not, with free addresses",
         by_default: Offer::Nothing,
         nouns: &[aws::vpc::networks::TOOLS],
+    },
+    Toolset {
+        name: "s3",
+        about: "S3 buckets and objects; files and folders up and down, resumable and verified",
+        by_default: Offer::Nothing,
+        nouns: &[aws::s3::buckets::TOOLS, aws::s3::objects::TOOLS, aws::s3::transfers::TOOLS],
     },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];

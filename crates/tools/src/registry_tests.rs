@@ -19,7 +19,7 @@ use crate::{App, TOOLSETS, instructions};
 
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
 const READS: [&str; 9] = ["list", "get", "describe", "search", "find", "explain", "estimate", "watch", "report"];
-const CHANGES: [&str; 18] = [
+const CHANGES: [&str; 21] = [
     "create",
     "start",
     "stop",
@@ -38,6 +38,9 @@ const CHANGES: [&str; 18] = [
     "modify",
     "authorize",
     "revoke",
+    "upload",
+    "download",
+    "sync",
 ];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
 const KEPT: [&str; 5] =
@@ -286,7 +289,7 @@ fn compare(service: &Service<'_>, id: ShapeId, schema: &Value, at: &str) {
         | (Kind::String(..) | Kind::Timestamp(_) | Kind::Blob { .. }, "string")
         | (Kind::Boolean, "boolean")
         | (Kind::Integer(_) | Kind::Long(_), "integer")
-        | (Kind::Float | Kind::Double, "number")
+        | (Kind::Float(_) | Kind::Double(_), "number")
         | (Kind::Document, _) => {}
         (Kind::List { item, .. }, "array") => compare(service, item.shape, &schema["items"], &format!("{at}[]")),
         (Kind::Map { value, .. }, "object") => {

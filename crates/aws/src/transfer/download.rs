@@ -151,9 +151,9 @@ impl Transfers {
         let meter = Meter::new(progress, object.size, format!("downloading {}", download.key));
         let many_parts = matches!(&object.proof, Proof::Parts(_, sum) if !sum.ends_with("-1"));
         if object.size <= self.part_bytes && !many_parts {
-            return self.download_whole(download, &object, &meter).await;
+            return Box::pin(self.download_whole(download, &object, &meter)).await;
         }
-        self.download_pieces(download, object, &meter).await
+        Box::pin(self.download_pieces(download, object, &meter)).await
     }
 
     /// Forgets what a download that was not ended has written. Whether there was one.

@@ -5,11 +5,11 @@ use std::{
     cmp::Ordering,
     fs,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use serde_json::json;
 use tokio::sync::mpsc;
 use trainyard_contract::{Access, Error, ErrorKind, Progress, Result, Unheard};
@@ -26,6 +26,9 @@ use crate::Aws;
 
 /// Steps and failures that are named; all are counted.
 const NAMED: usize = 100;
+
+/// Steps that wait for whoever takes them.
+const AHEAD: usize = 100;
 
 /// Keys that one request deletes.
 const DELETED_AT_ONCE: usize = 1000;
@@ -156,9 +159,9 @@ impl Transfers {
     /// What [`Self::sync`] would do. Changes nothing.
     pub async fn sync_plan(&self, sync: &Sync) -> Result<SyncPlan> {
         let mut plan = SyncPlan::default();
-        let mut pairs = Pairs::of(self, sync)?;
-        while let Some(step) = pairs.next(self).await? {
-            let step = match step {
+        let mut steps = self.steps(sync)?;
+        while let Some(step) = steps.recv().await {
+            let step = match step? {
                 Step::Extra => continue,
                 Step::Alike => {
                     plan.alike += 1;
@@ -189,66 +192,62 @@ impl Transfers {
     /// Makes the one side like the other. Files that fail do not keep the others from being copied; the error names them,
     /// and nothing is deleted then.
     pub async fn sync(&self, sync: &Sync, progress: Arc<dyn Progress>) -> Result<Synced> {
-        let done = Mutex::new(Synced::default());
-        let failed: Mutex<(u64, Vec<(String, Error)>)> = Mutex::default();
-        let pairs = Pairs::of(self, &Sync { delete: false, ..sync.clone() })?;
-        let steps = stream::try_unfold(pairs, |mut pairs| async move {
-            let step = pairs.next(self).await?;
-            Ok::<_, Error>(step.map(|step| (step, pairs)))
-        });
-        let copies = steps.map(|step: Result<Step>| async {
-            let (source, replaced) = match step? {
-                Step::Copy { source, replaced } => (source, replaced),
-                other => {
-                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                    done.alike += u64::from(matches!(other, Step::Alike));
-                    done.passed += u64::from(matches!(other, Step::Pass(..)));
-                    return Ok(());
-                }
-            };
-            let (key, bytes) = (source.key.clone(), source.size);
-            match self.copy(sync, source, replaced).await {
-                Ok(()) => {
-                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                    done.copied += 1;
-                    done.bytes += bytes;
-                    progress.report(done.bytes, None, &format!("{} files copied, last {key}", done.copied));
-                }
-                // Nothing else would go better.
-                Err(error) if hopeless(&error) => return Err(error),
-                Err(error) => {
-                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                    failed.0 += 1;
-                    if failed.1.len() < NAMED {
-                        failed.1.push((key, error));
+        let mut steps = self.steps(&Sync { delete: false, ..sync.clone() })?;
+        let (mut done, mut failed, mut more) = (Synced::default(), Failed::default(), true);
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            // New copies are begun while there is room for them; else one of those under way is waited for.
+            let step = tokio::select! {
+                biased;
+                Some((key, bytes, copied)) = under_way.next() => {
+                    match copied {
+                        Ok(()) => {
+                            (done.copied, done.bytes) = (done.copied + 1, done.bytes + bytes);
+                            progress.report(done.bytes, None, &format!("{} files copied, last {key}", done.copied));
+                        }
+                        // Nothing else would go better.
+                        Err(error) if hopeless(&error) => return Err(partial(error, &done)),
+                        Err(error) => failed.add(key, error),
                     }
+                    continue;
                 }
-            }
-            Ok(())
-        });
-        let mut copies = std::pin::pin!(copies.buffer_unordered(self.at_once));
-        let mut result = Ok(());
-        while let Some(copied) = copies.next().await {
-            if let Err(error) = copied {
-                result = Err(error);
-                break;
+                step = steps.recv(), if more && under_way.len() < self.at_once => step,
+                else => break,
+            };
+            match step.transpose().map_err(|error| partial(error, &done))? {
+                Some(Step::Copy { source, replaced }) => under_way.push(self.copied(sync, source, replaced)),
+                Some(Step::Alike) => done.alike += 1,
+                Some(Step::Pass(..)) => done.passed += 1,
+                Some(Step::Delete(_) | Step::Extra) => {}
+                None => more = false,
             }
         }
-        let mut done = done.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (failures, named) = std::mem::take(&mut *failed.lock().unwrap_or_else(PoisonError::into_inner));
-        result.map_err(|error: Error| partial(error, &done))?;
-        if let Some((key, error)) = named.first() {
-            let first =
-                Error::new(error.kind(), format!("{failures} files could not be copied; {key:?}: {}", error.message()));
-            let others = named.iter().map(|(key, error)| format!("not copied: {key}: {error}"));
-            return Err(partial(first.code(error.code_str().to_owned()).retryable(error.is_retryable()), &done)
-                .hint("repeat the call: what was copied is not copied again")
-                .partial(others));
-        }
+        failed.into_error().map_or(Ok(()), |error| Err(partial(error, &done)))?;
         if sync.delete {
             done.deleted = self.delete(sync).await.map_err(|error| partial(error, &done))?;
         }
         Ok(done)
+    }
+
+    /// The steps, found ahead of whoever takes them.
+    fn steps(&self, sync: &Sync) -> Result<mpsc::Receiver<Result<Step>>> {
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let (mut pairs, transfers) = (Pairs::of(self, sync)?, self.clone());
+        tokio::spawn(async move {
+            while let Some(step) = pairs.next(&transfers).await.transpose() {
+                let failed = step.is_err();
+                // Nobody listens any more, or nothing more can be found.
+                if sender.send(step).await.is_err() || failed {
+                    return;
+                }
+            }
+        });
+        Ok(receiver)
+    }
+
+    async fn copied(&self, sync: &Sync, source: Entry, replaced: Option<Entry>) -> (String, u64, Result<()>) {
+        let (key, bytes) = (source.key.clone(), source.size);
+        (key, bytes, Box::pin(self.copy(sync, source, replaced)).await)
     }
 
     async fn copy(&self, sync: &Sync, source: Entry, replaced: Option<Entry>) -> Result<()> {
@@ -279,9 +278,9 @@ impl Transfers {
 
     /// Deletes what the source lacks. How many.
     async fn delete(&self, sync: &Sync) -> Result<u64> {
-        let (mut pairs, mut deleted, mut keys) = (Pairs::of(self, sync)?, 0, Vec::new());
+        let (mut steps, mut deleted, mut keys) = (self.steps(sync)?, 0, Vec::new());
         loop {
-            let step = pairs.next(self).await?;
+            let step = steps.recv().await.transpose()?;
             let last = step.is_none();
             if let Some(Step::Delete(key)) = step {
                 match sync.direction {
@@ -326,6 +325,35 @@ impl Transfers {
         let Some(theirs) = text(&about, OURS.member) else { return Ok(false) };
         let (file, _, _) = disk::open(&sync.folder.join(key))?;
         Ok(OURS.of_piece(&Arc::new(file), 0, size).await?.text() == theirs)
+    }
+}
+
+/// Files that could not be copied.
+#[derive(Default)]
+struct Failed {
+    count: u64,
+    first: Vec<(String, Error)>,
+}
+
+impl Failed {
+    fn add(&mut self, key: String, error: Error) {
+        self.count += 1;
+        if self.first.len() < NAMED {
+            self.first.push((key, error));
+        }
+    }
+
+    fn into_error(self) -> Option<Error> {
+        let (key, error) = self.first.first()?;
+        let message = format!("{} files could not be copied; {key:?}: {}", self.count, error.message());
+        let others = self.first.iter().map(|(key, error)| format!("not copied: {key}: {error}"));
+        Some(
+            Error::new(error.kind(), message)
+                .code(error.code_str().to_owned())
+                .retryable(error.is_retryable())
+                .hint("repeat the call: what was copied is not copied again")
+                .partial(others),
+        )
     }
 }
 

@@ -99,9 +99,9 @@ impl Transfers {
         let source = Source { file: Arc::new(file), size, modified };
         let meter = Meter::new(progress, size, format!("uploading {}", upload.key));
         let done = if size <= self.part_bytes {
-            self.upload_whole(upload, &source, &meter).await
+            Box::pin(self.upload_whole(upload, &source, &meter)).await
         } else {
-            self.upload_parts(upload, &source, &meter).await
+            Box::pin(self.upload_parts(upload, &source, &meter)).await
         };
         done.map_err(|error| conditional(&upload.existing, &upload.key, error))
     }

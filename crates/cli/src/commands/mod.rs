@@ -11,7 +11,7 @@ use clap::CommandFactory;
 use trainyard_aws::{Engine, Settings};
 use trainyard_contract::Result;
 use trainyard_dispatch::{Audit, Dispatch, Options, Registry};
-use trainyard_tools::{App, TOOLSETS};
+use trainyard_tools::{App, LocalPaths, TOOLSETS};
 
 use crate::{
     args::{Arguments, Command},
@@ -59,6 +59,11 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         ..Options::default()
     };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
-    let app = App { aws, template_buckets: config.template_buckets.clone().into() };
+    let app = App {
+        aws,
+        template_buckets: config.template_buckets.clone().into(),
+        local_paths: LocalPaths::new(config.local_paths.clone()),
+        transfer_state: config.transfer_state().map(Into::into),
+    };
     Ok(Arc::new(Dispatch::new(app, registry(config)?, options, audit)))
 }
