@@ -31,10 +31,7 @@ pub fn validate(service: &str, operation: &str, input: &Value) -> Result<()> {
 pub(crate) fn input(service: &Service<'_>, operation: &Operation<'_>, input: &Value) -> Result<()> {
     let checker = Checker { service, closed: false };
     match operation.input {
-        Some(id) => match service.structure(id) {
-            Some(structure) => checker.structure(operation.name, "", structure, input, 0),
-            None => checker.value("", id, input, 0),
-        },
+        Some(id) => checker.whole(operation, id, input),
         None if input.as_object().is_some_and(serde_json::Map::is_empty) => Ok(()),
         None => Err(refuse(format!("{} takes no input", operation.name))),
     }
@@ -44,7 +41,7 @@ pub(crate) fn input(service: &Service<'_>, operation: &Operation<'_>, input: &Va
 pub fn check_output(service: &Service<'_>, operation: &Operation<'_>, output: &Value) -> Result<()> {
     let checker = Checker { service, closed: true };
     match operation.output {
-        Some(id) => checker.value("", id, output, 0),
+        Some(id) => checker.whole(operation, id, output),
         None if output.as_object().is_some_and(serde_json::Map::is_empty) => Ok(()),
         None => Err(refuse(format!("{} answers nothing", operation.name))),
     }
@@ -107,6 +104,14 @@ struct Checker<'s> {
 }
 
 impl Checker<'_> {
+    /// The whole of an input or output: its own members are told as the operation's.
+    fn whole(&self, operation: &Operation<'_>, id: ShapeId, value: &Value) -> Result<()> {
+        match self.service.structure(id) {
+            Some(structure) => self.structure(operation.name, "", structure, value, 0),
+            None => self.value("", id, value, 0),
+        }
+    }
+
     fn value(&self, path: &str, id: ShapeId, value: &Value, depth: usize) -> Result<()> {
         if depth > MAX_DEPTH {
             return Err(refuse(format!("{}: nested too deeply", shown(path))));

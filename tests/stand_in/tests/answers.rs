@@ -5,7 +5,7 @@ use trainyard_aws::{
     Engine, Scope, Settings, StaticCredentials,
     catalogue::{
         self,
-        model::{Kind, Location, Protocol, Service, ShapeId},
+        model::{Bounds, Kind, Location, Protocol, Service, ShapeId},
     },
 };
 use trainyard_contract::Ceiling;
@@ -25,21 +25,30 @@ fn engine(aws: &StandIn) -> Engine {
     })
 }
 
+/// `wanted`, or the bound that is nearest to it.
+fn within(bounds: &Bounds, wanted: i64) -> i64 {
+    wanted.max(bounds.min.unwrap_or(wanted)).min(bounds.max.unwrap_or(i64::MAX))
+}
+
 /// A value of a shape, as full as the shape is, `depth` structures deep.
 fn full(service: &Service<'_>, id: ShapeId, depth: usize) -> Value {
     match &service.shape(id).kind {
         Kind::Boolean => json!(true),
-        Kind::Integer(bounds) | Kind::Long(bounds) => json!(bounds.min.unwrap_or(0).max(7)),
-        Kind::Float(_) | Kind::Double(_) => json!(1.5),
+        Kind::Integer(bounds) | Kind::Long(bounds) => json!(within(bounds, 7)),
+        // A fraction where the bounds have room for one.
+        Kind::Float(bounds) | Kind::Double(bounds) => match within(bounds, 7) {
+            1 => json!(0.5),
+            whole => json!(f64::from(u32::try_from(whole).expect("small")) - 0.5),
+        },
         Kind::String(_, known) if !known.is_empty() => json!(known[0]),
         Kind::String(bounds, _) => {
-            let length = usize::try_from(bounds.min.unwrap_or(0).max(4)).expect("short");
+            let length = usize::try_from(within(bounds, 4)).expect("short");
             json!("a<&>\" z".chars().cycle().take(length).collect::<String>())
         }
         Kind::Blob { .. } => json!("aGVsbG8="),
         Kind::Timestamp(_) => json!("2026-11-21T10:00:00Z"),
         Kind::Document => json!({"a": [1, true]}),
-        Kind::List { item, .. } => json!([full(service, item.shape, depth)]),
+        Kind::List { item, length, .. } => (0..within(length, 1)).map(|_| full(service, item.shape, depth)).collect(),
         Kind::Map { value, .. } => json!({"name": full(service, value.shape, depth)}),
         Kind::Structure(structure) if structure.union => {
             let member = &structure.members[0];
@@ -101,7 +110,7 @@ fn required(service: &Service<'_>, id: ShapeId, depth: usize) -> Value {
         .map(|member| {
             let value = match &service.shape(member.shape).kind {
                 Kind::String(bounds, known) if known.is_empty() => {
-                    json!("a".repeat(usize::try_from(bounds.min.unwrap_or(0).max(12)).expect("short")))
+                    json!("a".repeat(usize::try_from(within(bounds, 12)).expect("short")))
                 }
                 Kind::Structure(_) if depth > 0 => required(service, member.shape, depth - 1),
                 _ => full(service, member.shape, 1),
@@ -167,7 +176,7 @@ async fn refusals_sequences_and_dry_runs_reach_the_client() {
 async fn what_the_api_does_not_have_ends_the_test() {
     let aws = StandIn::start();
     for (operation, output, part) in [
-        ("DescribeVpcs", json!({"Vpc": []}), "unknown"),
+        ("DescribeVpcs", json!({"Vpc": []}), "has no member Vpc"),
         ("DescribeVpcs", json!({"Vpcs": {}}), "wants a list"),
         ("DescribeVpcs", json!({"Vpcs": [{"State": "ready"}]}), "none of pending, available"),
         ("DescribeVpcz", json!({}), "has no operation"),
@@ -185,5 +194,5 @@ async fn what_the_api_does_not_have_ends_the_test() {
     call("DescribeVpcs").await.expect_err("the answer has no such member");
     call("DescribeSubnets").await.expect_err("nobody answers it");
     let faults = aws.take_faults();
-    assert!(faults[0].contains("unknown: Vpc") && faults[1].contains("has no answer"), "{faults:?}");
+    assert!(faults[0].contains("no member Vpc") && faults[1].contains("has no answer"), "{faults:?}");
 }

@@ -63,11 +63,11 @@ impl<'s> Generator<'s> {
             (_, name) if name.starts_with("Checksum") || name == "ContentMD5" => None,
             // Keys of the caller's own, and addresses that are signed, are other ones each time.
             ("s3", name) if name.contains("SSECustomerKey") => None,
-            ("ec2" | "rds" | "neptune" | "docdb", "PresignedUrl" | "PreSignedUrl" | "SourceRegion") => None,
+            // S3 answers in the encoding that was asked for.
+            ("ec2" | "rds" | "neptune" | "docdb", "PresignedUrl" | "PreSignedUrl" | "SourceRegion")
+            | ("s3", "EncodingType") => None,
             ("s3", "CopySource") => Some(json!("bucket-name/a key")),
             ("glacier", "accountId") => Some(json!("-")),
-            // S3 answers such calls in the form that was asked for.
-            ("s3", "EncodingType") => None,
             (_, "Bucket" | "bucket") => Some(json!("bucket-name")),
             (_, "AccountId" | "ExpectedBucketOwner") => Some(json!("123456789012")),
             (_, "EndpointId" | "endpointId") if member.context_param.is_some() => Some(json!("abc123.xyz")),
