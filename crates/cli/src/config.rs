@@ -30,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) region: Option<String>,
     /// Buckets whose CloudFormation templates may be deployed. Not from the environment: it is a gate.
     pub(crate) template_buckets: Vec<String>,
+    /// Folders whose files tools may read and write. Not from the environment: it is a gate.
+    pub(crate) local_paths: Vec<PathBuf>,
     pub(crate) call_timeout: Duration,
     pub(crate) state_dir: Option<PathBuf>,
     /// AWS's own files with profiles in them.
@@ -54,6 +56,7 @@ struct Settings {
     profile: Option<String>,
     region: Option<String>,
     template_buckets: Option<Vec<String>>,
+    local_paths: Option<Vec<PathBuf>>,
     state_dir: Option<PathBuf>,
     call_timeout: Option<u64>,
 }
@@ -97,6 +100,7 @@ impl Config {
             profile: options.profile.clone().or(settings.profile),
             region: options.region.clone().or(settings.region),
             template_buckets: list(&options.template_buckets, None, settings.template_buckets),
+            local_paths: local_paths(&options.local_paths, settings.local_paths)?,
             call_timeout: Duration::from_secs(call_timeout),
             state_dir: options
                 .state_dir
@@ -123,6 +127,15 @@ fn gate(on: bool, off: bool, setting: Option<bool>) -> bool {
 
 fn list(flag: &[String], environment: Option<Vec<String>>, setting: Option<Vec<String>>) -> Vec<String> {
     if flag.is_empty() { environment.or(setting).unwrap_or_default() } else { flag.to_vec() }
+}
+
+/// Folders that tools may touch. A relative one would mean another folder wherever the server is started.
+fn local_paths(flag: &[PathBuf], setting: Option<Vec<PathBuf>>) -> Result<Vec<PathBuf>> {
+    let paths = if flag.is_empty() { setting.unwrap_or_default() } else { flag.to_vec() };
+    match paths.iter().find(|path| !path.is_absolute()) {
+        Some(path) => Err(Error::validation(format!("local_paths: {} is not an absolute path", path.display()))),
+        None => Ok(paths),
+    }
 }
 
 /// The settings file, and whether it was asked for by name. The current folder is not searched: a folder that somebody

@@ -15,7 +15,7 @@ use clap::CommandFactory;
 use trainyard_aws::{Engine, Settings};
 use trainyard_contract::Result;
 use trainyard_dispatch::{Audit, Dispatch, Options, Registry};
-use trainyard_tools::{App, TOOLSETS};
+use trainyard_tools::{App, LocalPaths, TOOLSETS};
 
 use crate::{
     args::{Arguments, Command},
@@ -67,8 +67,12 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         state: config.state_dir.clone(),
         ..Options::default()
     };
-    let app =
-        App { aws, state_dir: config.state_dir.clone(), template_buckets: config.template_buckets.clone().into() };
+    let app = App {
+        aws,
+        state_dir: config.state_dir.clone(),
+        template_buckets: config.template_buckets.clone().into(),
+        local_paths: LocalPaths::new(config.local_paths.clone()),
+    };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
     Ok(Arc::new(Dispatch::new(app, registry(config)?, options, audit)))
 }
