@@ -36,6 +36,25 @@ pub(crate) struct Said<C: Context> {
     pub(crate) digest: String,
 }
 
+/// Adds the arguments that a narrower name stands for. What the caller says otherwise is a contradiction, not a choice.
+pub(crate) fn complete(arguments: &mut Map<String, Value>, preset: &str) -> Result<()> {
+    let preset: Map<String, Value> =
+        serde_json::from_str(preset).map_err(|error| Error::internal(format!("a preset is no object: {error}")))?;
+    for (name, value) in preset {
+        match known(arguments, &name).map(str::to_owned) {
+            Some(said) if arguments[&said] != value && !arguments[&said].is_null() => {
+                return Err(Error::validation(format!("argument {said:?} is always {value} under this tool's name"))
+                    .hint("leave it out"));
+            }
+            Some(_) => {}
+            None => {
+                arguments.insert(name, value);
+            }
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn read<C: Context>(entry: &Entry<C>, mut arguments: Map<String, Value>) -> Result<Said<C>> {
     arguments.retain(|_, value| !value.is_null());
     let (dry_run, confirm) = if entry.tool.most().writes() { reserved(&mut arguments)? } else { (false, None) };

@@ -88,7 +88,7 @@ impl<C: Context> Registry<C> {
         let at = self.entries.len();
         let schemas = tool.calls().iter().map(|_| OnceLock::new()).collect();
         self.entries.push(Entry { tool, toolset, schemas });
-        for name in std::iter::once(tool.name).chain(tool.former.iter().copied()) {
+        for name in tool.names() {
             self.names.entry(name).or_insert(at);
         }
     }
@@ -107,7 +107,7 @@ impl<C: Context> Registry<C> {
 
     fn unknown(&self, name: &str) -> Error {
         let error = Error::not_found("tool", name).code("UnknownTool");
-        let off = all(self.toolsets).find(|(_, tool)| tool.name == name || tool.former.contains(&name));
+        let off = all(self.toolsets).find(|(_, tool)| tool.names().any(|known| known == name));
         if let Some((set, _)) = off {
             return error.hint(format!("it is in toolset {set:?}; start the server with --toolsets default,{set}"));
         }
@@ -172,6 +172,12 @@ impl<C: Context> Entry<C> {
         self.schemas[index].get_or_init(|| (self.tool.calls()[index].input)())
     }
 
+    /// Schema of this call of the tool.
+    pub(crate) fn schema_of(&self, call: &CallDef<C>) -> &Value {
+        let index = self.tool.calls().iter().position(|other| other.name == call.name && other.effect == call.effect);
+        self.schema(index.unwrap_or_default())
+    }
+
     pub(crate) fn call(&self, index: usize) -> &'static CallDef<C> {
         match &self.tool.behind {
             Behind::One(call) => call,
@@ -228,12 +234,13 @@ fn offers<C: Context>(offer: Offer, tool: &ToolDef<C>) -> bool {
     match offer {
         Offer::All => true,
         Offer::Reads => !tool.most().writes(),
+        Offer::Tools(names) => names.contains(&tool.name),
         Offer::Nothing => false,
     }
 }
 
 fn wants_tool<C: Context>(selection: &Selection, tool: &ToolDef<C>) -> bool {
-    let among = |names: &[String]| names.iter().any(|name| name == tool.name || tool.former.contains(&name.as_str()));
+    let among = |names: &[String]| names.iter().any(|name| tool.names().any(|known| known == name));
     (selection.tools.is_empty() || among(&selection.tools)) && !among(&selection.exclude)
 }
 
@@ -248,7 +255,7 @@ fn check_names<C: Context>(toolsets: &'static [Toolset<C>], selection: &Selectio
         }
     }
     for name in selection.tools.iter().chain(&selection.exclude) {
-        if !all(toolsets).any(|(_, tool)| tool.name == name || tool.former.contains(&name.as_str())) {
+        if !all(toolsets).any(|(_, tool)| tool.names().any(|known| known == name)) {
             let error = Error::validation(format!("no tool {name:?}"));
             return Err(match nearest(name, all(toolsets).map(|(_, tool)| tool.name)) {
                 Some(near) => error.hint(format!("did you mean {near:?}?")),

@@ -1,9 +1,13 @@
 //! What tools work with: the engines as the binary built them, and as one call may use them.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{
+    marker::PhantomData,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use trainyard_aws::{Aws, Engine, Scope};
-use trainyard_contract::{Access, Call, Context, Cursor, Progress};
+use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found, Inquiry, Progress, Result};
 
 use crate::common::{At, Profile, Region};
 
@@ -12,6 +16,8 @@ use crate::common::{At, Profile, Region};
 pub struct App {
     /// AWS.
     pub aws: Engine,
+    /// Folder for what outlives a call, such as private keys; `None` where this process has no such place.
+    pub state_dir: Option<PathBuf>,
     /// Buckets whose CloudFormation templates the operator allows.
     pub template_buckets: Arc<[String]>,
 }
@@ -21,6 +27,10 @@ impl Context for App {
 
     fn at<A: Access>(&self, call: &Call) -> Cx<A> {
         Cx { app: self.clone(), call: call.clone(), access: PhantomData }
+    }
+
+    fn facts<'a>(&'a self, inquiry: Inquiry<'a>) -> BoxFuture<'a, Found> {
+        Box::pin(crate::policy::facts(self, inquiry))
     }
 }
 
@@ -57,6 +67,15 @@ impl<A: Access> Cx<A> {
     /// Names this call's request at services that carry a request out once however often it is sent.
     pub(crate) fn token(&self) -> String {
         format!("trainyard-{}", self.call.id)
+    }
+
+    /// Folder for what outlives this call. It may not exist yet.
+    pub(crate) fn state_dir(&self) -> Result<&Path> {
+        self.app.state_dir.as_deref().ok_or_else(|| {
+            Error::unsupported("this server has no folder to keep files in")
+                .code("NoStateDirectory")
+                .hint("start it with --state-dir, or with HOME or XDG_STATE_HOME set")
+        })
     }
 
     /// Where long work says how far it is.

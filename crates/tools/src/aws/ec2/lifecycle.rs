@@ -9,7 +9,8 @@ use trainyard_contract::{
     Access, Changes, Covers, Destroys, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef,
 };
 
-use self::wire::{RebootInstances, StartInstances, StateChange, StopInstances, TerminateInstances};
+use self::wire::{RebootInstances, StateChange, TerminateInstances};
+pub(super) use self::wire::{StartInstances, StopInstances};
 use super::instances::wire::{DescribeInstances, Instance};
 use crate::{
     App, Cx,

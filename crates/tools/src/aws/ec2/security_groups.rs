@@ -46,6 +46,8 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[
 
 /// Groups whose rules are asked for at once.
 const GROUPS_AT_ONCE: usize = 50;
+/// Rules that are looked through for open ports.
+const MOST_RULES: usize = 10_000;
 
 /// List EC2 security groups with their rules
 ///
@@ -358,6 +360,29 @@ async fn authorized<A: Access + Covers<Changes>>(
 ) -> Result<Vec<RuleRow>> {
     let request = AuthorizeSecurityGroupIngress { group_id: group_id.to_owned(), ip_permissions };
     aws.send(&request).await.map(|reply| reply.security_group_rules.into_iter().map(RuleRow::from).collect())
+}
+
+/// A group that opens what it should not.
+pub(super) struct Open {
+    pub(super) group_id: String,
+    /// `port 22`, or `everything`.
+    pub(super) what: String,
+}
+
+/// Which of these groups open ports of administrators to the world.
+pub(super) async fn open_ports<A: Access + Covers<Reads>>(aws: &Aws<A>, ids: &[String]) -> Result<Vec<Open>> {
+    let mut open = Vec::new();
+    for some in ids.chunks(GROUPS_AT_ONCE) {
+        let filters = filters(vec![("group-id", some.to_vec())], None);
+        let question = DescribeSecurityGroupRules { security_group_rule_ids: Vec::new(), filters };
+        let wanted = trainyard_aws::Wanted { limit: MOST_RULES, cursor: None, binding: "" };
+        let rules = aws.list(&question, wanted).await?.items;
+        open.extend(rules.into_iter().filter_map(|rule| {
+            let what = rule.opens_to_world()?;
+            Some(Open { group_id: rule.group_id, what })
+        }));
+    }
+    Ok(open)
 }
 
 async fn named(cx: &Cx<Reads>, aws: &Aws<Reads>, id: &str) -> Result<Vec<GroupRow>> {

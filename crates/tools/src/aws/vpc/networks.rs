@@ -148,6 +148,12 @@ async fn default_vpc(aws: &Aws<Reads>) -> Result<DefaultVpc> {
     }
 }
 
+/// Subnets by their ids, public or not.
+pub(in crate::aws) async fn subnets(cx: &Cx<Reads>, aws: &Aws<Reads>, ids: Vec<String>) -> Result<Vec<SubnetRow>> {
+    let found = aws.send(&DescribeSubnets { subnet_ids: ids, filters: Vec::new() }).await?;
+    rows(cx, aws, found.subnets).await
+}
+
 /// VPCs whose route tables are asked for at once.
 const VPCS_AT_ONCE: usize = 50;
 
@@ -223,7 +229,7 @@ impl From<Vpc> for VpcRow {
 
 /// One subnet.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct SubnetRow {
+pub(in crate::aws) struct SubnetRow {
     pub(super) subnet_id: String,
     pub(super) name: Option<String>,
     pub(super) vpc_id: String,

@@ -151,14 +151,19 @@ impl Permission {
         if !blocks.any(|cidr| is_world(cidr)) {
             return None;
         }
-        match (self.ip_protocol, self.from_port, self.to_port) {
-            ("-1", ..) => Some("everything".to_owned()),
-            ("tcp" | "udp", Some(from), Some(to)) => {
-                let port = ADMIN_PORTS.into_iter().find(|port| (from..=to).contains(port))?;
-                Some(format!("port {port}"))
-            }
-            _ => None,
+        for_administrators(self.ip_protocol, self.from_port, self.to_port)
+    }
+}
+
+/// What of these ports is for administrators alone.
+fn for_administrators(protocol: &str, from: Option<i32>, to: Option<i32>) -> Option<String> {
+    match (protocol, from, to) {
+        ("-1", ..) => Some("everything".to_owned()),
+        ("tcp" | "udp", Some(from), Some(to)) => {
+            let port = ADMIN_PORTS.into_iter().find(|port| (from..=to).contains(port))?;
+            Some(format!("port {port}"))
         }
+        _ => None,
     }
 }
 
@@ -180,6 +185,14 @@ impl Rule {
     /// Whether it lets everybody in.
     pub(super) fn is_open_to_world(&self) -> bool {
         !self.is_egress && [&self.cidr_ipv4, &self.cidr_ipv6].into_iter().flatten().any(|cidr| is_world(cidr))
+    }
+
+    /// What of administrators' ports it lets everybody in to.
+    pub(super) fn opens_to_world(&self) -> Option<String> {
+        if !self.is_open_to_world() {
+            return None;
+        }
+        for_administrators(&self.ip_protocol, self.from_port, self.to_port)
     }
 
     /// `in tcp 22 from 10.0.0.0/8`.

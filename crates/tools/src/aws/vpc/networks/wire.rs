@@ -90,7 +90,7 @@ pub(in crate::aws::vpc) struct DescribeSubnets {
 #[cfg_attr(test, derive(JsonSchema))]
 pub(in crate::aws::vpc) struct Subnets {
     #[serde(default)]
-    subnets: Vec<Subnet>,
+    pub(super) subnets: Vec<Subnet>,
 }
 
 #[derive(Deserialize)]
