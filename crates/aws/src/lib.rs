@@ -30,6 +30,8 @@ mod protocol;
 mod schema;
 mod service;
 mod settings;
+mod stream;
+pub mod transfer;
 mod validate;
 mod value;
 mod waiting;

@@ -171,6 +171,9 @@ pub(crate) struct Options {
     /// Allow CloudFormation templates from these S3 buckets, besides AWS's own
     #[arg(long, global = true, value_delimiter = ',', value_name = "BUCKET,…", help_heading = "Gates")]
     pub(crate) template_buckets: Vec<String>,
+    /// Let tools read and write files below these folders
+    #[arg(long, global = true, value_delimiter = ',', value_name = "FOLDER,…", help_heading = "Gates")]
+    pub(crate) local_paths: Vec<PathBuf>,
     /// Settings file
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

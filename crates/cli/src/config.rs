@@ -30,10 +30,14 @@ pub(crate) struct Config {
     pub(crate) region: Option<String>,
     /// Buckets whose CloudFormation templates may be deployed. Not from the environment: it is a gate.
     pub(crate) template_buckets: Vec<String>,
+    /// Folders whose files tools may read and write. Not from the environment: it is a gate.
+    pub(crate) local_paths: Vec<PathBuf>,
     pub(crate) call_timeout: Duration,
     pub(crate) state_dir: Option<PathBuf>,
     /// AWS's own files with profiles in them.
     pub(crate) profile_files: Vec<PathBuf>,
+    /// Folders of descriptions of AWS services, before those that are built in.
+    pub(crate) aws_models: Vec<PathBuf>,
     pub(crate) log: LevelFilter,
     /// The settings file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
@@ -54,7 +58,9 @@ struct Settings {
     profile: Option<String>,
     region: Option<String>,
     template_buckets: Option<Vec<String>>,
+    local_paths: Option<Vec<PathBuf>>,
     state_dir: Option<PathBuf>,
+    aws_models: Option<Vec<PathBuf>>,
     call_timeout: Option<u64>,
 }
 
@@ -97,6 +103,7 @@ impl Config {
             profile: options.profile.clone().or(settings.profile),
             region: options.region.clone().or(settings.region),
             template_buckets: list(&options.template_buckets, None, settings.template_buckets),
+            local_paths: local_paths(&options.local_paths, settings.local_paths)?,
             call_timeout: Duration::from_secs(call_timeout),
             state_dir: options
                 .state_dir
@@ -105,6 +112,7 @@ impl Config {
                 .or(settings.state_dir)
                 .or(environment.folder("XDG_STATE_HOME", ".local/state")),
             profile_files: environment.profile_files(),
+            aws_models: environment.folders("AWS_DATA_PATH").or(settings.aws_models).unwrap_or_default(),
             log: log_level(options.verbose, &environment),
             file: file.filter(|(path, _)| path.exists()).map(|(path, _)| path),
         })
@@ -123,6 +131,15 @@ fn gate(on: bool, off: bool, setting: Option<bool>) -> bool {
 
 fn list(flag: &[String], environment: Option<Vec<String>>, setting: Option<Vec<String>>) -> Vec<String> {
     if flag.is_empty() { environment.or(setting).unwrap_or_default() } else { flag.to_vec() }
+}
+
+/// Folders that tools may touch. A relative one would mean another folder wherever the server is started.
+fn local_paths(flag: &[PathBuf], setting: Option<Vec<PathBuf>>) -> Result<Vec<PathBuf>> {
+    let paths = if flag.is_empty() { setting.unwrap_or_default() } else { flag.to_vec() };
+    match paths.iter().find(|path| !path.is_absolute()) {
+        Some(path) => Err(Error::validation(format!("local_paths: {} is not an absolute path", path.display()))),
+        None => Ok(paths),
+    }
 }
 
 /// The settings file, and whether it was asked for by name. The current folder is not searched: a folder that somebody
@@ -188,6 +205,11 @@ impl Environment {
 
     fn path(&self, name: &str) -> Option<PathBuf> {
         self.raw(name).map(PathBuf::from)
+    }
+
+    /// Folders, written one after the other as in `PATH`. Those that are not there are passed over, as AWS's own tools do.
+    fn folders(&self, name: &str) -> Option<Vec<PathBuf>> {
+        Some(std::env::split_paths(&self.raw(name)?).filter(|path| path.is_dir()).collect())
     }
 
     fn list(&self, name: &str) -> Option<Vec<String>> {

@@ -12,6 +12,7 @@ mod key_file;
 mod policy;
 
 pub use app::{App, Cx};
+pub use aws::s3::LocalPaths;
 pub use guide::GUIDE;
 pub use policy::{SENT_FOR_POLICIES, operations};
 use trainyard_contract::{Ceiling, Offer, Toolset};
@@ -92,6 +93,12 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         about: "Wait on for long work that an earlier call began",
         by_default: Offer::Nothing,
         nouns: &[aws::operations::TOOLS],
+    },
+    Toolset {
+        name: "s3",
+        about: "S3 buckets and objects; files and folders up and down, resumable and verified",
+        by_default: Offer::Nothing,
+        nouns: &[aws::s3::buckets::TOOLS, aws::s3::objects::TOOLS, aws::s3::transfers::TOOLS],
     },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];

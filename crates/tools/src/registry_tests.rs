@@ -20,7 +20,7 @@ use crate::{App, TOOLSETS, instructions};
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
 const READS: [&str; 10] =
     ["list", "get", "describe", "search", "find", "explain", "estimate", "generate", "watch", "report"];
-const CHANGES: [&str; 24] = [
+const CHANGES: [&str; 27] = [
     "add",
     "apply",
     "attach",
@@ -31,6 +31,7 @@ const CHANGES: [&str; 24] = [
     "delete",
     "deregister",
     "detach",
+    "download",
     "manage",
     "modify",
     "purchase",
@@ -42,9 +43,11 @@ const CHANGES: [&str; 24] = [
     "scale",
     "start",
     "stop",
+    "sync",
     "tag",
     "terminate",
     "update",
+    "upload",
 ];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
 const KEPT: [&str; 5] =

@@ -12,10 +12,10 @@ mod tools;
 use std::{process::ExitCode, sync::Arc};
 
 use clap::CommandFactory;
-use trainyard_aws::{Engine, Settings};
+use trainyard_aws::{Engine, Settings, catalogue};
 use trainyard_contract::Result;
 use trainyard_dispatch::{Audit, Dispatch, Options, Registry};
-use trainyard_tools::{App, TOOLSETS};
+use trainyard_tools::{App, LocalPaths, TOOLSETS};
 
 use crate::{
     args::{Arguments, Command},
@@ -52,6 +52,9 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         // Who allows a call more time than usual means one that takes it, such as a function that runs for minutes.
         (usual.attempt_timeout, usual.operation_timeout) = (config.call_timeout, config.call_timeout);
     }
+    if !config.aws_models.is_empty() {
+        catalogue::read_from(config.aws_models.clone())?;
+    }
     let aws = Engine::new(Settings {
         ceiling: config.ceiling,
         profile: config.profile.clone(),
@@ -67,8 +70,12 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         state: config.state_dir.clone(),
         ..Options::default()
     };
-    let app =
-        App { aws, state_dir: config.state_dir.clone(), template_buckets: config.template_buckets.clone().into() };
+    let app = App {
+        aws,
+        state_dir: config.state_dir.clone(),
+        template_buckets: config.template_buckets.clone().into(),
+        local_paths: LocalPaths::new(config.local_paths.clone()),
+    };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
     Ok(Arc::new(Dispatch::new(app, registry(config)?, options, audit)))
 }

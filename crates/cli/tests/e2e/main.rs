@@ -5,6 +5,7 @@
 
 mod clients;
 mod conformance;
+mod ebs_vpc_tools;
 mod failures;
 mod fuzzer;
 mod gates;
@@ -14,6 +15,7 @@ mod http;
 mod hyperpod_cases;
 mod hyperpod_stacks;
 mod hyperpod_tools;
+mod models;
 mod operator;
 mod shell;
 mod size;
