@@ -19,6 +19,38 @@ use crate::{App, TOOLSETS};
 
 const FILE: &str = "operations.tsv";
 
+/// What transfers send: the engine moves the bytes, and no operation of a tool is in sight.
+const TRANSFERS: [(&str, &[&str]); 3] = [
+    (
+        "s3_upload",
+        &[
+            "s3:AbortMultipartUpload",
+            "s3:CompleteMultipartUpload",
+            "s3:CreateMultipartUpload",
+            "s3:HeadObject",
+            "s3:ListParts",
+            "s3:PutObject",
+            "s3:UploadPart",
+        ],
+    ),
+    ("s3_download", &["s3:GetObject", "s3:HeadObject"]),
+    (
+        "s3_sync",
+        &[
+            "s3:AbortMultipartUpload",
+            "s3:CompleteMultipartUpload",
+            "s3:CreateMultipartUpload",
+            "s3:DeleteObjects",
+            "s3:GetObject",
+            "s3:HeadObject",
+            "s3:ListObjectsV2",
+            "s3:ListParts",
+            "s3:PutObject",
+            "s3:UploadPart",
+        ],
+    ),
+];
+
 fn all() -> impl Iterator<Item = &'static ToolDef<App>> {
     // What a free call sends, its arguments say.
     let tools = TOOLSETS.iter().flat_map(|set| set.nouns.iter().copied().flatten());
@@ -70,6 +102,8 @@ fn what_each_call_can_send_is_written_down() {
             let mut operations = by_text(&reached.literals);
             operations.extend(reached.operations);
             operations.retain(|name| may_send(call.effect, name));
+            let moved = TRANSFERS.iter().filter(|(name, _)| *name == call.name).flat_map(|(_, names)| names.iter());
+            operations.extend(moved.map(|&name| name.to_owned()));
             let operations = operations.into_iter().collect::<Vec<_>>().join(" ");
             table.push_str(&format!("{}\t{}\t{operations}\n", tool.name, call.name));
         }
