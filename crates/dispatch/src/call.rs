@@ -3,13 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value, json};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::sync::Semaphore;
 use trainyard_contract::{
     Answer, Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Needs, Permit, Progress, Result,
     Target,
 };
 
 use crate::{
+    alive::Live,
     arguments::{self, Said},
     audit::{Audit, Record},
     budget,
@@ -172,8 +173,8 @@ impl<C: Context> Dispatch<C> {
         };
         let may_write = said.needs.effect.writes() && !matches!(verdict, Verdict::Deny(_));
         let record = self.audit.open(facts(entry, &said, &caller, decoded.target().as_ref()), may_write)?;
-        let call = Call { tool: entry.tool.name, id: random_id()?, binding: said.binding.clone(), progress };
-        let result = self.judged(entry, &said, decoded, &call, verdict, handle(&said, person, agreed)).await;
+        let live = Live::new(Call { tool: entry.tool.name, id: random_id()?, binding: said.binding.clone(), progress });
+        let result = self.judged(entry, &said, decoded, &live, verdict, handle(&said, person, agreed)).await;
         close(record, &result);
         result
     }
@@ -183,32 +184,32 @@ impl<C: Context> Dispatch<C> {
         entry: &Entry<C>,
         said: &Said<C>,
         decoded: Box<dyn Decoded<C>>,
-        call: &Call,
+        live: &Live,
         verdict: Verdict,
         handle: Option<String>,
     ) -> Result<Outcome> {
         match (verdict, handle) {
             (Verdict::Deny(error), _) => return Err(error),
-            (_, _) if said.dry_run => return self.show_plan(entry, said, decoded, call).await,
-            (Verdict::Ask, None) => return self.ask(entry, said, decoded, call).await.map(Outcome::Ask),
+            (_, _) if said.dry_run => return self.show_plan(entry, said, decoded, live).await,
+            (Verdict::Ask, None) => return self.ask(entry, said, decoded, live).await.map(Outcome::Ask),
             (Verdict::Ask, Some(handle)) => self.plans.redeem(&handle, &said.digest)?,
             (Verdict::Allow, _) => {}
         }
         #[expect(clippy::disallowed_methods, reason = "this is the one place: the call has been judged above")]
         let permit = Permit::grant(said.needs.effect);
-        let answer = self.in_time(decoded.run(&self.context, call, permit)).await?;
+        let answer = self.in_time(live, decoded.run(&self.context, &live.call, permit)).await?;
         let by_name = said.needs.effect != Effect::Reveals;
         Ok(Outcome::Done(Done { value: self.presentable(answer, by_name), envelope: entry.tool.envelope }))
     }
 
-    /// Runs under the deadline, when there is a slot for it.
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    /// Runs under the deadline, when there is a slot for it. Progress puts the deadline off.
+    async fn in_time<T>(&self, live: &Live, work: impl Future<Output = Result<T>>) -> Result<T> {
         let deadline = self.options.deadline;
         let slotted = async {
             let _slot = self.slots.acquire().await.map_err(|_| Error::internal("the server is stopping"))?;
             work.await
         };
-        timeout(deadline, slotted).await.unwrap_or_else(|_| {
+        live.within(deadline, slotted).await.unwrap_or_else(|| {
             Err(Error::new(
                 ErrorKind::Timeout,
                 format!("no answer within {} s; the call was cancelled", deadline.as_secs()),
@@ -227,10 +228,10 @@ impl<C: Context> Dispatch<C> {
         budget::fit(answer, self.options.answer_tokens)
     }
 
-    async fn plan(&self, decoded: &dyn Decoded<C>, call: &Call) -> Result<Value> {
-        match decoded.plan(&self.context, call) {
+    async fn plan(&self, decoded: &dyn Decoded<C>, live: &Live) -> Result<Value> {
+        match decoded.plan(&self.context, &live.call) {
             Some(plan) => {
-                let value = self.in_time(plan).await?;
+                let value = self.in_time(live, plan).await?;
                 Ok(self.presentable(Answer { value, pages: Vec::new() }, true))
             }
             None => Ok(json!({})),
@@ -242,9 +243,9 @@ impl<C: Context> Dispatch<C> {
         entry: &Entry<C>,
         said: &Said<C>,
         decoded: Box<dyn Decoded<C>>,
-        call: &Call,
+        live: &Live,
     ) -> Result<Question> {
-        let plan = self.plan(&*decoded, call).await?;
+        let plan = self.plan(&*decoded, live).await?;
         Ok(Question {
             handle: self.plans.open(&said.digest)?,
             tool: entry.tool.name,
@@ -260,9 +261,9 @@ impl<C: Context> Dispatch<C> {
         entry: &Entry<C>,
         said: &Said<C>,
         decoded: Box<dyn Decoded<C>>,
-        call: &Call,
+        live: &Live,
     ) -> Result<Outcome> {
-        let plan = self.plan(&*decoded, call).await?;
+        let plan = self.plan(&*decoded, live).await?;
         let value = json!({
             "dry_run": true,
             "effect": said.needs.effect,

@@ -9,6 +9,7 @@ mod failures;
 mod fuzzer;
 mod gates;
 mod http;
+mod s3;
 mod shell;
 mod size;
 mod stdio;
