@@ -3,6 +3,7 @@
 
 mod address;
 mod blob;
+mod caller;
 pub mod catalogue;
 mod ceiling;
 mod client;
@@ -23,6 +24,7 @@ pub mod offline;
 mod once;
 mod operation;
 mod paging;
+mod permission;
 mod presign;
 mod project;
 mod protocol;
@@ -35,15 +37,18 @@ mod validate;
 mod value;
 mod waiting;
 
-pub use blob::show_text;
+pub use blob::{from_base64, show_text, to_base64};
+pub use caller::Caller;
 pub use ceiling::effect;
 pub use describe::{describe_input, describe_output, example_input};
 pub use engine::{CredentialsInfo, Engine, Preview, Reply, ScopeInfo};
 pub use events::EventStream;
 pub use operation::{AnyItems, Aws, Items, Operation, Paged, Wanted};
 pub use paging::{Cursor, Page, PageStream, Pages};
+pub use permission::iam_actions;
 pub use presign::Presigned;
 pub use project::project;
 pub use settings::{Role, Scope, Settings, StaticCredentials};
 pub use validate::validate;
+pub use value::show_millis;
 pub use waiting::{Patience, Waited};

@@ -1,8 +1,12 @@
 //! The commands.
 
+mod approve;
+pub(crate) mod audit;
 mod call;
 mod doctor;
+pub(crate) mod policy;
 mod serve;
+mod terminal;
 mod tools;
 
 use std::{process::ExitCode, sync::Arc};
@@ -21,10 +25,13 @@ use crate::{
 
 pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode> {
     match command {
-        Command::Serve(arguments) => serve::run(&config, arguments).await,
+        Command::Serve(arguments) => serve::run(config, arguments).await,
         Command::Tools { name, json } => tools::run(&config, name.as_deref(), json),
         Command::Call(arguments) => call::run(&config, arguments).await,
         Command::Doctor { json } => doctor::run(&config, json).await,
+        Command::Policy(command) => policy::run(&config, command).await,
+        Command::Approve(arguments) => approve::run(&config, &arguments),
+        Command::Audit(command) => audit::run(&config, command).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "trainyard", &mut script);
@@ -48,6 +55,8 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
     let aws = Engine::new(Settings {
         ceiling: config.ceiling,
         profile: config.profile.clone(),
+        allowed_profiles: config.allowed_profiles.clone(),
+        allowed_accounts: config.allowed_accounts.clone(),
         region: config.region.clone(),
         user_agent: concat!("trainyard-", env!("CARGO_PKG_VERSION")),
         ..usual
@@ -56,14 +65,16 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         ceiling: config.ceiling,
         confirm: config.confirm,
         deadline: config.call_timeout,
+        policy: Arc::clone(&config.policy),
+        state: config.state_dir.clone(),
         ..Options::default()
     };
-    let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
     let app = App {
         aws,
+        state_dir: config.state_dir.clone(),
         template_buckets: config.template_buckets.clone().into(),
         local_paths: LocalPaths::new(config.local_paths.clone()),
-        transfer_state: config.transfer_state().map(Into::into),
     };
+    let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
     Ok(Arc::new(Dispatch::new(app, registry(config)?, options, audit)))
 }

@@ -380,10 +380,8 @@ impl From<SyncPlan> for Plan {
 }
 
 fn transfers<A: Covers<Changes>>(cx: &Cx<A>, aws: &Aws<A>) -> Result<Transfers> {
-    let state = cx.transfer_state().ok_or_else(|| {
-        Error::validation("there is no folder to remember a transfer in").hint("start the server with --state-dir")
-    })?;
-    Ok(aws.transfers(state))
+    // Unfinished transfers are remembered here.
+    Ok(aws.transfers(cx.state_dir()?.join("transfers")))
 }
 
 /// What S3 says of an object, if there is one.
