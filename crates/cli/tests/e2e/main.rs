@@ -17,6 +17,7 @@ mod hyperpod_stacks;
 mod hyperpod_tools;
 mod models;
 mod operator;
+mod s3;
 mod shell;
 mod size;
 mod stdio;
