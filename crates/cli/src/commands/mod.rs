@@ -2,6 +2,7 @@
 
 mod call;
 mod doctor;
+mod install;
 mod serve;
 mod tools;
 
@@ -25,6 +26,8 @@ pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode> {
         Command::Tools { name, json } => tools::run(&config, name.as_deref(), json),
         Command::Call(arguments) => call::run(&config, arguments).await,
         Command::Doctor { json } => doctor::run(&config, json).await,
+        Command::Install(arguments) => install::install(&config, &arguments),
+        Command::Uninstall(arguments) => install::uninstall(&config, &arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "trainyard", &mut script);

@@ -11,6 +11,8 @@ mod gates;
 mod gateway;
 mod guide;
 mod http;
+mod install;
+mod oauth;
 mod shell;
 mod size;
 mod stdio;
