@@ -11,6 +11,7 @@ const MAY_IMPORT: [(&str, &[&str]); 9] = [
     ("trainyard-contract", &[]),
     ("trainyard-dispatch", &["trainyard-contract"]),
     ("trainyard-aws", &["trainyard-contract"]),
+    ("trainyard-gpu", &[]),
     ("trainyard-tools", &["trainyard-contract", "trainyard-aws"]),
     ("trainyard-serve", &["trainyard-contract", "trainyard-dispatch"]),
     ("trainyard", &["trainyard-contract", "trainyard-dispatch", "trainyard-aws", "trainyard-tools", "trainyard-serve"]),

@@ -5,12 +5,16 @@
 
 mod clients;
 mod conformance;
+mod ebs_vpc_tools;
 mod failures;
 mod fuzzer;
 mod gates;
 mod gateway;
 mod guide;
 mod http;
+mod hyperpod_cases;
+mod hyperpod_stacks;
+mod hyperpod_tools;
 mod install;
 mod oauth;
 mod shell;

@@ -84,6 +84,7 @@ impl<H: ServerHandler> Door<H> {
         if let Some(refusal) = self.sessions.check(request.headers(), &identity.principal) {
             return refusal;
         }
+        let ends_session = request.method() == Method::DELETE;
         let principal = identity.principal.clone();
         // Travels with the request to the call that it becomes.
         request.extensions_mut().insert(identity);
@@ -91,7 +92,12 @@ impl<H: ServerHandler> Door<H> {
             Access::OAuth(oauth) => self.scoped(oauth, request).await,
             _ => self.service.handle(request).await,
         };
-        self.sessions.note(answer, &principal).await
+        let mut answer = self.sessions.note(answer, &principal).await;
+        // It has ended by now; to some clients "accepted" sounds as if it had not.
+        if ends_session && answer.status() == StatusCode::ACCEPTED {
+            *answer.status_mut() = StatusCode::NO_CONTENT;
+        }
+        answer
     }
 
     /// A call beyond the scopes of its caller is answered before it is one, so that the client can ask for more. The
