@@ -16,6 +16,7 @@ mod hyperpod_cases;
 mod hyperpod_stacks;
 mod hyperpod_tools;
 mod install;
+mod models;
 mod oauth;
 mod shell;
 mod size;
