@@ -16,6 +16,8 @@ pub(crate) struct Case {
     pub(crate) tool: String,
     pub(crate) arguments: Value,
     pub(crate) effect: String,
+    /// It shows content of others besides.
+    pub(crate) reveals: bool,
 }
 
 impl Case {
@@ -24,6 +26,7 @@ impl Case {
         match self.effect.as_str() {
             "reads" => &[],
             "reveals" => &[SENSITIVE],
+            "changes" | "destroys" if self.reveals => &[WRITE, SENSITIVE],
             "changes" | "destroys" => &[WRITE],
             other => panic!("no such effect: {other}"),
         }
@@ -49,7 +52,13 @@ pub(crate) fn cases(at: &Trainyard) -> Vec<Case> {
                 std::fs::write(&file, "[]").unwrap();
                 arguments["params_file"] = file.display().to_string().into();
             }
-            cases.push(Case { tool: name.to_owned(), arguments, effect });
+            for place in ["path", "folder"] {
+                if arguments.get(place).is_some() {
+                    arguments[place] = local(&at.home().join("files"), name, place).into();
+                }
+            }
+            let reveals = name == "s3_download";
+            cases.push(Case { tool: name.to_owned(), arguments, effect, reveals });
         }
     }
     for (effect, service, operation, parameters) in [
@@ -68,7 +77,7 @@ pub(crate) fn cases(at: &Trainyard) -> Vec<Case> {
         ("destroys", "cloudformation", "DeleteStack", json!({ "StackName": "s" })),
     ] {
         let arguments = json!({ "service": service, "operation": operation, "parameters": parameters });
-        cases.push(Case { tool: "aws_call".to_owned(), arguments, effect: effect.to_owned() });
+        cases.push(Case { tool: "aws_call".to_owned(), arguments, effect: effect.to_owned(), reveals: false });
     }
     cases
 }
@@ -88,6 +97,16 @@ fn assert_known(case: &Case, sent: &[trainyard_harness::Seen]) {
     }
 }
 
+/// A file to upload, a path to download to, or a folder.
+fn local(files: &std::path::Path, tool: &str, place: &str) -> String {
+    let path = files.join(tool);
+    std::fs::create_dir_all(if place == "folder" { &path } else { files }).unwrap();
+    if tool == "s3_upload" {
+        std::fs::write(&path, "x").unwrap();
+    }
+    path.display().to_string()
+}
+
 /// Takes everything down and refuses it in a way that no client repeats.
 pub(crate) fn recorder() -> Endpoint {
     Endpoint::start(|_| {
@@ -105,7 +124,8 @@ fn what_is_refused_names_its_flag_and_sends_nothing_and_what_is_allowed_arrives(
     assert_eq!(effects.len(), 4, "{effects:?}");
     let (mut refused, mut allowed) = (0, 0);
     for gates in [&[][..], &[WRITE], &[SENSITIVE], &[WRITE, SENSITIVE]] {
-        let mut flags = vec!["--toolsets", "all", "--confirm", "never"];
+        let files = at.home().join("files").display().to_string();
+        let mut flags = vec!["--toolsets", "all", "--confirm", "never", "--local-paths", &files];
         flags.extend(gates);
         let mut session = at.serve(&flags, Era::Legacy).unwrap();
         session.hello().unwrap();
