@@ -3,13 +3,14 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
 use trainyard_contract::{Ceiling, Error, Result};
-use trainyard_dispatch::Selection;
+use trainyard_dispatch::{Policy, Selection};
 
 use crate::args::{Confirm, Options};
 
@@ -17,15 +18,20 @@ use crate::args::{Confirm, Options};
 const CALL_TIMEOUT: u64 = 45;
 
 /// What this process was told.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) ceiling: Ceiling,
     pub(crate) confirm: trainyard_dispatch::Confirm,
+    /// What is allowed below the gates, and the file that says so.
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) policy_file: Option<PathBuf>,
     pub(crate) selection: Selection,
     pub(crate) profile: Option<String>,
     pub(crate) region: Option<String>,
     /// Buckets whose CloudFormation templates may be deployed. Not from the environment: it is a gate.
     pub(crate) template_buckets: Vec<String>,
+    /// Folders whose files tools may read and write. Not from the environment: it is a gate.
+    pub(crate) local_paths: Vec<PathBuf>,
     pub(crate) call_timeout: Duration,
     pub(crate) state_dir: Option<PathBuf>,
     /// AWS's own files with profiles in them.
@@ -42,6 +48,7 @@ struct Settings {
     allow_write: Option<bool>,
     allow_sensitive_data_access: Option<bool>,
     confirm: Option<Confirm>,
+    policy: Option<PathBuf>,
     toolsets: Option<Vec<String>>,
     tools: Option<Vec<String>>,
     exclude_tools: Option<Vec<String>>,
@@ -49,6 +56,7 @@ struct Settings {
     profile: Option<String>,
     region: Option<String>,
     template_buckets: Option<Vec<String>>,
+    local_paths: Option<Vec<PathBuf>>,
     state_dir: Option<PathBuf>,
     call_timeout: Option<u64>,
 }
@@ -65,7 +73,11 @@ impl Config {
         if !(1..=3600).contains(&call_timeout) {
             return Err(Error::validation(format!("call_timeout is {call_timeout}, not 1 to 3600 seconds")));
         }
+        let policy_file = policy_file(options, settings.policy, &environment);
+        let policy = policy_file.as_deref().map(Policy::read).transpose()?.unwrap_or_default();
         Ok(Self {
+            policy: Arc::new(policy),
+            policy_file,
             ceiling: Ceiling {
                 write: gate(options.allow_write, options.no_allow_write, settings.allow_write),
                 sensitive: gate(
@@ -88,6 +100,7 @@ impl Config {
             profile: options.profile.clone().or(settings.profile),
             region: options.region.clone().or(settings.region),
             template_buckets: list(&options.template_buckets, None, settings.template_buckets),
+            local_paths: local_paths(&options.local_paths, settings.local_paths)?,
             call_timeout: Duration::from_secs(call_timeout),
             state_dir: options
                 .state_dir
@@ -116,6 +129,15 @@ fn list(flag: &[String], environment: Option<Vec<String>>, setting: Option<Vec<S
     if flag.is_empty() { environment.or(setting).unwrap_or_default() } else { flag.to_vec() }
 }
 
+/// Folders that tools may touch. A relative one would mean another folder wherever the server is started.
+fn local_paths(flag: &[PathBuf], setting: Option<Vec<PathBuf>>) -> Result<Vec<PathBuf>> {
+    let paths = if flag.is_empty() { setting.unwrap_or_default() } else { flag.to_vec() };
+    match paths.iter().find(|path| !path.is_absolute()) {
+        Some(path) => Err(Error::validation(format!("local_paths: {} is not an absolute path", path.display()))),
+        None => Ok(paths),
+    }
+}
+
 /// The settings file, and whether it was asked for by name. The current folder is not searched: a folder that somebody
 /// else filled must not open gates.
 fn file(options: &Options, environment: &Environment) -> Option<(PathBuf, bool)> {
@@ -123,6 +145,14 @@ fn file(options: &Options, environment: &Environment) -> Option<(PathBuf, bool)>
         return Some((path, true));
     }
     Some((environment.folder("XDG_CONFIG_HOME", ".config")?.join("trainyard.toml"), false))
+}
+
+/// The policy that was named, or the one beside the settings file where there is one. One that was named has to be
+/// there: a server without it would allow more than its operator thinks.
+fn policy_file(options: &Options, setting: Option<PathBuf>, environment: &Environment) -> Option<PathBuf> {
+    let usual = || Some(environment.folder("XDG_CONFIG_HOME", ".config")?.join("policy.toml"));
+    let named = options.policy.clone().or(setting);
+    named.or_else(|| usual().filter(|path| path.try_exists().unwrap_or(true)))
 }
 
 fn settings(path: &Path, wanted: bool) -> Result<Settings> {

@@ -70,7 +70,7 @@ pub async fn stdio<C: Context>(dispatch: Arc<Dispatch<C>>, about: About) -> Resu
     let server = mcp::Server::new(dispatch, about, "stdio", closing.clone());
     let (input, output) = rmcp::transport::stdio_pipes();
     let transport = stdio::Lines::new(input, output, closing);
-    let running = match server.serve(transport).await {
+    let running = match Box::pin(server.serve(transport)).await {
         Ok(running) => running,
         // A client that closes the connection before it opens a session has simply left.
         Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),

@@ -50,10 +50,16 @@ pub(crate) fn unasked(question: &Question) -> CallToolResult {
         effect(question)
     ))
     .code("ConfirmationRequired")
-    .hint(format!(
-        "show the plan to the user; if they agree, repeat the call with \"confirm\": {:?} within ten minutes",
-        question.handle
-    ));
+    .hint(match &question.approve {
+        Some(command) => format!(
+            "show the plan to the user; if they agree, they run `{command}` in a terminal of their own; then repeat the \
+             call with \"confirm\": {:?} within ten minutes",
+            question.handle
+        ),
+        None => "this client cannot ask the user, and the server has no state folder in which an operator could agree: \
+                 start it with --state-dir"
+            .to_owned(),
+    });
     let structure = json!({
         "error": error,
         "effect": question.effect,

@@ -18,26 +18,36 @@ use trainyard_dispatch::{Registry, Selection, View};
 use crate::{App, TOOLSETS, instructions};
 
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
-const READS: [&str; 9] = ["list", "get", "describe", "search", "find", "explain", "estimate", "watch", "report"];
-const CHANGES: [&str; 18] = [
-    "create",
-    "start",
-    "stop",
-    "update",
-    "put",
-    "tag",
-    "attach",
-    "detach",
-    "scale",
-    "apply",
-    "delete",
-    "terminate",
+const READS: [&str; 10] =
+    ["list", "get", "describe", "search", "find", "explain", "estimate", "generate", "watch", "report"];
+const CHANGES: [&str; 27] = [
     "add",
+    "apply",
+    "attach",
+    "authorize",
+    "cancel",
+    "copy",
+    "create",
+    "delete",
+    "deregister",
+    "detach",
+    "download",
+    "manage",
+    "modify",
+    "purchase",
+    "put",
     "reboot",
     "replace",
-    "modify",
-    "authorize",
+    "request",
     "revoke",
+    "scale",
+    "start",
+    "stop",
+    "sync",
+    "tag",
+    "terminate",
+    "update",
+    "upload",
 ];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
 const KEPT: [&str; 5] =
@@ -59,8 +69,8 @@ fn names_are_unique_and_portable() {
         assert!(tool.name.len() <= 40 && tool.name.starts_with(|c: char| c.is_ascii_lowercase()), "{}", tool.name);
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         assert!(tool.name.chars().all(plain), "{}", tool.name);
-        for name in std::iter::once(&tool.name).chain(tool.former) {
-            assert!(seen.insert(*name), "{name} is taken");
+        for name in tool.names() {
+            assert!(seen.insert(name), "{name} is taken");
         }
     }
 }
@@ -128,6 +138,33 @@ fn assert_subset(schema: &Value, at: &str) {
     for part in ["items", "additionalProperties"] {
         if let Some(schema) = object.get(part).filter(|schema| schema.is_object()) {
             assert_subset(schema, &format!("{at}.{part}"));
+        }
+    }
+}
+
+#[test]
+fn narrower_names_stand_for_arguments_that_the_tool_takes() {
+    for tool in all() {
+        let known = &tool.input()["properties"];
+        for (name, arguments) in tool.presets {
+            let arguments: Value = serde_json::from_str(arguments).unwrap_or_else(|e| panic!("{name}: {e}"));
+            for argument in arguments.as_object().unwrap().keys() {
+                assert!(known.get(argument).is_some(), "{name}: {} takes no {argument}", tool.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_toolset_offers_by_default_is_in_it() {
+    for set in TOOLSETS {
+        let trainyard_contract::Offer::Tools(names) = set.by_default else { continue };
+        for name in names {
+            assert!(
+                set.nouns.iter().copied().flatten().any(|tool| tool.name == *name),
+                "{name} is not in {}",
+                set.name
+            );
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod clients;
 mod conformance;
+mod ebs_vpc_tools;
 mod failures;
 mod fuzzer;
 mod gates;
