@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) state_dir: Option<PathBuf>,
     /// AWS's own files with profiles in them.
     pub(crate) profile_files: Vec<PathBuf>,
+    /// Folders of descriptions of AWS services, before those that are built in.
+    pub(crate) aws_models: Vec<PathBuf>,
     pub(crate) log: LevelFilter,
     /// The settings file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
@@ -58,6 +60,7 @@ struct Settings {
     template_buckets: Option<Vec<String>>,
     local_paths: Option<Vec<PathBuf>>,
     state_dir: Option<PathBuf>,
+    aws_models: Option<Vec<PathBuf>>,
     call_timeout: Option<u64>,
 }
 
@@ -109,6 +112,7 @@ impl Config {
                 .or(settings.state_dir)
                 .or(environment.folder("XDG_STATE_HOME", ".local/state")),
             profile_files: environment.profile_files(),
+            aws_models: environment.folders("AWS_DATA_PATH").or(settings.aws_models).unwrap_or_default(),
             log: log_level(options.verbose, &environment),
             file: file.filter(|(path, _)| path.exists()).map(|(path, _)| path),
         })
@@ -201,6 +205,11 @@ impl Environment {
 
     fn path(&self, name: &str) -> Option<PathBuf> {
         self.raw(name).map(PathBuf::from)
+    }
+
+    /// Folders, written one after the other as in `PATH`. Those that are not there are passed over, as AWS's own tools do.
+    fn folders(&self, name: &str) -> Option<Vec<PathBuf>> {
+        Some(std::env::split_paths(&self.raw(name)?).filter(|path| path.is_dir()).collect())
     }
 
     fn list(&self, name: &str) -> Option<Vec<String>> {

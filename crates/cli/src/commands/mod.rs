@@ -12,7 +12,7 @@ mod tools;
 use std::{process::ExitCode, sync::Arc};
 
 use clap::CommandFactory;
-use trainyard_aws::{Engine, Settings};
+use trainyard_aws::{Engine, Settings, catalogue};
 use trainyard_contract::Result;
 use trainyard_dispatch::{Audit, Dispatch, Options, Registry};
 use trainyard_tools::{App, LocalPaths, TOOLSETS};
@@ -51,6 +51,9 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
     if config.call_timeout > usual.operation_timeout {
         // Who allows a call more time than usual means one that takes it, such as a function that runs for minutes.
         (usual.attempt_timeout, usual.operation_timeout) = (config.call_timeout, config.call_timeout);
+    }
+    if !config.aws_models.is_empty() {
+        catalogue::read_from(config.aws_models.clone())?;
     }
     let aws = Engine::new(Settings {
         ceiling: config.ceiling,

@@ -15,6 +15,7 @@ mod http;
 mod hyperpod_cases;
 mod hyperpod_stacks;
 mod hyperpod_tools;
+mod models;
 mod shell;
 mod size;
 mod stdio;
