@@ -34,9 +34,9 @@ pub(super) fn whole() -> Backend {
     }
 }
 
-/// HAMi writes 100 for the memory of a whole card, which is a share and no MiB.
+/// HAMi gives a whole card a memory of 100, which is a share and no MiB: nothing says how much there is.
 fn whole_cards(backend: &Backend, capacity: &Capacity<'_>) -> Result<Vec<Device>> {
-    let each = Device { count: 1, memory_mib: 100, cores: 100, model: backend.word.clone(), ..Device::default() };
+    let each = Device { count: 1, cores: 100, model: backend.word.clone(), ..Device::default() };
     capacity.devices(capacity.amount(&backend.resources.count), "GCU", &each)
 }
 
