@@ -27,7 +27,9 @@ pub(crate) fn run(npm: bool) -> Result<()> {
     step("build", &|| cargo(&["build", "--quiet", "--workspace", "--all-targets"], npm))?;
     step("catalogue", &|| program(Command::new(built()?).args(["catalogue", "--check"])))?;
     if has_deny() {
-        step("dependencies", &|| cargo(&["deny", "--log-level", "error", "check"], npm))?;
+        step("dependencies", &|| {
+            cargo(&["deny", "--log-level", "error", "check", "licenses", "bans", "sources"], npm)
+        })?;
     } else {
         println!("== dependencies: not checked, cargo-deny is not installed");
     }

@@ -10,6 +10,8 @@ use crate::{Result, fetch, root};
 /// The Inspector asks for a Node newer than many systems have; npm carries that, too.
 const NODE: &str = "22.23.3";
 const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
+/// The protocol's own test suite, and an OpenID-certified identity provider.
+const SUITE: [&str; 2] = ["@modelcontextprotocol/conformance@0.2.0-alpha.12", "oidc-provider@9.13.3"];
 /// Names the inputs of a folder that was made whole.
 const STAMP: &str = ".made-from";
 
@@ -18,7 +20,9 @@ pub(crate) fn all(npm: bool) -> Result<()> {
     println!("{}", fetch::botocore()?.display());
     println!("{}", python("venv", "tests/requirements.txt")?.display());
     if npm {
-        println!("{}", inspector()?.display());
+        let node = format!("node-{}-{}@{NODE}", system(), processor());
+        println!("{}", packages("npm", &[&node, INSPECTOR])?.display());
+        println!("{}", packages("npm-suite", &SUITE)?.display());
     }
     Ok(())
 }
@@ -37,10 +41,10 @@ pub(crate) fn python(name: &str, requirements: &str) -> Result<PathBuf> {
     Ok(target)
 }
 
-fn inspector() -> Result<PathBuf> {
-    let target = fetch::cache().join("npm");
-    let node = format!("node-{}-{}@{NODE}", system(), processor());
-    made(&target, &format!("{node} {INSPECTOR}"), || {
+/// A folder with exactly these npm packages, and those that they need.
+fn packages(name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let target = fetch::cache().join(name);
+    made(&target, &packages.join(" "), || {
         fs::create_dir_all(&target)?;
         // A package of its own, so that npm does not look for one in the folders above.
         fs::write(target.join("package.json"), "{\"private\": true}\n")?;
@@ -48,7 +52,7 @@ fn inspector() -> Result<PathBuf> {
         let quiet = ["--no-update-notifier", "--loglevel=error", "--prefix", fetch::text(&target)?];
         // What was fetched before is not asked for again, and an answer that does not come is not waited for long.
         let patient = ["--prefer-offline", "--fetch-timeout=60000", "--fetch-retries=5"];
-        fetch::command("npm", &[&install[..], &quiet, &patient, &[&node, INSPECTOR]].concat())
+        fetch::command("npm", &[&install[..], &quiet, &patient, packages].concat())
     })?;
     Ok(target)
 }

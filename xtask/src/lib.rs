@@ -14,11 +14,6 @@ mod release;
 
 use std::path::PathBuf;
 
-#[cfg(feature = "catalogue")]
-use serde_json::Value;
-#[cfg(feature = "catalogue")]
-use trainyard_aws::catalogue::model::Service;
-
 /// What every fallible function here returns: the reader is the developer who ran the command.
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
@@ -58,13 +53,6 @@ fn catalogue(arguments: &[String]) -> Result<()> {
     let mut command = vec!["run", "--quiet", "--package", "xtask", "--"];
     command.extend(arguments.iter().map(String::as_str));
     fetch::command("cargo", &command)
-}
-
-/// A service from a description of botocore's, for tests that bring their own. It is kept for the life of the process,
-/// as a service of the catalogue is.
-#[cfg(feature = "catalogue")]
-pub fn service(description: Value) -> Result<&'static Service<'static>> {
-    catalogue::service(description)
 }
 
 /// Root of the repository.

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, process::Command};
 use serde_json::Value;
 
 /// Who may import whom. Left out: what only tests use.
-const MAY_IMPORT: [(&str, &[&str]); 9] = [
+const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("trainyard-contract", &[]),
     ("trainyard-dispatch", &["trainyard-contract"]),
     ("trainyard-aws", &["trainyard-contract"]),
@@ -16,6 +16,7 @@ const MAY_IMPORT: [(&str, &[&str]); 9] = [
     ("trainyard-serve", &["trainyard-contract", "trainyard-dispatch"]),
     ("trainyard", &["trainyard-contract", "trainyard-dispatch", "trainyard-aws", "trainyard-tools", "trainyard-serve"]),
     ("trainyard-harness", &[]),
+    ("trainyard-stand-in", &["trainyard-aws", "trainyard-harness"]),
     ("xtask", &["trainyard-aws", "trainyard-harness"]),
 ];
 

@@ -9,12 +9,13 @@ use aws_smithy_runtime_api::client::{
     interceptors::{Intercept, context::BeforeSerializationInterceptorContextRef, dyn_dispatch_hint},
 };
 use aws_smithy_types::{Document, config_bag::ConfigBag, endpoint::Endpoint};
-use aws_types::{SdkConfig, service_config::ServiceConfigKey};
+use aws_types::{SdkConfig, endpoint_config::AccountIdEndpointMode, service_config::ServiceConfigKey};
 use serde_json::Value;
 use trainyard_contract::{Error, Result};
 
 use crate::{
     catalogue::model::{Operation, Service},
+    customise,
     endpoint::{self, AuthScheme, Parameter, Parameters, rules::Scheme},
     project,
 };
@@ -47,7 +48,10 @@ impl Address {
         config: &SdkConfig,
     ) -> Result<Self> {
         let mut parameters = Parameters::new();
-        let over = endpoint_override(service, config);
+        let over = match customise::own_address(service, operation, input)? {
+            Some(address) => Some(address),
+            None => endpoint_override(service, config),
+        };
         for parameter in &service.rules.parameters {
             if let Some(value) = parameter.built_in.and_then(|name| built_in(name, region, config, over.as_deref())) {
                 parameters.set(parameter.name, value);
@@ -160,7 +164,9 @@ fn built_in(name: &str, region: &str, config: &SdkConfig, over: Option<&str>) ->
         "SDK::Endpoint" => over.map(|url| url.to_owned().into()),
         // Servers other than S3 itself rarely answer to `bucket.host`.
         "AWS::S3::ForcePathStyle" => over.map(|url| (!url.contains(".amazonaws.")).into()),
-        "AWS::Auth::AccountIdEndpointMode" => config.account_id_endpoint_mode().map(|mode| mode.to_string().into()),
+        "AWS::Auth::AccountIdEndpointMode" => {
+            Some(config.account_id_endpoint_mode().unwrap_or(&AccountIdEndpointMode::Preferred).to_string().into())
+        }
         // The rest are switches for behaviour of old, whose defaults the rules state.
         _ => None,
     }

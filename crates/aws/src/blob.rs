@@ -24,6 +24,16 @@ fn replace(service: &Service<'_>, operation: &Operation<'_>, output: &mut Value)
     Some(())
 }
 
+/// Bytes as base64, as members of type blob are given.
+pub fn to_base64(bytes: &[u8]) -> String {
+    aws_smithy_types::base64::encode(bytes)
+}
+
+/// The bytes that base64 stands for, if it is base64.
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
+    aws_smithy_types::base64::decode(text.trim()).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -12,10 +12,12 @@ use aws_types::{
 };
 use md5::{Digest as _, Md5};
 use serde_json::{Map, Value};
+use sha2::Sha256;
 use trainyard_contract::{Error, ErrorKind, Result};
 
 use crate::{
     catalogue::model::{Auth, Kind, Member, MemberFlags, Operation, Service, ShapeId},
+    compress::{self, Compression},
     invoke::auth,
     protocol,
 };
@@ -30,7 +32,6 @@ pub(crate) fn supported(service: &'static Service<'static>, operation: &Operatio
     };
     let reason = reason.or(match service.name {
         "cloudsearchdomain" => Some("its address belongs to one search domain"),
-        "machinelearning" if operation.name == "Predict" => Some("its address belongs to one model"),
         _ if operation.endpoint_discovery_required => Some("its address has to be discovered first"),
         _ if event_member(service, operation.input).is_some() => Some("it takes a stream of events"),
         _ => None,
@@ -144,6 +145,23 @@ fn bare_ids(service: &Service<'_>, operation: &Operation<'_>, given: &mut Map<St
     }
 }
 
+/// The address that an operation's own input names: that of a model of Machine Learning. Only AWS's own are taken, since the
+/// call is signed.
+pub(crate) fn own_address(service: &Service<'_>, operation: &Operation<'_>, input: &Value) -> Result<Option<String>> {
+    if (service.name, operation.name) != ("machinelearning", "Predict") {
+        return Ok(None);
+    }
+    let address = input.get("PredictEndpoint").and_then(Value::as_str).unwrap_or_default();
+    let host = address.strip_prefix("https://").map(|rest| rest.split('/').next().unwrap_or_default());
+    match host {
+        Some(host) if host.ends_with(".amazonaws.com") && !host.contains(['@', ':', '?', '#']) => {
+            Ok(Some(format!("https://{host}")))
+        }
+        _ => Err(Error::validation("PredictEndpoint: wants the address of a model, https://….amazonaws.com")
+            .code("InvalidParameter")),
+    }
+}
+
 /// The path of an operation. S3's endpoint rules put the bucket into the host or the path themselves.
 pub(crate) fn uri(service: &Service<'_>, operation: &Operation<'static>) -> &'static str {
     if service.name != "s3" {
@@ -175,7 +193,7 @@ pub(crate) fn request(
     service: &Service<'_>,
     operation: &Operation<'_>,
     input: &Value,
-    checksums: Checksums,
+    wishes: Wishes,
     request: &mut Request,
 ) -> Result<()> {
     match service.name {
@@ -185,30 +203,72 @@ pub(crate) fn request(
         }
         "glacier" => {
             request.headers_mut().insert("x-amz-glacier-version", service.api_version.to_owned());
+            if matches!(operation.name, "UploadArchive" | "UploadMultipartPart") {
+                tree_hash(request);
+            }
         }
         "dynamodb" | "timestream-query" | "timestream-write" if operation.name == "DescribeEndpoints" => {
             request.headers_mut().insert("x-amz-api-version", service.api_version.to_owned());
         }
         _ => {}
     }
-    ask_for_checksum(operation, input, checksums.validation, request);
-    checksum(operation, input, checksums.calculation, request)
+    ask_for_checksum(operation, input, wishes.validation, request);
+    // What is sent is what is summed.
+    compress::request(operation, wishes.compression, request)?;
+    checksum(operation, input, wishes.calculation, request)
 }
 
-/// When checksums are made and checked, as the environment and the profile have it.
+/// Glacier wants the hash of a tree whose leaves are the hashes of every MiB.
+fn tree_hash(request: &mut Request) {
+    const LEAF: usize = 1 << 20;
+    if request.headers().contains_key("x-amz-sha256-tree-hash") {
+        return;
+    }
+    let body = request.body().bytes().unwrap_or_default();
+    let mut level: Vec<[u8; 32]> = body.chunks(LEAF).map(|leaf| Sha256::digest(leaf).into()).collect();
+    if level.is_empty() {
+        level.push(Sha256::digest([]).into());
+    }
+    while level.len() > 1 {
+        let parent = |pair: &[[u8; 32]]| match pair {
+            [left, right] => Sha256::new().chain_update(left).chain_update(right).finalize().into(),
+            // Without a neighbour it moves up as it is.
+            rest => rest[0],
+        };
+        level = level.chunks(2).map(parent).collect();
+    }
+    let hex = level[0].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    request.headers_mut().insert("x-amz-sha256-tree-hash", hex);
+}
+
+/// What the environment and the profile wish of bodies.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Checksums {
-    /// For requests.
+pub(crate) struct Wishes {
+    /// When requests carry checksums.
     pub(crate) calculation: RequestChecksumCalculation,
-    /// For answers.
+    /// When those of answers are checked.
     pub(crate) validation: ResponseChecksumValidation,
+    /// When requests are compressed.
+    pub(crate) compression: Compression,
 }
 
-impl Checksums {
-    pub(crate) fn of(config: &SdkConfig) -> Self {
+impl Default for Wishes {
+    fn default() -> Self {
         Self {
-            calculation: config.request_checksum_calculation().unwrap_or(RequestChecksumCalculation::WhenSupported),
-            validation: config.response_checksum_validation().unwrap_or(ResponseChecksumValidation::WhenSupported),
+            calculation: RequestChecksumCalculation::WhenSupported,
+            validation: ResponseChecksumValidation::WhenSupported,
+            compression: Compression::default(),
+        }
+    }
+}
+
+impl Wishes {
+    pub(crate) fn of(config: &SdkConfig) -> Self {
+        let usual = Self::default();
+        Self {
+            calculation: config.request_checksum_calculation().unwrap_or(usual.calculation),
+            validation: config.response_checksum_validation().unwrap_or(usual.validation),
+            compression: Compression::of(config),
         }
     }
 }
@@ -311,6 +371,32 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_prediction_goes_to_its_model_and_nowhere_else() {
+        let service = crate::catalogue::service("machinelearning").unwrap();
+        let predict = service.operation("Predict").unwrap();
+        let found = |address: &str| own_address(service, predict, &json!({"PredictEndpoint": address}));
+        let address = "https://realtime.machinelearning.us-east-1.amazonaws.com";
+        assert_eq!(found(address).unwrap().as_deref(), Some(address));
+        for wrong in ["https://example.com", "http://a.amazonaws.com", "https://a.amazonaws.com@example.com", ""] {
+            assert!(found(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_archive_goes_with_its_tree_hash() {
+        // As `botocore.utils.calculate_tree_hash` has it.
+        for (length, wanted) in [
+            (0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            (1 << 20, "51b12eb838732b786b4d45c660a974ddf3860ae09084fd293fa6e5df46581a6c"),
+            ((5 << 20) + 1, "252b26df77a65f160ea2a9a3bbecbe87f8a1fba188bade403b7393dbfafa0f27"),
+        ] {
+            let mut request = Request::new(vec![7_u8; length].into());
+            tree_hash(&mut request);
+            assert_eq!(request.headers().get("x-amz-sha256-tree-hash"), Some(wanted), "{length} bytes");
+        }
+    }
 
     #[test]
     fn a_key_of_the_caller_s_own_goes_with_its_digest() {

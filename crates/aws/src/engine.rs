@@ -13,12 +13,14 @@ use trainyard_contract::{Error, ErrorKind, Result};
 use crate::{
     address::{self, Address},
     ceiling,
-    customise::{self, Checksums},
+    customise::{self, Wishes},
     error::{self, Call},
     identity::{self, Identities, Identity},
     invoke::{self, Answer},
+    listing,
     service::{self, Loaded, Prepared},
     settings::{Scope, Settings},
+    stream::{self, Streams},
     validate,
 };
 
@@ -56,6 +58,9 @@ pub struct Preview {
     pub body: String,
     /// Region that would be called.
     pub region: String,
+    /// Values that the model does not list where it lists values, each with its place. The service may know them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
 }
 
 /// What a scope means, as far as it can be found out without calling a service.
@@ -89,6 +94,10 @@ pub(crate) struct Checked {
     pub(crate) loaded: &'static Loaded,
     pub(crate) prepared: &'static Prepared,
     pub(crate) input: Value,
+    /// How its bodies travel, where they are not part of input and output.
+    pub(crate) streams: Option<Arc<Streams>>,
+    /// Keys of the answer are escaped because we asked for that.
+    escaped: bool,
 }
 
 /// A call that was answered.
@@ -122,8 +131,12 @@ impl Engine {
     pub async fn call(&self, service: &str, operation: &str, input: Value, scope: &Scope) -> Result<Reply> {
         let mut checked = self.permitted(service, operation, input)?;
         self.authorise_copy(&mut checked, scope).await.map_err(|error| named(error, &checked))?;
-        let Answered { answer, region, .. } =
-            self.send_checked(&checked, scope).await.map_err(|error| named(error, &checked))?;
+        let answered = self.send_checked(&checked, scope).await;
+        let Answered { mut answer, region, .. } =
+            answered.map_err(|error| named(doubted(error, &checked), &checked))?;
+        if checked.escaped {
+            listing::unescape(checked.loaded.service, checked.prepared.operation, &mut answer.output);
+        }
         Ok(Reply { output: answer.output, request_id: answer.request_id, region })
     }
 
@@ -221,7 +234,7 @@ impl Engine {
 
     async fn attempt(&self, call: &Checked, identity: &Identity, region: &Region) -> Result<Answered, Refused> {
         let Ready { plugins, address } = self.ready(call, identity, region)?;
-        let Checked { loaded, prepared, input } = call;
+        let Checked { loaded, prepared, input, .. } = call;
         let (service, operation) = (loaded.service.id, prepared.operation.name);
         // The runtime's futures are large; on the heap they do not swell every caller's own.
         match Box::pin(invoke(service, operation, Input::erase(input.clone()), &plugins)).await {
@@ -265,12 +278,13 @@ impl Engine {
                 .collect(),
             body: String::from_utf8(body.to_vec()).unwrap_or_else(|_| base64::encode(body)),
             region: region.to_string(),
+            doubts: validate::doubts(call.loaded.service, call.prepared.operation, &call.input),
         };
         Ok(Stopped { preview, address, identity })
     }
 
     fn ready(&self, call: &Checked, identity: &Identity, region: &Region) -> Result<Ready> {
-        let Checked { loaded, prepared, input } = call;
+        let Checked { loaded, prepared, input, streams, .. } = call;
         let (service, operation, config) = (loaded.service, prepared.operation, &identity.config);
         let address = Address::new(service, operation, input, region.as_ref(), config)?;
         let prefix = match service.name {
@@ -278,9 +292,12 @@ impl Engine {
             "s3control" => None,
             _ => address::host_prefix(service, operation, input, config)?,
         };
-        let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, Checksums::of(config));
+        let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, Wishes::of(config));
         let client = identity.client(service, region, self.0.settings.max_response_bytes);
-        let plugins = client.with_operation_plugin(plugin);
+        let mut plugins = client.with_operation_plugin(plugin);
+        if let Some(streams) = streams {
+            plugins = plugins.with_operation_plugin(stream::plugin(loaded, prepared, streams));
+        }
         Ok(Ready { plugins, address })
     }
 
@@ -323,7 +340,19 @@ fn check(loaded: &'static Loaded, operation: &str, mut input: Value) -> Result<C
     customise::supported(loaded.service, prepared.operation)?;
     customise::input(loaded.service, prepared.operation, &mut input);
     validate::input(loaded.service, prepared.operation, &input)?;
-    Ok(Checked { loaded, prepared, input })
+    let escaped = listing::ask(loaded.service, prepared.operation, &mut input);
+    Ok(Checked { loaded, prepared, input, streams: None, escaped })
+}
+
+/// What the service found wrong may be what the model does not know either.
+fn doubted(error: Error, call: &Checked) -> Error {
+    if error.kind() != ErrorKind::Validation || error.hint_str().is_some() {
+        return error;
+    }
+    match validate::doubts(call.loaded.service, call.prepared.operation, &call.input).first() {
+        Some(doubt) => error.hint(doubt.clone()),
+        None => error,
+    }
 }
 
 /// The error with the name of the call.

@@ -13,8 +13,10 @@ use aws_smithy_types::{
 use serde_json::Value;
 use trainyard_contract::{Error, Result};
 
+pub use crate::validate::check_output;
 use crate::{
     catalogue::model::Service,
+    customise::{self, Wishes},
     failure::{Failure, shape_of},
     service::{Loaded, Prepared},
 };
@@ -60,13 +62,16 @@ impl Offline {
         Self(Box::leak(Box::new(Loaded::new(service))))
     }
 
-    /// The request of an operation, without address and signature.
-    pub fn request(&self, operation: &str, input: &Value) -> Result<Message> {
+    /// The request of an operation, without address and signature: tokens filled in, the body compressed and summed
+    /// where the model asks for it.
+    pub fn request(&self, operation: &str, mut input: Value) -> Result<Message> {
         let prepared = self.0.operation(operation)?;
-        let Loaded { schemas, wire, .. } = self.0;
+        let Loaded { service, schemas, wire, .. } = self.0;
         let cfg = self.settings(prepared);
-        let request =
-            wire.request(schemas, prepared, input, &cfg).map_err(|error| Error::validation(error.to_string()))?;
+        customise::input(service, prepared.operation, &mut input);
+        let mut request =
+            wire.request(schemas, prepared, &input, &cfg).map_err(|error| Error::validation(error.to_string()))?;
+        customise::request(service, prepared.operation, &input, Wishes::default(), &mut request)?;
         Ok(message(&request))
     }
 

@@ -76,8 +76,13 @@ impl Schemas {
     pub(crate) fn payload(&self, operation: &Operation<'static>) -> Option<Schema<'static>> {
         let structure = self.service.structure(operation.input?)?;
         let member = &structure.members[structure.payload? as usize];
-        self.service.structure(member.shape)?;
-        let name = member.wire_name.unwrap_or(member.name);
+        let target = self.service.structure(member.shape)?;
+        // The models repeat a member's name as its name on the wire whether or not it has one there. Every published
+        // service that means it gives the member a name space, too.
+        let name = match member.xml_namespace {
+            Some(_) if target.xml_namespace.is_none() => member.wire_name.unwrap_or(member.name),
+            _ => target.wire_name.unwrap_or(self.service.shape(member.shape).name),
+        };
         let mut schema = self.build_structure(member.shape, false).with_xml_name(name);
         if let Some(namespace) = &member.xml_namespace {
             schema = schema.with_xml_namespace(namespace.uri, namespace.prefix);
@@ -196,6 +201,9 @@ impl Schemas {
         if let Some(name) = element.wire_name {
             schema = schema.with_xml_name(name);
         }
+        if let Some(namespace) = &element.xml_namespace {
+            schema = schema.with_xml_namespace(namespace.uri, namespace.prefix);
+        }
         Box::leak(Box::new(with_format(schema, own_format(target))))
     }
 
@@ -255,8 +263,8 @@ fn shape_type(shape: &Shape<'_>) -> ShapeType {
         Kind::Boolean => ShapeType::Boolean,
         Kind::Integer(_) => ShapeType::Integer,
         Kind::Long(_) => ShapeType::Long,
-        Kind::Float => ShapeType::Float,
-        Kind::Double => ShapeType::Double,
+        Kind::Float(_) => ShapeType::Float,
+        Kind::Double(_) => ShapeType::Double,
         Kind::String(..) => ShapeType::String,
         Kind::Blob { .. } => ShapeType::Blob,
         Kind::Timestamp(_) => ShapeType::Timestamp,

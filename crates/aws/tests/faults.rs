@@ -9,6 +9,8 @@ use trainyard_aws::{Engine, Scope, Settings, StaticCredentials};
 use trainyard_contract::{Ceiling, Error, ErrorKind};
 use trainyard_harness::{Fault, Faulty, message};
 
+/// Far above every bound that the engine is given here: that a call ends is tested, not how fast this machine is.
+const BOUND: Duration = Duration::from_secs(20);
 const JSON: &[(&str, &str)] = &[("content-type", "application/x-amz-json-1.1")];
 
 fn settings(url: String) -> Settings {
@@ -82,7 +84,7 @@ async fn a_reset_passes_or_is_a_network_error_after_three_attempts() {
         let outcome = call(vec![fault]).await;
         outcome.is(ErrorKind::Network, "ConnectionFailed", true);
         assert_eq!(outcome.server.connections(), 3);
-        assert!(outcome.took < Duration::from_secs(10), "{:?}", outcome.took);
+        assert!(outcome.took < BOUND, "{:?}", outcome.took);
     }
 }
 
@@ -107,7 +109,7 @@ async fn a_slow_body_is_read_until_the_attempt_has_had_its_time() {
     let outcome = call_with(vec![slow], read(), short).await;
     outcome.is(ErrorKind::Timeout, "Timeout", true);
     assert_eq!(outcome.server.connections(), 2);
-    assert!(outcome.took < Duration::from_secs(5), "{:?}", outcome.took);
+    assert!(outcome.took < BOUND, "{:?}", outcome.took);
 }
 
 #[tokio::test]
@@ -116,7 +118,7 @@ async fn a_body_that_stops_is_left_before_the_attempt_has_had_its_time() {
     let half = Fault::Stall(half[..half.len() - 5].to_vec());
     let outcome = call_with(vec![half], read(), |settings| Settings { max_attempts: Some(1), ..settings }).await;
     outcome.is(ErrorKind::Timeout, "Stalled", true);
-    assert!(outcome.took < Duration::from_secs(15), "{:?}", outcome.took);
+    assert!(outcome.took < BOUND, "{:?}", outcome.took);
 }
 
 #[tokio::test]
@@ -130,7 +132,7 @@ async fn an_endpoint_that_never_answers_is_left_when_the_call_has_had_its_time()
         .await;
         outcome.is(ErrorKind::Timeout, "Timeout", true);
         assert!(outcome.error().message().contains("127.0.0.1"), "{:?}", outcome.error());
-        assert!(outcome.took < Duration::from_secs(3), "{:?}", outcome.took);
+        assert!(outcome.took < BOUND, "{:?}", outcome.took);
     }
 }
 
@@ -143,7 +145,7 @@ async fn a_host_that_does_not_exist_is_a_network_error_that_names_it() {
     let error = engine.call("sagemaker", "ListClusters", json!({}), &Scope::default()).await.unwrap_err();
     assert_eq!((error.kind(), error.code_str()), (ErrorKind::Network, "ConnectionFailed"), "{error:?}");
     assert!(error.message().contains(&host) && error.is_retryable(), "{error:?}");
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < BOUND);
 }
 
 #[tokio::test]
@@ -179,7 +181,7 @@ async fn throttling_is_waited_out_for_as_long_as_the_service_asks() {
     let outcome = call(vec![refusal("429 Too Many Requests", "TooManyRequestsException", &[])]).await;
     outcome.is(ErrorKind::Throttled, "TooManyRequestsException", true);
     assert_eq!(outcome.server.connections(), 3);
-    assert!(outcome.took < Duration::from_secs(10), "{:?}", outcome.took);
+    assert!(outcome.took < BOUND, "{:?}", outcome.took);
 }
 
 #[tokio::test]
@@ -274,7 +276,7 @@ async fn a_call_that_is_given_up_ends_its_request() {
     }
     assert_eq!(server.under_way(), 1);
     call.abort();
-    let end = Instant::now() + Duration::from_secs(5);
+    let end = Instant::now() + BOUND;
     while server.under_way() > 0 {
         assert!(Instant::now() < end, "the connection is still open");
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -68,7 +68,7 @@ proptest! {
     #[test]
     fn json_keeps_every_value(item in prop::collection::btree_map("[a-z]{1,8}", attribute(), 1..5)) {
         let item = json!(item);
-        let request = DYNAMODB.request("PutItem", &json!({"TableName": "t", "Item": item})).expect("sound");
+        let request = DYNAMODB.request("PutItem", json!({"TableName": "t", "Item": item})).expect("sound");
         let sent: Value = serde_json::from_slice(&request.body).expect("JSON");
         prop_assert_eq!(&sent["Item"], &item);
         let got = output(&DYNAMODB, "GetItem", json!({"Item": sent["Item"]}).to_string().into_bytes());
@@ -79,7 +79,7 @@ proptest! {
     fn xml_keeps_every_text(tags in prop::collection::vec(("[^\\p{C}]{1,20}", "(\\PC|[\t\n\r<>&\"'])*"), 0..6)) {
         let tags: Vec<Value> = tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
         let input = json!({"Bucket": "b", "Tagging": {"TagSet": tags}});
-        let request = S3.request("PutBucketTagging", &input).expect("sound");
+        let request = S3.request("PutBucketTagging", input.clone()).expect("sound");
         let got = output(&S3, "GetBucketTagging", request.body);
         prop_assert_eq!(&got["TagSet"], &json!(tags));
     }
@@ -87,7 +87,7 @@ proptest! {
     #[test]
     fn anything_is_judged_and_nothing_falls_over(input in anything()) {
         let sound = validate("ec2", "DescribeInstances", &input).is_ok();
-        let written = EC2.request("DescribeInstances", &input);
+        let written = EC2.request("DescribeInstances", input.clone());
         // What is judged sound can be written.
         prop_assert!(!sound || written.is_ok());
     }

@@ -21,13 +21,14 @@ Start here:
   trainyard tools ec2_list_instances                     one tool: parameters and an example
   trainyard call ec2_list_instances states=running       call it
   trainyard serve                                        MCP over standard input and output
+  trainyard serve --http                                 MCP over HTTP, on this machine
 
 Nothing is changed and no secret is shown unless you say --allow-write or --allow-sensitive-data-access.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve MCP on standard input and output
-    Serve,
+    /// Serve MCP on standard input and output, or over HTTP
+    Serve(ServeArguments),
     /// List the tools, or show one
     Tools {
         /// Show this tool
@@ -44,11 +45,66 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Explain, test and write down what is allowed; stop all changes
+    #[command(subcommand)]
+    Policy(crate::commands::policy::Command),
+    /// Agree to a plan that an assistant waits with
+    Approve(ApproveArguments),
+    /// Look at the audit log, and check it
+    #[command(subcommand)]
+    Audit(crate::commands::audit::Command),
     /// Print the completion script of a shell
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
+}
+
+/// Where `--http` listens when it is not told.
+pub(crate) const HTTP_ADDRESS: &str = "127.0.0.1:8731";
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct ServeArguments {
+    /// Over HTTP at this address (HOST:PORT, or unix:PATH) instead of standard input and output
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = HTTP_ADDRESS)]
+    pub(crate) http: Option<String>,
+    /// List four tools that find, describe and call all the others
+    #[arg(long)]
+    pub(crate) gateway: bool,
+    /// File with the token that clients have to send; made where there is none
+    #[arg(long, value_name = "FILE", requires = "http", help_heading = "HTTP")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Certificates as PEM, the server's own first
+    #[arg(long, value_name = "FILE", requires = "http", requires = "tls_key", help_heading = "HTTP")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Private key as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert", help_heading = "HTTP")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Listen beyond this machine without TLS: something in front of this server has it
+    #[arg(long, requires = "http", conflicts_with = "tls_cert", help_heading = "HTTP")]
+    pub(crate) plain_http: bool,
+    /// Names that clients call this server by, besides localhost
+    #[arg(long, value_delimiter = ',', value_name = "HOST,…", requires = "http", help_heading = "HTTP")]
+    pub(crate) allow_host: Vec<String>,
+    /// Web pages that may call, besides those on localhost: https://host:port
+    #[arg(long, value_delimiter = ',', value_name = "ORIGIN,…", requires = "http", help_heading = "HTTP")]
+    pub(crate) allow_origin: Vec<String>,
+    /// No sessions for clients of the older revisions; they can then be asked nothing
+    #[arg(long, requires = "http", help_heading = "HTTP")]
+    pub(crate) no_sessions: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArguments {
+    /// The plan's handle
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: Option<String>,
+    /// List the plans that wait
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -91,6 +147,9 @@ pub(crate) struct Options {
     /// What a person has to agree to
     #[arg(long, global = true, value_enum, help_heading = "Gates")]
     pub(crate) confirm: Option<Confirm>,
+    /// What is allowed below the gates: a policy file, read once at start
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Gates")]
+    pub(crate) policy: Option<PathBuf>,
     /// Offer these toolsets: names, "default" or "all"
     #[arg(long, global = true, value_delimiter = ',', value_name = "NAME,…", help_heading = "Tools")]
     pub(crate) toolsets: Vec<String>,
@@ -109,10 +168,16 @@ pub(crate) struct Options {
     /// AWS region where a call names none
     #[arg(long, global = true, value_name = "NAME", help_heading = "AWS")]
     pub(crate) region: Option<String>,
+    /// Allow CloudFormation templates from these S3 buckets, besides AWS's own
+    #[arg(long, global = true, value_delimiter = ',', value_name = "BUCKET,…", help_heading = "Gates")]
+    pub(crate) template_buckets: Vec<String>,
+    /// Let tools read and write files below these folders
+    #[arg(long, global = true, value_delimiter = ',', value_name = "FOLDER,…", help_heading = "Gates")]
+    pub(crate) local_paths: Vec<PathBuf>,
     /// Settings file
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Folder of the audit log
+    /// Folder of the audit log and of plans that wait
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(crate) state_dir: Option<PathBuf>,
     /// Longest time for one call

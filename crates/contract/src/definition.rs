@@ -20,6 +20,8 @@ pub struct ToolDef<C: Context> {
     pub name: &'static str,
     /// Older and dotted names that a call may use. Never listed.
     pub former: &'static [&'static str],
+    /// Names of narrower calls that are this one with some arguments given, as JSON text. Never listed.
+    pub presets: &'static [(&'static str, &'static str)],
     /// How its answer is laid out.
     pub envelope: Envelope,
     /// The listed tool spends money, by its nature.
@@ -82,6 +84,9 @@ pub struct CallDef<C: Context> {
     pub input: fn() -> Value,
     /// Schema of its answer.
     pub output: fn() -> Value,
+    /// Every AWS operation that it or its plan may send, as `ec2:DescribeInstances`; `None` where only the arguments
+    /// tell.
+    pub sends: Option<&'static [&'static str]>,
     decode: fn(Value) -> Result<Box<dyn Decoded<C>>>,
 }
 
@@ -173,6 +178,7 @@ impl<C: Context> CallDef<C> {
             effect: <T::Access as Access>::EFFECT,
             input: input::<T>,
             output: output::<<T::Output as Output>::Schema>,
+            sends: None,
             decode: |arguments| Ok(Box::new(ReadCall(decode::<T>(arguments)?))),
         }
     }
@@ -201,6 +207,13 @@ impl<C: Context> CallDef<C> {
         Self::of_change::<T>()
     }
 
+    /// Declares every AWS operation that the call or its plan may send. Permissions are made from this.
+    #[must_use]
+    pub const fn sends(mut self, operations: &'static [&'static str]) -> Self {
+        self.sends = Some(operations);
+        self
+    }
+
     /// Turns arguments into a call.
     pub fn decode(&self, arguments: Value) -> Result<Box<dyn Decoded<C>>> {
         (self.decode)(arguments)
@@ -210,7 +223,15 @@ impl<C: Context> CallDef<C> {
 impl<C: Context> ToolDef<C> {
     #[track_caller]
     const fn new(name: &'static str, behind: Behind<C>) -> Self {
-        Self { name, former: &[], envelope: Envelope::Plain, spends: false, listed_at: Location::caller(), behind }
+        Self {
+            name,
+            former: &[],
+            presets: &[],
+            envelope: Envelope::Plain,
+            spends: false,
+            listed_at: Location::caller(),
+            behind,
+        }
     }
 
     /// A tool that reads.
@@ -260,10 +281,43 @@ impl<C: Context> ToolDef<C> {
         self
     }
 
+    /// Names that other servers give to this call with some arguments fixed: each with those arguments, as JSON text.
+    #[must_use]
+    pub const fn also(mut self, presets: &'static [(&'static str, &'static str)]) -> Self {
+        self.presets = presets;
+        self
+    }
+
+    /// Every name that a call may use, the listed one first.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        let others = self.former.iter().copied().chain(self.presets.iter().map(|(name, _)| *name));
+        std::iter::once(self.name).chain(others)
+    }
+
+    /// The arguments that a name stands for.
+    pub fn preset(&self, name: &str) -> Option<&'static str> {
+        self.presets.iter().find(|(preset, _)| *preset == name).map(|(_, arguments)| *arguments)
+    }
+
     /// Lays its answer out as the older HyperPod server did.
     #[must_use]
     pub const fn under_result(mut self) -> Self {
         self.envelope = Envelope::Result;
+        self
+    }
+
+    /// Declares every AWS operation that the one call of this tool or its plan may send; the calls of a tool that has
+    /// several declare theirs each.
+    ///
+    /// # Panics
+    ///
+    /// While compiling, for a tool with several calls.
+    #[must_use]
+    pub const fn sends(mut self, operations: &'static [&'static str]) -> Self {
+        match &mut self.behind {
+            Behind::One(call) => call.sends = Some(operations),
+            Behind::ByOperation { .. } | Behind::ByEffect { .. } => panic!("each call declares what it sends"),
+        }
         self
     }
 
@@ -311,6 +365,8 @@ pub enum Offer {
     All,
     /// The tools that only read.
     Reads,
+    /// These tools.
+    Tools(&'static [&'static str]),
     /// None of it.
     Nothing,
 }

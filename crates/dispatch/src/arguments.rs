@@ -11,6 +11,10 @@ use crate::{audit::hex, registry::Entry};
 
 /// Nesting of arguments that is looked at. No tool comes near it.
 const MAX_DEPTH: usize = 32;
+/// Keyword of a property's schema for the names that other servers give it. Never listed.
+pub(crate) const OTHER_NAMES: &str = "x-also";
+/// Keyword for the values that other servers take, with what each means here. Never listed.
+pub(crate) const OTHER_VALUES: &str = "x-means";
 /// Arguments that only say which part of the same answer is wanted.
 const PAGING: [&str; 6] = ["cursor", "next_token", "limit", "max_results", "fields", "confirm"];
 
@@ -30,6 +34,25 @@ pub(crate) struct Said<C: Context> {
     pub(crate) binding: String,
     /// Digest of tool and all arguments.
     pub(crate) digest: String,
+}
+
+/// Adds the arguments that a narrower name stands for. What the caller says otherwise is a contradiction, not a choice.
+pub(crate) fn complete(arguments: &mut Map<String, Value>, preset: &str) -> Result<()> {
+    let preset: Map<String, Value> =
+        serde_json::from_str(preset).map_err(|error| Error::internal(format!("a preset is no object: {error}")))?;
+    for (name, value) in preset {
+        match known(arguments, &name).map(str::to_owned) {
+            Some(said) if arguments[&said] != value && !arguments[&said].is_null() => {
+                return Err(Error::validation(format!("argument {said:?} is always {value} under this tool's name"))
+                    .hint("leave it out"));
+            }
+            Some(_) => {}
+            None => {
+                arguments.insert(name, value);
+            }
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn read<C: Context>(entry: &Entry<C>, mut arguments: Map<String, Value>) -> Result<Said<C>> {
@@ -130,13 +153,22 @@ fn properties(schema: &Value) -> &Map<String, Value> {
     schema.get("properties").and_then(Value::as_object).unwrap_or(&NONE)
 }
 
-/// The property that is meant by `name`: the same one, or the same words joined otherwise (`InstanceIds`).
+/// The property that is meant by `name`: the same one, the same words joined otherwise (`InstanceIds`), the list of
+/// what `name` is one of (`instance_id`), or the one that other servers call so.
 fn known<'a>(properties: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     if let Some((exact, _)) = properties.get_key_value(name) {
         return Some(exact);
     }
     let folded = fold(name);
-    properties.keys().find(|key| fold(key) == folded).map(String::as_str)
+    let several = format!("{folded}s");
+    let list = |property: &Value| property["type"] == "array";
+    let same = properties.keys().find(|key| fold(key) == folded);
+    let listed = || properties.iter().find(|(key, property)| fold(key) == several && list(property));
+    let called_so = |property: &Value| {
+        property[OTHER_NAMES].as_array().is_some_and(|names| names.iter().any(|other| other == name))
+    };
+    let elsewhere = || properties.iter().find(|(_, property)| called_so(property));
+    same.or_else(|| listed().or_else(elsewhere).map(|(key, _)| key)).map(String::as_str)
 }
 
 fn fold(name: &str) -> String {
@@ -263,6 +295,10 @@ fn check_choice(schema: &Value, text: &mut String, path: &str) -> Result<()> {
     let Some(choices) = schema.get("enum").and_then(Value::as_array) else { return Ok(()) };
     let choices: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
     if choices.contains(&text.as_str()) {
+        return Ok(());
+    }
+    if let Some(meant) = schema.get(OTHER_VALUES).and_then(|values| values[text.as_str()].as_str()) {
+        meant.clone_into(text);
         return Ok(());
     }
     if let Some(choice) = choices.iter().find(|choice| fold(choice) == fold(text)) {

@@ -20,6 +20,8 @@ fn schema() -> Value {
                 "additionalProperties": false
             },
             "force": { "type": "boolean" },
+            "protocol": { "type": "string", "enum": ["tcp", "all"], "x-means": { "-1": "all" } },
+            "ingress": { "type": "integer", "x-also": ["inbound_rules"] },
             "any": {}
         },
         "required": ["state"],
@@ -35,6 +37,14 @@ fn fitted(arguments: Value) -> Result<Value> {
 
 fn complaint(arguments: Value) -> String {
     fitted(arguments).unwrap_err().to_string()
+}
+
+#[test]
+fn the_names_of_other_servers_are_understood() {
+    let said = json!({ "state": "running", "InstanceId": "i-1", "inbound_rules": 1, "protocol": -1 });
+    let understood = json!({ "state": "running", "instance_ids": ["i-1"], "ingress": 1, "protocol": "all" });
+    assert_eq!(fitted(said).unwrap(), understood);
+    assert!(complaint(json!({ "state": "running", "ingress": 1, "inbound_rules": 2 })).contains("twice"));
 }
 
 #[test]
@@ -60,6 +70,8 @@ fn what_can_be_understood_in_one_way_is_accepted() {
         "any": [1, { "a": null }]
     });
     assert_eq!(fitted(said).unwrap(), understood);
+    let one = fitted(json!({ "state": "running", "InstanceId": "i-1" })).unwrap();
+    assert_eq!(one["instance_ids"], json!(["i-1"]), "a list, named for one of its things");
     let list = fitted(json!({ "state": "running", "instance_ids": "[\"a\", \"b\"]" })).unwrap();
     assert_eq!(list["instance_ids"], json!(["a", "b"]));
 }
@@ -134,4 +146,16 @@ proptest::proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_narrower_name_adds_its_arguments_and_takes_no_others_for_them() {
+    let completed = |said: Value| {
+        let Value::Object(mut said) = said else { panic!("no object") };
+        complete(&mut said, r#"{"market": "spot"}"#).map(|()| Value::Object(said))
+    };
+    assert_eq!(completed(json!({ "n": 1 })).unwrap(), json!({ "n": 1, "market": "spot" }));
+    assert_eq!(completed(json!({ "market": "spot" })).unwrap(), json!({ "market": "spot" }));
+    let error = completed(json!({ "Market": "on_demand" })).unwrap_err();
+    assert!(error.message().contains("always"), "{error}");
 }

@@ -104,6 +104,8 @@ fn cut_rows(value: &mut Value, pages: &[PageMark], size: usize, budget: usize) {
             value["note"] = format!("{kept} of {all} rows fit; call again with cursor = next for the rest").into();
         }
         None => {
+            // It would go on behind rows that nobody saw.
+            value.as_object_mut().map(|object| object.remove("next"));
             value["note"] =
                 format!("{kept} of {all} rows fit; narrow the call, or ask for fewer `fields`, to see the rest").into();
         }

@@ -5,6 +5,8 @@ use std::{collections::HashMap, sync::OnceLock};
 use serde_json::{Map, Value, json};
 use trainyard_contract::{Behind, CallDef, Ceiling, Context, Error, Offer, Result, ToolDef, Toolset, nearest};
 
+use crate::arguments::{OTHER_NAMES, OTHER_VALUES};
+
 /// Which tools this process offers. Fixed for its life.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
@@ -86,7 +88,7 @@ impl<C: Context> Registry<C> {
         let at = self.entries.len();
         let schemas = tool.calls().iter().map(|_| OnceLock::new()).collect();
         self.entries.push(Entry { tool, toolset, schemas });
-        for name in std::iter::once(tool.name).chain(tool.former.iter().copied()) {
+        for name in tool.names() {
             self.names.entry(name).or_insert(at);
         }
     }
@@ -105,7 +107,7 @@ impl<C: Context> Registry<C> {
 
     fn unknown(&self, name: &str) -> Error {
         let error = Error::not_found("tool", name).code("UnknownTool");
-        let off = all(self.toolsets).find(|(_, tool)| tool.name == name || tool.former.contains(&name));
+        let off = all(self.toolsets).find(|(_, tool)| tool.names().any(|known| known == name));
         if let Some((set, _)) = off {
             return error.hint(format!("it is in toolset {set:?}; start the server with --toolsets default,{set}"));
         }
@@ -125,7 +127,9 @@ impl<C: Context> Registry<C> {
 
     fn view(&self, entry: &Entry<C>) -> View {
         let tool = entry.tool;
-        let Value::Object(mut input) = tool.input() else { unreachable!("a tool is a struct, and so is its schema") };
+        let mut schema = tool.input();
+        forget_other_names(&mut schema);
+        let Value::Object(mut input) = schema else { unreachable!("a tool is a struct, and so is its schema") };
         let description = match input.remove("description") {
             Some(Value::String(text)) => text,
             _ => String::new(),
@@ -168,11 +172,30 @@ impl<C: Context> Entry<C> {
         self.schemas[index].get_or_init(|| (self.tool.calls()[index].input)())
     }
 
+    /// Schema of this call of the tool.
+    pub(crate) fn schema_of(&self, call: &CallDef<C>) -> &Value {
+        let index = self.tool.calls().iter().position(|other| other.name == call.name && other.effect == call.effect);
+        self.schema(index.unwrap_or_default())
+    }
+
     pub(crate) fn call(&self, index: usize) -> &'static CallDef<C> {
         match &self.tool.behind {
             Behind::One(call) => call,
             Behind::ByOperation { calls, .. } | Behind::ByEffect { calls, .. } => &calls[index],
         }
+    }
+}
+
+/// Understood in calls, and no business of whoever reads the list.
+fn forget_other_names(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            members.remove(OTHER_NAMES);
+            members.remove(OTHER_VALUES);
+            members.values_mut().for_each(forget_other_names);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_other_names),
+        _ => {}
     }
 }
 
@@ -211,12 +234,13 @@ fn offers<C: Context>(offer: Offer, tool: &ToolDef<C>) -> bool {
     match offer {
         Offer::All => true,
         Offer::Reads => !tool.most().writes(),
+        Offer::Tools(names) => names.contains(&tool.name),
         Offer::Nothing => false,
     }
 }
 
 fn wants_tool<C: Context>(selection: &Selection, tool: &ToolDef<C>) -> bool {
-    let among = |names: &[String]| names.iter().any(|name| name == tool.name || tool.former.contains(&name.as_str()));
+    let among = |names: &[String]| names.iter().any(|name| tool.names().any(|known| known == name));
     (selection.tools.is_empty() || among(&selection.tools)) && !among(&selection.exclude)
 }
 
@@ -231,7 +255,7 @@ fn check_names<C: Context>(toolsets: &'static [Toolset<C>], selection: &Selectio
         }
     }
     for name in selection.tools.iter().chain(&selection.exclude) {
-        if !all(toolsets).any(|(_, tool)| tool.name == name || tool.former.contains(&name.as_str())) {
+        if !all(toolsets).any(|(_, tool)| tool.names().any(|known| known == name)) {
             let error = Error::validation(format!("no tool {name:?}"));
             return Err(match nearest(name, all(toolsets).map(|(_, tool)| tool.name)) {
                 Some(near) => error.hint(format!("did you mean {near:?}?")),

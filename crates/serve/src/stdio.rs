@@ -18,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 const MAX_LINE: u64 = 8 << 20;
 /// Bad lines in a row that are answered. A peer that sends our own errors back must not keep us busy for ever.
 const MAX_COMPLAINTS: u32 = 100;
-/// Time for calls under way to finish once the input has ended.
-const GRACE: Duration = Duration::from_secs(1);
+/// Time for calls under way to finish once the input has ended. A quiet server ends at once; this bounds a busy one,
+/// and is long enough for a first call, which resolves credentials and opens a connection, on a slow machine.
+const GRACE: Duration = Duration::from_secs(5);
 
 type Message = RxJsonRpcMessage<RoleServer>;
 

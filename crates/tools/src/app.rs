@@ -1,17 +1,30 @@
 //! What tools work with: the engines as the binary built them, and as one call may use them.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{
+    marker::PhantomData,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use trainyard_aws::{Aws, Engine, Scope};
-use trainyard_contract::{Access, Call, Context, Cursor, Progress};
+use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found, Inquiry, Progress, Result};
 
-use crate::common::{Profile, Region};
+use crate::{
+    aws::s3::LocalPaths,
+    common::{At, Profile, Region},
+};
 
 /// The engines of this process. Building it does nothing: each wakes up on its first call.
 #[derive(Clone)]
 pub struct App {
     /// AWS.
     pub aws: Engine,
+    /// Folder for what outlives a call, such as private keys; `None` where this process has no such place.
+    pub state_dir: Option<PathBuf>,
+    /// Buckets whose CloudFormation templates the operator allows.
+    pub template_buckets: Arc<[String]>,
+    /// Folders of this machine that tools may read and write.
+    pub local_paths: LocalPaths,
 }
 
 impl Context for App {
@@ -19,6 +32,10 @@ impl Context for App {
 
     fn at<A: Access>(&self, call: &Call) -> Cx<A> {
         Cx { app: self.clone(), call: call.clone(), access: PhantomData }
+    }
+
+    fn facts<'a>(&'a self, inquiry: Inquiry<'a>) -> BoxFuture<'a, Found> {
+        Box::pin(crate::policy::facts(self, inquiry))
     }
 }
 
@@ -37,6 +54,21 @@ impl<A: Access> Cx<A> {
         Aws::new(self.app.aws.clone(), scope)
     }
 
+    /// AWS where and as whom a call says.
+    pub(crate) fn at(&self, at: &At) -> Aws<A> {
+        self.aws(at.region.as_ref(), at.profile.as_ref())
+    }
+
+    /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.
+    pub(crate) fn template_buckets(&self) -> &[String] {
+        &self.app.template_buckets
+    }
+
+    /// Folders of this machine that may be read and written.
+    pub(crate) fn local_paths(&self) -> &LocalPaths {
+        &self.app.local_paths
+    }
+
     /// How much of a list is wanted.
     pub(crate) fn wanted<'a>(&'a self, limit: u32, cursor: Option<&'a Cursor>) -> trainyard_aws::Wanted<'a> {
         trainyard_aws::Wanted { limit: limit as usize, cursor, binding: &self.call.binding }
@@ -45,6 +77,15 @@ impl<A: Access> Cx<A> {
     /// Names this call's request at services that carry a request out once however often it is sent.
     pub(crate) fn token(&self) -> String {
         format!("trainyard-{}", self.call.id)
+    }
+
+    /// Folder for what outlives this call. It may not exist yet.
+    pub(crate) fn state_dir(&self) -> Result<&Path> {
+        self.app.state_dir.as_deref().ok_or_else(|| {
+            Error::unsupported("this server has no folder to keep files in")
+                .code("NoStateDirectory")
+                .hint("start it with --state-dir, or with HOME or XDG_STATE_HOME set")
+        })
     }
 
     /// Where long work says how far it is.

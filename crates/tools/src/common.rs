@@ -98,6 +98,37 @@ impl JsonSchema for Limit {
     }
 }
 
+/// Where in AWS a call is made, and as whom. Flattened into the tools' parameters: dispatch has checked every name by
+/// then, so that no message gets lost.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+pub(crate) struct At {
+    pub(crate) region: Option<Region>,
+    pub(crate) profile: Option<Profile>,
+}
+
+impl At {
+    /// What a change there is aimed at.
+    pub(crate) fn target<I: Into<String>>(&self, kind: &str, ids: impl IntoIterator<Item = I>) -> Target {
+        let ids = ids.into_iter().map(Into::into).collect();
+        aws_target(kind, ids, self.region.as_ref(), self.profile.as_ref())
+    }
+}
+
+/// Which part of a list is wanted, and where it is asked for.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub(crate) struct Part {
+    /// Only these columns.
+    pub(crate) fields: Option<Vec<String>>,
+    #[serde(default)]
+    pub(crate) limit: Limit,
+    /// `next` of the call before.
+    pub(crate) cursor: Option<Cursor>,
+    pub(crate) region: Option<Region>,
+    /// Several regions, or * for all that are enabled; limit counts for each.
+    pub(crate) regions: Option<Vec<String>>,
+    pub(crate) profile: Option<Profile>,
+}
+
 /// What a change in AWS is aimed at.
 pub(crate) fn aws_target(kind: &str, ids: Vec<String>, region: Option<&Region>, profile: Option<&Profile>) -> Target {
     Target {

@@ -35,6 +35,7 @@ fn page() -> String {
         let on = match set.by_default {
             Offer::All => "offered by default",
             Offer::Reads => "reads are offered by default, the rest with --toolsets",
+            Offer::Tools(_) => "its most used reads are offered by default, the rest with --toolsets",
             Offer::Nothing => "offered with --toolsets",
         };
         write!(page, "\n## {}\n\n{} ({on}).\n", set.name, set.about).unwrap();
@@ -58,6 +59,9 @@ fn section(view: &View, tool: &ToolDef<App>) -> String {
     }
     if !tool.former.is_empty() {
         writeln!(text, "\nAlso called: `{}`.", tool.former.join("`, `")).unwrap();
+    }
+    for (name, arguments) in tool.presets {
+        writeln!(text, "\nAlso called, with `{arguments}`: `{name}`.").unwrap();
     }
     text.push_str("\n| parameter | type | about |\n|---|---|---|\n");
     let required: Vec<_> = view.input.get("required").and_then(Value::as_array).into_iter().flatten().collect();

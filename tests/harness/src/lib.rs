@@ -7,16 +7,20 @@ mod endpoint;
 mod fault;
 mod place;
 mod process;
+mod proxy;
 mod session;
 mod trainyard;
+mod web;
 
 pub use emulator::{Moto, free_port};
 pub use endpoint::{Endpoint, Reply, Seen, Wait};
 pub use fault::{Fault, Faulty, message};
-pub use place::{cache, npm, root, venv};
+pub use place::{cache, node, npm, root, suite, venv};
 pub use process::{Ended, run};
+pub use proxy::{Passage, Proxy};
 pub use session::{Era, Session};
 pub use trainyard::Trainyard;
+pub use web::{Web, WebAnswer, WebServer};
 
 /// The reader of an error is whoever ran the test.
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;

@@ -20,10 +20,25 @@ pub fn venv() -> PathBuf {
 }
 
 /// The npm packages of the tests; `None` where they were left out on purpose.
-#[expect(clippy::disallowed_methods, reason = "a test has no settings but these")]
 pub fn npm() -> Option<PathBuf> {
+    modules("npm")
+}
+
+/// The protocol's own test suite and an identity provider; `None` where they were left out on purpose.
+pub fn suite() -> Option<PathBuf> {
+    modules("npm-suite")
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test has no settings but these")]
+fn modules(folder: &str) -> Option<PathBuf> {
     match std::env::var_os("TRAINYARD_WITHOUT_NPM") {
         Some(_) => None,
-        None => Some(cache().join("npm/node_modules")),
+        None => Some(cache().join(folder).join("node_modules")),
     }
+}
+
+/// A Node that is new enough; `None` where npm packages were left out on purpose.
+pub fn node() -> Option<PathBuf> {
+    let packages = std::fs::read_dir(npm()?).ok()?.flatten().map(|entry| entry.path().join("bin/node"));
+    packages.filter(|path| path.exists()).max()
 }

@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Ended, Era, Result, Session, run};
+use crate::{Ended, Era, Result, Session, WebServer, run};
 
 /// Longest time that one command may take.
 const LIMIT: Duration = Duration::from_mins(2);
@@ -91,5 +91,12 @@ impl Trainyard {
         let mut command = self.command(&["serve"]);
         command.args(arguments);
         Session::open(command, era)
+    }
+
+    /// Starts `trainyard serve --http` on a free port.
+    pub fn serve_http(&self, arguments: &[&str]) -> Result<WebServer> {
+        let mut command = self.command(&["serve", "--http", "127.0.0.1:0"]);
+        command.args(arguments);
+        WebServer::start(command)
     }
 }

@@ -1,20 +1,13 @@
 //! Makes `crates/aws/catalogue`: the facts about every AWS service, from a pinned botocore.
 
 mod access;
-mod convert;
-mod field;
 mod partitions;
-mod rules;
-mod shapes;
-mod source;
 mod write;
 
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
-use trainyard_aws::catalogue::model::Service;
+use trainyard_aws::catalogue::botocore;
 
-use self::source::Source;
 use crate::{Result, fetch, root};
 
 /// What the command line asks for.
@@ -42,20 +35,6 @@ impl Options {
     }
 }
 
-/// One service that is not botocore's own.
-pub(crate) fn service(description: Value) -> Result<&'static Service<'static>> {
-    let source = Source {
-        name: "test".to_owned(),
-        service: description,
-        paginators: Value::Null,
-        waiters: Value::Null,
-        rules: json!({"version": "1.0", "parameters": {}, "rules": []}),
-    };
-    let source = Box::leak(Box::new(source));
-    let expected = Box::leak(Box::new(convert::Expected::of(source)));
-    Ok(Box::leak(Box::new(convert::convert(source, expected)?)))
-}
-
 /// Generates every file, then writes or compares them.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let botocore = match &options.botocore {
@@ -65,11 +44,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let data = botocore.join("data");
     let mut judge = access::Judge::new(&root().join(write::BLOBS))?;
     let mut output = write::Output::default();
-    output.partitions(partitions::generate(&source::json(&data.join("partitions.json"))?)?);
-    for name in source::names(&data)? {
-        let source = source::read(&data, &name)?;
-        let expected = convert::Expected::of(&source);
-        let mut service = convert::convert(&source, &expected).map_err(|error| format!("{name}: {error}"))?;
+    output.partitions(partitions::generate(&botocore::json(&data.join("partitions.json"))?)?);
+    for name in botocore::names(&data)? {
+        let source = botocore::read(&data, &name)?;
+        let expected = botocore::Expected::of(&source);
+        let mut service = botocore::convert(&source, &expected).map_err(|error| format!("{name}: {error}"))?;
         judge.judge(&mut service, &source.service)?;
         output.service(&service)?;
     }

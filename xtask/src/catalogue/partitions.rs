@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::field::{flag, items, members, text};
 use crate::Result;
+use trainyard_aws::catalogue::botocore::field::{flag, items, members, text};
 
 /// Every region pattern of AWS's ends so: a direction and a number.
 const TAIL: &str = r"\-\w+\-\d+$";

@@ -1,5 +1,7 @@
-//! What AWS offers: every service, operation and shape, embedded.
+//! What AWS offers: every service, operation and shape, embedded or read from a directory.
 
+pub mod botocore;
+mod directory;
 mod index;
 pub mod model;
 mod names;
@@ -10,6 +12,7 @@ use std::sync::OnceLock;
 
 use trainyard_contract::{Error, Result};
 
+pub use self::directory::read_from;
 use self::model::{Protocol, Service};
 pub use self::names::{entry, nearest_operation, nearest_service};
 pub use self::search::{AllNames, Hit, search};
@@ -58,9 +61,14 @@ pub fn services() -> &'static [Entry] {
     &index::SERVICES
 }
 
-/// The facts of a service by any name that [`entry`] knows, or an error that suggests the nearest name.
+/// The facts of a service by any name that [`entry`] knows, or an error that suggests the nearest name. A directory that
+/// [`read_from`] named goes before what is embedded.
 pub fn service(name: &str) -> Result<&'static Service<'static>> {
-    entry(name).map(Entry::service).ok_or_else(|| {
+    let embedded = entry(name);
+    if let Some(found) = directory::service(embedded.map_or(name, |entry| entry.name))? {
+        return Ok(found);
+    }
+    embedded.map(Entry::service).ok_or_else(|| {
         let error = Error::not_found("AWS service", name).code("unknown_service");
         match nearest_service(name) {
             Some(near) => error.hint(format!("did you mean {near:?}?")),

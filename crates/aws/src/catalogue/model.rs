@@ -142,7 +142,7 @@ pub struct Operation<'a> {
 }
 
 /// A fixed value of an endpoint parameter.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum ContextValue<'a> {
     /// A truth value.
     Bool(bool),
@@ -169,7 +169,7 @@ pub struct Checksum<'a> {
 }
 
 /// How pages are followed. Expressions are `JMESPath`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Pages<'a> {
     /// Input members that take the tokens.
     pub input_tokens: Vec<&'a str>,
@@ -186,7 +186,7 @@ pub struct Pages<'a> {
 }
 
 /// A named condition to wait for.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Waiter<'a> {
     /// `InstanceRunning`.
     pub name: &'a str,
@@ -201,7 +201,7 @@ pub struct Waiter<'a> {
 }
 
 /// One rule of a waiter.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Acceptor<'a> {
     /// `success`, `failure` or `retry`.
     pub state: &'a str,
@@ -233,16 +233,18 @@ pub enum Kind<'a> {
     Integer(Bounds),
     /// 64-bit integer with its bounds.
     Long(Bounds),
-    /// 32-bit floating point.
-    Float,
-    /// 64-bit floating point.
-    Double,
+    /// 32-bit floating point with its bounds, widened to whole numbers.
+    Float(Bounds),
+    /// 64-bit floating point with its bounds, widened to whole numbers.
+    Double(Bounds),
     /// Text with its length bounds and, where it has few values, those values.
     String(Bounds, #[serde(borrow)] Vec<&'a str>),
     /// Bytes.
     Blob {
         /// Sent and received as a stream.
         streaming: bool,
+        /// How many bytes.
+        length: Bounds,
     },
     /// A point in time.
     Timestamp(Option<TimestampFormat>),
@@ -254,6 +256,8 @@ pub enum Kind<'a> {
         flattened: bool,
         /// Null items are kept.
         sparse: bool,
+        /// How many items.
+        length: Bounds,
     },
     /// A map.
     Map {
@@ -265,6 +269,8 @@ pub enum Kind<'a> {
         flattened: bool,
         /// Null values are kept.
         sparse: bool,
+        /// How many entries.
+        length: Bounds,
     },
     /// Members by name.
     Structure(Structure<'a>),
@@ -290,6 +296,9 @@ pub struct Element<'a> {
     pub wire_name: Option<&'a str>,
     /// JSON text inside a string.
     pub json_value: bool,
+    /// Name space of each XML element.
+    #[serde(borrow)]
+    pub xml_namespace: Option<XmlNamespace<'a>>,
 }
 
 /// Members by name.
@@ -306,6 +315,8 @@ pub struct Structure<'a> {
     pub error: Option<ErrorFacts<'a>>,
     /// An event stream: each member is one kind of event.
     pub event_stream: bool,
+    /// Its name on the wire where it is the whole body, if it is not that of the shape.
+    pub wire_name: Option<&'a str>,
     /// Name space of its XML element, where the shape declares one.
     pub xml_namespace: Option<XmlNamespace<'a>>,
 }

@@ -11,7 +11,7 @@ use crate::catalogue::model::ContextValue;
 pub type Slot = u16;
 
 /// The rules of one service.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct RuleSet<'a> {
     /// What the rules ask about a call.
     #[serde(borrow)]
@@ -23,7 +23,7 @@ pub struct RuleSet<'a> {
 }
 
 /// One question that the rules ask about a call.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Parameter<'a> {
     /// `Region`, `UseFIPS`, `Bucket`.
     pub name: &'a str,
@@ -36,7 +36,7 @@ pub struct Parameter<'a> {
 }
 
 /// One rule: if every condition holds, its outcome counts.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rule<'a> {
     /// Checked in order; the first that fails ends the rule.
     #[serde(borrow)]
@@ -46,7 +46,7 @@ pub struct Rule<'a> {
 }
 
 /// A question whose answer must be neither false nor absent.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Condition<'a> {
     /// The question.
     #[serde(borrow)]
@@ -56,7 +56,7 @@ pub struct Condition<'a> {
 }
 
 /// What a rule leads to.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Outcome<'a> {
     /// More rules.
     #[serde(borrow)]
@@ -68,7 +68,7 @@ pub enum Outcome<'a> {
 }
 
 /// An address with holes.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Template<'a> {
     /// Its URL.
     #[serde(borrow)]
@@ -91,7 +91,7 @@ pub enum Scheme {
 }
 
 /// A way to sign, with holes.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SchemeTemplate<'a> {
     /// Which way.
     pub scheme: Scheme,
@@ -107,7 +107,7 @@ pub struct SchemeTemplate<'a> {
 }
 
 /// Something with a value.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Expression<'a> {
     /// A string as it stands.
     Text(&'a str),
@@ -154,7 +154,7 @@ pub enum Expression<'a> {
 }
 
 /// Piece of a string with holes.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Part<'a> {
     /// As it stands.
     Text(&'a str),
@@ -163,7 +163,7 @@ pub enum Part<'a> {
 }
 
 /// One step into a value.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Step<'a> {
     /// A named part.
     Field(&'a str),

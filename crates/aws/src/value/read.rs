@@ -143,7 +143,7 @@ impl Reader<'_> {
             Kind::Boolean => from.read_boolean(schema).map(Value::from),
             // Services do answer with more than 32 bits where the model says "integer".
             Kind::Integer(_) | Kind::Long(_) => from.read_long(schema).map(Value::from),
-            Kind::Float | Kind::Double => from.read_double(schema).map(document::float),
+            Kind::Float(_) | Kind::Double(_) => from.read_double(schema).map(document::float),
             Kind::Timestamp(_) => from.read_timestamp(schema).map(|time| time::to_json(&time)),
         }
     }
@@ -162,7 +162,7 @@ fn from_text(kind: &Kind<'_>, text: String) -> Value {
             _ => None,
         },
         Kind::Integer(_) | Kind::Long(_) => text.parse::<i64>().ok().map(Value::from),
-        Kind::Float | Kind::Double => match text.as_str() {
+        Kind::Float(_) | Kind::Double(_) => match text.as_str() {
             "Infinity" | "-Infinity" | "NaN" => None,
             text => text.parse::<f64>().ok().map(document::float),
         },

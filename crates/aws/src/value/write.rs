@@ -81,7 +81,9 @@ fn write(
         Kind::Long(_) => to.write_long(schema, value.as_i64().ok_or_else(|| mismatch("an integer", value))?),
         // A 32-bit float written as such would say 0.1 as 0.1 but 16777217 as 16777216; the longer form is exact in
         // every text protocol, and readers of the binary one accept both widths.
-        Kind::Float | Kind::Double => to.write_double(schema, float(value).ok_or_else(|| mismatch("a number", value))?),
+        Kind::Float(_) | Kind::Double(_) => {
+            to.write_double(schema, float(value).ok_or_else(|| mismatch("a number", value))?)
+        }
         Kind::String(..) => to.write_string(schema, value.as_str().ok_or_else(|| mismatch("a string", value))?),
         Kind::Blob { .. } => to.write_blob(schema, Blob::new(bytes(value)?)),
         Kind::Timestamp(_) => {

@@ -175,7 +175,7 @@ async fn a_body_that_stalls_ends_the_call() {
     let engine = Engine::new(Settings { max_attempts: Some(1), ..hostile.settings() });
     let error = engine.call("sagemaker", "ListClusters", json!({}), &here()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn a_server_that_never_answers_is_left() {
     let error = engine.call("sagemaker", "ListClusters", json!({}), &here()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
     assert!(error.message().contains("127.0.0.1"), "{error:?}");
-    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
 #[tokio::test]
@@ -292,7 +292,7 @@ async fn dropping_a_call_closes_its_connection() {
     let mut request = vec![0; 65536];
     assert!(stream.read(&mut request).await.unwrap() > 0);
     call.abort();
-    let closed = tokio::time::timeout(Duration::from_secs(2), async {
+    let closed = tokio::time::timeout(Duration::from_secs(20), async {
         while !matches!(stream.read(&mut request).await, Ok(0) | Err(_)) {}
     });
     closed.await.expect("the connection is closed");

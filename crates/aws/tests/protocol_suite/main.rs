@@ -7,46 +7,29 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
 
 use serde_json::{Map, Value, json};
 use trainyard_aws::{
-    catalogue::model::Service,
+    catalogue::{
+        botocore::{self, Source},
+        model::Service,
+    },
     offline::{Meaning, Message, Offline},
 };
 
-/// Cases that we fail, each with its reason. A case that starts to pass must leave the list.
+/// Cases that we fail, of 732, each with its reason. A case that starts to pass must leave the list.
 const KNOWN: &[(&str, &str)] = &[
-    ("input ec2 SDKAppliedContentEncoding_ec2Query", GZIP),
-    ("input ec2 SDKAppendsGzipAndIgnoresHttpProvidedEncoding_ec2Query", GZIP),
-    ("input json SDKAppliedContentEncoding_awsJson1_1", GZIP),
-    ("input json SDKAppendsGzipAndIgnoresHttpProvidedEncoding_awsJson1_1", GZIP),
-    ("input json_1_0 SDKAppliedContentEncoding_awsJson1_0", GZIP),
-    ("input json_1_0 SDKAppendsGzipAndIgnoresHttpProvidedEncoding_awsJson1_0", GZIP),
-    ("input query SDKAppliedContentEncoding_awsQuery", GZIP),
-    ("input query SDKAppendsGzipAndIgnoresHttpProvidedEncoding_awsQuery", GZIP),
-    ("input rest-json SDKAppliedContentEncoding_restJson1", GZIP),
-    ("input rest-json SDKAppendedGzipAfterProvidedEncoding_restJson1", GZIP),
-    ("input rest-xml SDKAppliedContentEncoding_restXml", GZIP),
-    ("input rest-xml SDKAppendedGzipAfterProvidedEncoding_restXml", GZIP),
-    ("input ec2 Ec2ProtocolIdempotencyTokenAutoFill", TOKEN),
-    ("input query QueryProtocolIdempotencyTokenAutoFill", TOKEN),
-    ("input rest-json RestJsonQueryIdempotencyTokenAutoFill", TOKEN),
-    ("input rest-xml QueryIdempotencyTokenAutoFill", TOKEN),
-    ("input rest-json RestJsonHttpChecksumRequired", "the engine adds CRC-32, as botocore does, rather than MD5"),
-    ("input rest-xml BodyWithXmlName", ROOT),
-    ("input rest-xml HttpPayloadWithXmlName", ROOT),
-    ("output rest-xml BodyWithXmlName", ROOT),
-    ("input rest-xml HttpPayloadWithXmlNamespace", MEMBER),
-    ("input rest-xml HttpPayloadWithXmlNamespaceAndPrefix", MEMBER),
-    ("input rest-xml RestXmlHttpPayloadWithUnion", MEMBER),
-    ("input rest-xml XmlAttributesOnPayload", MEMBER),
-    ("input rest-xml RestXmlXmlMapWithXmlNamespace", "no service has name spaces on keys or values"),
-    ("input rest-xml XmlNamespaces", "no service has name spaces on list items"),
-    ("output query QueryXmlLists", "the suite's model is ambiguous; no service's is"),
-    ("output rest-json MediaTypeHeaderOutputBase64", "JSON in a header is handed out as the value it is"),
+    (
+        "input rest-json RestJsonHttpChecksumRequired",
+        "wants MD5; every AWS SDK of today sends CRC-32 in its place, botocore included, which skips the case",
+    ),
+    (
+        "output query QueryXmlLists",
+        "wants a flattened list under its own name though its items have one. Published Query services use that of the \
+         items, so botocore reads it so and skips the case",
+    ),
+    (
+        "output rest-json MediaTypeHeaderOutputBase64",
+        "wants JSON in a header as text; like botocore, which skips the case, we hand out the value that the text is",
+    ),
 ];
-
-const GZIP: &str = "requests are not compressed: one operation of AWS would take it";
-const TOKEN: &str = "the engine fills tokens in before the request is written";
-const MEMBER: &str = "every service names the element of its whole body; the suite leaves it to the structure";
-const ROOT: &str = "no service names a structure, rather than its use, in XML";
 
 /// One case of one suite.
 struct Case {
@@ -85,9 +68,16 @@ fn cases_of(path: &PathBuf) -> Vec<Case> {
         for (index, facts) in suite["cases"].as_array().into_iter().flatten().enumerate() {
             let operation = facts["given"]["name"].as_str().unwrap_or("OperationName").to_owned();
             let id = facts["id"].as_str().map_or_else(|| format!("{number}.{index}"), str::to_owned);
-            let service = xtask::service(description(&suite, &operation, &facts["given"]));
+            let source = Source {
+                name: "test".to_owned(),
+                service: description(&suite, &operation, &facts["given"]),
+                paginators: Value::Null,
+                waiters: Value::Null,
+                rules: json!({"version": "1.0", "parameters": {}, "rules": []}),
+            };
+            let service = botocore::keep(source);
             cases.push(Case {
-                service: service.unwrap_or_else(|error| panic!("{file} {id}: {error}")),
+                service: Box::leak(Box::new(service.unwrap_or_else(|error| panic!("{file} {id}: {error}")))),
                 endpoint: suite["clientEndpoint"].as_str().map(str::to_owned),
                 facts: facts.clone(),
                 file: file.clone(),
@@ -148,6 +138,12 @@ fn every_request_is_as_the_suites_want_it() {
 }
 
 #[test]
+fn few_cases_are_failed() {
+    assert!(KNOWN.len() <= 5, "{} cases are failed", KNOWN.len());
+    assert_eq!(cases("input").len() + cases("output").len(), 732);
+}
+
+#[test]
 fn every_answer_means_what_the_suites_say() {
     run("output", answer);
 }
@@ -155,7 +151,8 @@ fn every_answer_means_what_the_suites_say() {
 fn request(case: &Case) -> Result<(), String> {
     let wanted = &case.facts["serialized"];
     let input = convert::input(case.service, &case.operation, &case.facts["params"]);
-    let got = Offline::new(case.service).request(&case.operation, &input).map_err(|error| error.to_string())?;
+    let mut got = Offline::new(case.service).request(&case.operation, input).map_err(|error| error.to_string())?;
+    tokens_as_in(wanted, &mut got);
     if let Some(method) = wanted["method"].as_str().filter(|method| *method != got.method) {
         return Err(format!("method {} instead of {method}", got.method));
     }
@@ -171,6 +168,27 @@ fn request(case: &Case) -> Result<(), String> {
     match wanted["body"].as_str() {
         Some(body) => compare::bodies(case.service.protocol, &got.body, body),
         None => Ok(()),
+    }
+}
+
+/// Where the suite has its one token, ours is any of the form of a version 4 UUID.
+fn tokens_as_in(wanted: &Value, got: &mut Message) {
+    const THEIRS: &str = "00000000-0000-4000-8000-000000000000";
+    if !wanted.to_string().contains(THEIRS) {
+        return;
+    }
+    let replaced = |text: &str| {
+        let ours = (0..text.len()).find_map(|at| {
+            let piece = text.get(at..at + THEIRS.len())?;
+            (uuid::Uuid::parse_str(piece).ok()?.get_version_num() == 4).then_some(piece)
+        });
+        ours.map(|ours| text.replace(ours, THEIRS))
+    };
+    if let Some(uri) = replaced(&got.uri) {
+        got.uri = uri;
+    }
+    if let Some(body) = replaced(&String::from_utf8_lossy(&got.body)) {
+        got.body = body.into_bytes();
     }
 }
 

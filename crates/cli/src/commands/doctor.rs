@@ -174,7 +174,7 @@ async fn identity(dispatch: &Dispatch<App>, config: &Config) -> Check {
     let request = Request {
         tool: "iam_get_caller_identity".into(),
         arguments: Map::new(),
-        caller: Caller { door: "shell", client: "doctor".into() },
+        caller: Caller { door: "shell", client: "doctor".into(), ..Caller::default() },
         person: false,
         agreed: None,
         progress: Arc::new(Unheard),

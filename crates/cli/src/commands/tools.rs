@@ -81,8 +81,9 @@ fn one(registry: &Registry<App>, ceiling: Ceiling, name: &str, json: bool) -> Re
     }
     let mut text = format!("{}\n\n{}\n\n", view.name, view.description);
     text.push_str(&format!("Toolset: {}. Effect: {}.\n", view.toolset, effects(tool, ceiling)));
-    if !tool.former.is_empty() {
-        text.push_str(&format!("Also called: {}.\n", tool.former.join(", ")));
+    let others: Vec<_> = tool.names().skip(1).collect();
+    if !others.is_empty() {
+        text.push_str(&format!("Also called: {}.\n", others.join(", ")));
     }
     text.push_str("\nParameters:\n");
     text.push_str(&parameters(&view.input));

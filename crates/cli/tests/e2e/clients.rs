@@ -2,7 +2,7 @@
 
 use std::{process::Command, time::Duration};
 
-use trainyard_harness::{Ended, Trainyard, npm, root, run, venv};
+use trainyard_harness::{Ended, Trainyard, node, npm, root, run, venv};
 
 use crate::{BINARY, with_moto};
 
@@ -37,9 +37,7 @@ fn the_python_client_of_the_newer_era() {
 /// One run of the Inspector's command line; `None` where it was left out on purpose.
 fn inspector(at: &Trainyard, arguments: &[&str]) -> Option<Ended> {
     let modules = npm()?;
-    let node = std::fs::read_dir(&modules).unwrap().flatten().map(|entry| entry.path().join("bin/node"));
-    let node = node.filter(|path| path.exists()).max().expect("`cargo xtask test-data` brings a node");
-    let mut command = Command::new(node);
+    let mut command = Command::new(node().expect("`cargo xtask test-data` brings a node"));
     command.arg(modules.join(".bin/mcp-inspector")).arg("--cli").arg(BINARY).arg("serve").args(arguments);
     // The Inspector hands down only a few variables unless it is told all of them.
     for (name, value) in at.variables() {

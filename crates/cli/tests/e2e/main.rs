@@ -4,9 +4,18 @@
 #![expect(clippy::print_stdout, reason = "figures, for whoever runs the tests with --nocapture")]
 
 mod clients;
+mod conformance;
+mod ebs_vpc_tools;
 mod failures;
 mod fuzzer;
 mod gates;
+mod gateway;
+mod guide;
+mod http;
+mod hyperpod_cases;
+mod hyperpod_stacks;
+mod hyperpod_tools;
+mod models;
 mod shell;
 mod size;
 mod stdio;

@@ -1,10 +1,16 @@
 //! Tools for AWS, service by service.
 
 pub(crate) mod any;
+mod batch;
+mod change;
 pub(crate) mod cloudformation;
 pub(crate) mod ebs;
 pub(crate) mod ec2;
 pub(crate) mod iam;
+mod listing;
+pub(crate) mod operations;
 pub(crate) mod regions;
+pub(crate) mod s3;
 pub(crate) mod sagemaker;
 pub(crate) mod vpc;
+mod waiting;

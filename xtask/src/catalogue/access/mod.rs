@@ -6,13 +6,16 @@ mod sources;
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
 use serde_json::Value;
-use trainyard_aws::catalogue::model::{AccessLevel, Kind, Operation, OperationFlags, Service, ShapeId};
+use trainyard_aws::catalogue::{
+    botocore::field::flag,
+    model::{AccessLevel, Kind, Operation, OperationFlags, Service, ShapeId},
+};
 
 use self::{
     exceptions::{Exceptions, FLAGS},
     sources::{Sources, Vote},
 };
-use super::field::flag;
+
 use crate::Result;
 
 /// First words of operations that only look. A source that calls anything else a read is not believed without a row in
@@ -143,7 +146,11 @@ impl Judge {
     /// The whole table, for people to compare.
     pub(crate) fn finish(self) -> Result<String> {
         self.exceptions.all_used()?;
-        println!("access: {:?}", self.counts);
+        let all: usize = self.counts.values().sum();
+        let unknown = self.counts.get(word(AccessLevel::Unknown)).copied().unwrap_or_default();
+        // Per ten thousand, so that whole numbers do.
+        let coverage = (all - unknown) * 10_000 / all.max(1);
+        println!("access: {:?}; {}.{:02} % of {all} are known", self.counts, coverage / 100, coverage % 100);
         Ok(self.table)
     }
 

@@ -7,12 +7,14 @@ use std::{
 };
 
 use serde_json::Value;
-use trainyard_aws::catalogue::model::{Operation, Service};
-
-use super::super::{
-    field::{members, text},
-    source::json,
+use trainyard_aws::catalogue::{
+    botocore::{
+        field::{members, text},
+        json,
+    },
+    model::{Operation, Service},
 };
+
 use crate::{Result, fetch};
 
 /// Action facts by IAM prefix and lower-case action.

@@ -1,37 +1,35 @@
-//! Parameters of a stack: read from a file, and held against what the template declares before anything is made.
+//! Parameters of a stack: read from a file, written into one, and held against what the template declares before
+//! anything is made.
 
-use std::{
-    collections::HashSet,
-    path::{Component, Path, PathBuf},
-};
+use std::collections::HashSet;
 
+use serde::Serialize;
 use trainyard_contract::{Error, Result, nearest};
 
-use super::{stack::Parameter, wire::Declared};
+use super::{
+    local_file,
+    stack::{Declared, Parameter},
+};
 
 /// A parameters file is a page or two.
 const MAX_BYTES: u64 = 1 << 20;
+/// What stands in a plan where the template asks for silence.
+const SILENCED: &str = "****";
 
-/// Folders of secrets, wherever a home folder is.
-const SECRET_FOLDERS: [&str; 7] = [".aws", ".ssh", ".gnupg", ".docker", ".kube", ".config", ".local"];
+/// How the ids of a parameter's type begin.
+const ID_TYPES: [(&str, &str); 7] = [
+    ("AWS::EC2::VPC::Id", "vpc-"),
+    ("AWS::EC2::Subnet::Id", "subnet-"),
+    ("AWS::EC2::SecurityGroup::Id", "sg-"),
+    ("AWS::EC2::Instance::Id", "i-"),
+    ("AWS::EC2::Image::Id", "ami-"),
+    ("AWS::EC2::Volume::Id", "vol-"),
+    ("AWS::Route53::HostedZone::Id", "Z"),
+];
 
 /// Reads `[{"ParameterKey": …, "ParameterValue": …}]` from an absolute path.
 pub(crate) fn read(path: &str) -> Result<Vec<Parameter>> {
-    let given = Path::new(path);
-    if !given.is_absolute() {
-        return Err(Error::validation(format!("{path:?} is not an absolute path")).code("BlockedPath"));
-    }
-    let resolved = given
-        .canonicalize()
-        .map_err(|error| Error::validation(format!("could not read the parameters file {path:?}: {error}")))?;
-    allowed(given)?;
-    allowed(&resolved)?;
-    let size = resolved.metadata().map(|facts| if facts.is_file() { facts.len() } else { u64::MAX });
-    if size.is_ok_and(|size| size > MAX_BYTES) {
-        return Err(Error::validation(format!("{path:?} is not a file of at most 1 MiB")));
-    }
-    let text = std::fs::read_to_string(&resolved)
-        .map_err(|error| Error::validation(format!("could not read the parameters file {path:?}: {error}")))?;
+    let text = local_file::read(path, "parameters file", MAX_BYTES)?;
     // The parser's message says where, not what: nothing of a wrong file's content is shown.
     serde_json::from_str(&text).map_err(|error| {
         Error::validation(format!(
@@ -43,31 +41,53 @@ pub(crate) fn read(path: &str) -> Result<Vec<Parameter>> {
     })
 }
 
-/// Keeps away from where secrets and the system's own files are.
-fn allowed(path: &Path) -> Result<()> {
-    let parts: Vec<_> = path
-        .components()
-        .filter_map(|part| match part {
-            Component::Normal(name) => Some(name.to_string_lossy().to_ascii_lowercase()),
-            _ => None,
-        })
-        .collect();
-    let top = parts.first().map(String::as_str).unwrap_or_default();
-    let hidden = parts.iter().any(|part| SECRET_FOLDERS.contains(&part.as_str()));
-    let dotted = parts.last().is_some_and(|name| name.starts_with('.'));
-    let system = matches!(top, "proc" | "sys" | "dev" | "etc");
-    let json = PathBuf::from(path).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    if hidden || dotted || system || !json {
-        return Err(Error::policy_denied(format!("{:?} is not a place for a parameters file", path.display()))
-            .code("BlockedPath")
-            .hint("use a .json file outside hidden and system folders"));
-    }
-    Ok(())
+/// A parameter as it stands in a file that we write.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Draft {
+    pub(crate) parameter_key: String,
+    pub(crate) parameter_value: String,
+    /// For the person who fills the file in; not sent.
+    pub(crate) description: String,
 }
 
-/// Holds parameters against what the template declares: unknown, given twice, missing, outside allowed values, wrong
+/// What we know about a parameter beyond its template.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Advice {
+    pub(crate) value: Option<String>,
+    pub(crate) about: Option<&'static str>,
+}
+
+/// One draft for each declared parameter: our value before the template's default, our description before its own.
+pub(crate) fn draft(declared: &[Declared], known_to_us: impl Fn(&str) -> Advice) -> Vec<Draft> {
+    let one = |known: &Declared| {
+        let advice = known_to_us(&known.parameter_key);
+        let own = known.description.as_deref().unwrap_or("No description in the template.");
+        let mut description = advice.about.unwrap_or(own).to_owned();
+        if !known.allowed().is_empty() {
+            description.push_str(&format!(" One of: {}.", known.allowed().join(", ")));
+        }
+        Draft {
+            parameter_key: known.parameter_key.clone(),
+            parameter_value: advice.value.or_else(|| known.default_value.clone()).unwrap_or_default(),
+            description,
+        }
+    };
+    declared.iter().map(one).collect()
+}
+
+/// Keys whose value somebody has to fill in.
+pub(crate) fn unfilled(drafts: &[Draft], declared: &[Declared]) -> Vec<String> {
+    let needed = |draft: &&Draft| {
+        let known = declared.iter().find(|known| known.parameter_key == draft.parameter_key);
+        draft.parameter_value.is_empty() && known.is_some_and(|known| known.default_value.is_none())
+    };
+    drafts.iter().filter(needed).map(|draft| draft.parameter_key.clone()).collect()
+}
+
+/// What does not fit between parameters and template: unknown, given twice, missing, outside allowed values, wrong
 /// type. All faults at once, so that one correction suffices.
-pub(crate) fn check(given: &[Parameter], declared: &[Declared]) -> Result<()> {
+pub(crate) fn faults(given: &[Parameter], declared: &[Declared]) -> Vec<String> {
     let mut faults = Vec::new();
     let mut seen = HashSet::new();
     for parameter in given {
@@ -85,11 +105,29 @@ pub(crate) fn check(given: &[Parameter], declared: &[Declared]) -> Result<()> {
             faults.push(format!("{} is missing", known.parameter_key));
         }
     }
+    faults
+}
+
+/// Refuses where something does not fit.
+pub(crate) fn refuse(faults: &[String]) -> Result<()> {
     if faults.is_empty() {
         return Ok(());
     }
     Err(Error::validation(format!("the parameters do not fit the template: {}", faults.join("; ")))
         .code("InvalidParameters"))
+}
+
+/// The parameters as a plan may show them: without what the template does not want echoed.
+pub(crate) fn shown(given: &[Parameter], declared: &[Declared]) -> Vec<Parameter> {
+    let silent = |key: &str| declared.iter().any(|known| known.parameter_key == key && known.no_echo == Some(true));
+    let show = |parameter: &Parameter| {
+        let mut parameter = parameter.clone();
+        if parameter.parameter_value.is_some() && silent(&parameter.parameter_key) {
+            parameter.parameter_value = Some(SILENCED.to_owned());
+        }
+        parameter
+    };
+    given.iter().map(show).collect()
 }
 
 fn unknown(key: &str, declared: &[Declared]) -> String {
@@ -101,12 +139,36 @@ fn unknown(key: &str, declared: &[Declared]) -> String {
 
 fn wrong(known: &Declared, value: &str) -> Option<String> {
     let key = &known.parameter_key;
-    if known.parameter_type.as_deref() == Some("Number") && value.parse::<f64>().is_err() {
-        return Some(format!("{key} is a number, not {value:?}"));
+    let shown = if known.no_echo == Some(true) { SILENCED } else { value };
+    if !known.allowed().is_empty() {
+        let fits = known.allowed().iter().any(|one| one == value);
+        return (!fits).then(|| format!("{key} is one of {}, not {shown:?}", known.allowed().join(", ")));
     }
-    let allowed = &known.parameter_constraints.as_ref()?.allowed_values;
-    (!allowed.is_empty() && !allowed.iter().any(|one| one == value))
-        .then(|| format!("{key} is one of {}, not {value:?}", allowed.join(", ")))
+    let kind = known.parameter_type.as_deref().unwrap_or("String");
+    let element = kind.strip_prefix("List<").and_then(|rest| rest.strip_suffix('>'));
+    let values: Vec<&str> = match element {
+        Some(_) => value.split(',').map(str::trim).collect(),
+        None => vec![value],
+    };
+    let misfit = values.iter().any(|value| !is(element.unwrap_or(kind), value, known.default_value.is_none()));
+    misfit.then(|| format!("{key} is {}, not {shown:?}", article(kind)))
+}
+
+/// Whether one value can be of that type. Types that say nothing about their values fit all.
+fn is(kind: &str, value: &str, required: bool) -> bool {
+    match ID_TYPES.iter().find(|(known, _)| *known == kind) {
+        Some((_, start)) => value.starts_with(start) && value.len() > start.len(),
+        None if kind == "Number" => value.parse::<f64>().is_ok(),
+        None => !value.is_empty() || !required,
+    }
+}
+
+fn article(kind: &str) -> String {
+    match kind {
+        "Number" => "a number".to_owned(),
+        "String" | "CommaDelimitedList" => "to be filled in".to_owned(),
+        other => format!("of type {other}"),
+    }
 }
 
 #[cfg(test)]
@@ -118,44 +180,73 @@ mod tests {
         Parameter { parameter_key: key.into(), parameter_value: Some(value.into()), use_previous_value: None }
     }
 
-    #[test]
-    fn every_fault_is_named_at_once() {
-        let declared = [
-            Declared { parameter_key: "ClusterName".into(), ..Declared::default() },
-            Declared {
-                parameter_key: "Stage".into(),
-                parameter_constraints: Some(Constraints { allowed_values: vec!["gamma".into(), "prod".into()] }),
-                default_value: Some("prod".into()),
-                ..Declared::default()
-            },
-            Declared {
-                parameter_key: "Nodes".into(),
-                parameter_type: Some("Number".into()),
-                default_value: Some("1".into()),
-                ..Declared::default()
-            },
-        ];
-        assert!(check(&[parameter("ClusterName", "c")], &declared).is_ok());
-        let given = [parameter("ClusterNam", "c"), parameter("Stage", "beta"), parameter("Nodes", "two")];
-        let error = check(&given, &declared).unwrap_err();
-        for fault in [
-            "ClusterNam is unknown (did you mean ClusterName?)",
-            "Stage is one of gamma, prod, not \"beta\"",
-            "Nodes is a number, not \"two\"",
-            "ClusterName is missing",
-        ] {
-            assert!(error.message().contains(fault), "{error}");
+    fn declared(key: &str, kind: &str) -> Declared {
+        Declared { parameter_key: key.into(), parameter_type: Some(kind.into()), ..Declared::default() }
+    }
+
+    fn stage() -> Declared {
+        Declared {
+            parameter_constraints: Some(Constraints { allowed_values: vec!["gamma".into(), "prod".into()] }),
+            default_value: Some("prod".into()),
+            ..declared("Stage", "String")
         }
     }
 
     #[test]
-    fn secrets_and_system_files_are_no_parameters() {
-        for path in ["/etc/passwd", "/proc/self/environ", "/home/me/.aws/credentials", "/home/me/.env", "/tmp/key.pem"]
-        {
-            assert!(allowed(Path::new(path)).is_err(), "{path}");
+    fn every_fault_is_named_at_once() {
+        let declared = [
+            declared("ClusterName", "String"),
+            stage(),
+            Declared { default_value: Some("1".into()), ..declared("Nodes", "Number") },
+            Declared { default_value: Some(String::new()), ..declared("Vpc", "AWS::EC2::VPC::Id") },
+            Declared { default_value: Some(String::new()), ..declared("Subnets", "List<AWS::EC2::Subnet::Id>") },
+        ];
+        assert!(
+            faults(&[parameter("ClusterName", "c"), parameter("Subnets", "subnet-1, subnet-2")], &declared).is_empty()
+        );
+        let given = [
+            parameter("ClusterNam", "c"),
+            parameter("Stage", "beta"),
+            parameter("Nodes", "two"),
+            parameter("Vpc", "subnet-1"),
+            parameter("Subnets", "subnet-1,vpc-2"),
+        ];
+        let error = refuse(&faults(&given, &declared)).unwrap_err();
+        for fault in [
+            "ClusterNam is unknown (did you mean ClusterName?)",
+            "Stage is one of gamma, prod, not \"beta\"",
+            "Nodes is a number, not \"two\"",
+            "Vpc is of type AWS::EC2::VPC::Id, not \"subnet-1\"",
+            "Subnets is of type List<AWS::EC2::Subnet::Id>, not",
+            "ClusterName is missing",
+        ] {
+            assert!(error.message().contains(fault), "{error}");
         }
-        assert!(allowed(Path::new("/home/me/cluster/parameters.json")).is_ok());
-        assert!(read("parameters.json").unwrap_err().message().contains("absolute"));
+        assert_eq!(faults(&[parameter("ClusterName", "")], &declared), ["ClusterName is to be filled in, not \"\""]);
+    }
+
+    #[test]
+    fn what_is_not_to_be_echoed_is_not_shown() {
+        let secret = Declared { no_echo: Some(true), ..declared("Password", "Number") };
+        let given = [parameter("Password", "sesame")];
+        assert!(!faults(&given, std::slice::from_ref(&secret))[0].contains("sesame"));
+        assert_eq!(shown(&given, &[secret])[0].parameter_value.as_deref(), Some(SILENCED));
+    }
+
+    #[test]
+    fn a_draft_has_every_parameter_and_can_be_read_back() {
+        let declared = [declared("ClusterName", "String"), stage(), declared("Vpc", "AWS::EC2::VPC::Id")];
+        let drafts = draft(&declared, |key| match key {
+            "ClusterName" => Advice { value: Some("train".into()), about: Some("Name of the cluster.") },
+            _ => Advice::default(),
+        });
+        assert_eq!(drafts[0].description, "Name of the cluster.");
+        assert_eq!((drafts[1].parameter_value.as_str(), drafts.len()), ("prod", 3));
+        assert!(drafts[1].description.ends_with("One of: gamma, prod."));
+        assert_eq!(unfilled(&drafts, &declared), ["Vpc"]);
+        let text = serde_json::to_string(&drafts).unwrap();
+        let read: Vec<Parameter> = serde_json::from_str(&text).unwrap();
+        assert_eq!(faults(&read, &declared), ["Vpc is of type AWS::EC2::VPC::Id, not \"\""]);
     }
 
     #[test]

@@ -1,21 +1,26 @@
-//! The stack engine: find, deploy, explain and delete stacks, and touch none that somebody else owns.
+//! The stack engine: find, deploy and delete stacks, and touch none that somebody else owns.
 
 use trainyard_aws::Aws;
 use trainyard_contract::{Access, Covers, Destroys, Error, ErrorKind, Reads, Result};
 
-use super::wire::{
-    self, CreateStack, DeleteStack, DescribeStacks, GetTemplateSummary, ListStackResources, UpdateStack,
+pub(crate) use super::wire::{Declared, Parameter, Resource, Stack, StackOutput, Tag, TemplateSummary};
+use super::{
+    template::Template,
+    wire::{CreateStack, DeleteStack, DescribeStacks, GetTemplateSummary, ListStackResources, ListStacks, UpdateStack},
 };
-pub(crate) use super::wire::{Parameter, Resource, Stack, StackOutput, Tag, TemplateSummary};
 
 /// Key of the tag that says which program made a stack.
 const OWNER_KEY: &str = "CreatedBy";
 /// What these templates need to be allowed to do.
-const CAPABILITIES: [&str; 3] = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"];
-/// Nested stacks that are followed down to the reason of a failure.
-const NESTED: usize = 5;
-/// Pages of resources that are read: 100 each.
+pub(super) const CAPABILITIES: [&str; 3] = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"];
+/// Pages of resources that are read for one stack: 100 each.
 const RESOURCE_PAGES: usize = 10;
+/// Stacks in stacks that are followed when it is asked what dies.
+const NESTED_STACKS: usize = 40;
+/// Type of a stack in a stack.
+pub(super) const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
+/// State of a stack that so far is only planned.
+pub(crate) const PLANNED: &str = "REVIEW_IN_PROGRESS";
 
 /// Who owns a stack: the value of its tag `CreatedBy`.
 #[derive(Debug, Clone, Copy)]
@@ -24,11 +29,26 @@ pub(crate) struct Owner(pub(crate) &'static str);
 /// A stack to be made or changed.
 pub(crate) struct Deployment {
     pub(crate) stack_name: String,
-    pub(crate) template_url: String,
+    pub(crate) template: Template,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) owner: Owner,
+    /// Tags of a new stack besides its owner's.
+    pub(crate) tags: Vec<Tag>,
     /// The same for the same request, so that a request that is sent twice is carried out once.
     pub(crate) token: String,
+}
+
+impl Deployment {
+    /// The tags that the stack is to have. An update replaces the whole set, so those that others added are sent again.
+    pub(super) fn tags(&self, found: Option<&Stack>) -> Vec<Tag> {
+        let mut tags = found.map_or_else(|| vec![self.owner.tag()], |stack| stack.tags.clone());
+        for tag in &self.tags {
+            if !tags.iter().any(|there| there.key == tag.key) {
+                tags.push(tag.clone());
+            }
+        }
+        tags
+    }
 }
 
 impl Owner {
@@ -69,20 +89,37 @@ pub(crate) async fn owned<A: Access + Covers<Reads>>(aws: &Aws<A>, name: &str, o
     Ok(stack)
 }
 
+/// The newest stack of that name that is gone, as long as CloudFormation remembers it: 90 days.
+pub(crate) async fn last_deleted(aws: &Aws<Reads>, name: &str) -> Result<Option<Stack>> {
+    let question = ListStacks { stack_status_filter: vec!["DELETE_COMPLETE"] };
+    let gone = aws.send(&question).await?.stack_summaries;
+    match gone.into_iter().find(|stack| stack.stack_name == name).and_then(|stack| stack.stack_id) {
+        Some(id) => find(aws, &id).await,
+        None => Ok(None),
+    }
+}
+
 /// Makes the stack, or changes it if it is there and ours. Returns its ARN.
 pub(crate) async fn deploy(aws: &Aws<Destroys>, deployment: Deployment) -> Result<String> {
-    let Deployment { stack_name, template_url, parameters, owner, token } = deployment;
+    let found = find(aws, &deployment.stack_name).await?;
+    let tags = deployment.tags(found.as_ref());
+    let Deployment { stack_name, template, parameters, owner, token, .. } = deployment;
     let capabilities = CAPABILITIES.to_vec();
-    match find(aws, &stack_name).await? {
+    match found {
         Some(stack) => {
             owner.check(&stack)?;
-            // An update replaces the whole set of tags, so those that others added are sent again.
+            if stack.stack_status == PLANNED {
+                return Err(Error::new(ErrorKind::Conflict, format!("stack {stack_name:?} so far is only planned"))
+                    .code("OnlyPlanned")
+                    .hint("deploy it with the change_set of its plan, or delete it first"));
+            }
             let update = UpdateStack {
                 stack_name,
-                template_url,
+                template_url: template.url(),
+                template_body: template.body(),
                 parameters,
                 capabilities,
-                tags: stack.tags,
+                tags,
                 client_request_token: token,
             };
             aws.send(&update).await.map(|changed| changed.stack_id)
@@ -90,10 +127,11 @@ pub(crate) async fn deploy(aws: &Aws<Destroys>, deployment: Deployment) -> Resul
         None => {
             let create = CreateStack {
                 stack_name,
-                template_url,
+                template_url: template.url(),
+                template_body: template.body(),
                 parameters,
                 capabilities,
-                tags: vec![owner.tag()],
+                tags,
                 on_failure: "DELETE",
                 client_request_token: token,
             };
@@ -109,98 +147,88 @@ pub(crate) async fn delete(aws: &Aws<Destroys>, name: &str, owner: Owner) -> Res
     Ok(stack.stack_id)
 }
 
-/// What a stack has made: what dies with it.
+/// What a stack and the stacks in it have made: what dies with it.
 pub(crate) async fn resources(aws: &Aws<Reads>, name: &str) -> Result<Vec<Resource>> {
+    let mut found = Vec::new();
+    let mut stacks = vec![(None, name.to_owned())];
+    let mut next = 0;
+    while let Some((path, stack)) = stacks.get(next).cloned() {
+        next += 1;
+        for mut resource in of_one(aws, &stack).await? {
+            resource.stack.clone_from(&path);
+            if resource.resource_type == STACK_TYPE && stacks.len() < NESTED_STACKS {
+                let id = resource.logical_resource_id.clone();
+                let path = path.as_ref().map_or_else(|| id.clone(), |path: &String| format!("{path} > {id}"));
+                stacks.extend(resource.physical_resource_id.clone().map(|inner| (Some(path), inner)));
+            }
+            found.push(resource);
+        }
+    }
+    Ok(found)
+}
+
+async fn of_one(aws: &Aws<Reads>, stack_name: &str) -> Result<Vec<Resource>> {
     let mut found = Vec::new();
     let mut next_token = None;
     for _ in 0..RESOURCE_PAGES {
-        let page = aws.send(&ListStackResources { stack_name: name.to_owned(), next_token }).await?;
+        let page = aws.send(&ListStackResources { stack_name: stack_name.to_owned(), next_token }).await?;
         found.extend(page.stack_resource_summaries);
         next_token = page.next_token;
         if next_token.is_none() {
             break;
         }
     }
+    // What is gone already does not die once more.
+    found.retain(|resource| resource.resource_status != "DELETE_COMPLETE");
     Ok(found)
 }
 
-/// What a template declares.
-pub(crate) async fn template<A: Access + Covers<Reads>>(aws: &Aws<A>, url: &str) -> Result<TemplateSummary> {
-    aws.send(&GetTemplateSummary { template_url: url.to_owned() }).await
-}
-
-/// Why a stack failed: its first failing event, followed into nested stacks. `None` where nothing failed.
-pub(crate) async fn failure(aws: &Aws<Reads>, stack: &Stack) -> Result<Option<String>> {
-    if !["FAILED", "ROLLBACK"].iter().any(|word| stack.stack_status.contains(word)) {
-        return Ok(None);
-    }
-    let mut name = stack.stack_id.clone();
-    let mut path = Vec::new();
-    for _ in 0..NESTED {
-        let events = aws.send(&wire::DescribeStackEvents { stack_name: name }).await?.stack_events;
-        let Some(event) = first_failure(&events) else { break };
-        path.push(event.logical_resource_id.clone().unwrap_or_default());
-        let nested = event.resource_type.as_deref() == Some("AWS::CloudFormation::Stack");
-        match event.physical_resource_id.clone().filter(|id| nested && !id.is_empty() && *id != stack.stack_id) {
-            Some(inner) => name = inner,
-            None => {
-                let reason = event.resource_status_reason.clone().unwrap_or_else(|| "no reason given".to_owned());
-                return Ok(Some(format!("{}: {reason}", path.join(" > "))));
-            }
-        }
-    }
-    Ok(stack.stack_status_reason.clone())
-}
-
-/// The oldest failing event. Those that were only cancelled because another failed say nothing.
-fn first_failure(events: &[wire::Event]) -> Option<&wire::Event> {
-    events.iter().rev().find(|event| {
-        let failed = event.resource_status.as_deref().is_some_and(|status| status.ends_with("_FAILED"));
-        let cancelled = event.resource_status_reason.as_deref().is_some_and(|reason| reason.contains("cancelled"));
-        failed && !cancelled
-    })
+/// What a template declares, and the region that was asked.
+pub(crate) async fn summary<A: Access + Covers<Reads>>(
+    aws: &Aws<A>,
+    template: &Template,
+) -> Result<(TemplateSummary, String)> {
+    aws.send_whole(&GetTemplateSummary { template_url: template.url(), template_body: template.body() }).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn event(id: &str, status: &str, reason: &str) -> wire::Event {
-        wire::Event {
-            logical_resource_id: Some(id.into()),
-            physical_resource_id: None,
-            resource_type: None,
-            resource_status: Some(status.into()),
-            resource_status_reason: Some(reason.into()),
-        }
-    }
-
-    #[test]
-    fn the_first_failure_is_the_oldest_that_was_not_only_cancelled() {
-        let events = [
-            event("stack", "ROLLBACK_IN_PROGRESS", "The following resource(s) failed"),
-            event("B", "CREATE_FAILED", "Resource creation cancelled"),
-            event("A", "CREATE_FAILED", "quota exceeded"),
-            event("A", "CREATE_IN_PROGRESS", ""),
-        ];
-        assert_eq!(first_failure(&events).unwrap().resource_status_reason.as_deref(), Some("quota exceeded"));
-        assert!(first_failure(&events[3..]).is_none());
-    }
-
-    #[test]
-    fn a_stack_of_somebody_else_is_refused() {
-        let stack = |tags: Vec<Tag>| Stack {
-            stack_name: "s".into(),
+    fn stack(tags: Vec<Tag>) -> Stack {
+        Stack {
+            stack_name: "train-stack".into(),
             stack_id: String::new(),
             stack_status: "CREATE_COMPLETE".into(),
             stack_status_reason: None,
             creation_time: None,
             outputs: Vec::new(),
             tags,
-        };
+        }
+    }
+
+    #[test]
+    fn a_stack_without_our_tag_is_not_ours() {
         let owner = Owner("HyperPodMCPServer");
         assert!(owner.check(&stack(vec![owner.tag()])).is_ok());
         assert_eq!(owner.check(&stack(Vec::new())).unwrap_err().code_str(), "NotOwned");
         assert!(owner.check(&stack(vec![Owner("EksMcpServer").tag()])).is_err());
+    }
+
+    #[test]
+    fn tags_that_others_added_stay() {
+        let owner = Owner("HyperPodMCPServer");
+        let tag = |key: &str, value: &str| Tag { key: key.into(), value: value.into() };
+        let deployment = Deployment {
+            stack_name: "s".into(),
+            template: Template::Body(String::new()),
+            parameters: Vec::new(),
+            owner,
+            tags: vec![tag("kind", "eks")],
+            token: String::new(),
+        };
+        assert_eq!(deployment.tags(None), [owner.tag(), tag("kind", "eks")]);
+        let there = stack(vec![tag("team", "a"), owner.tag(), tag("kind", "slurm")]);
+        assert_eq!(deployment.tags(Some(&there)), there.tags, "what is there is not overwritten");
     }
 }

@@ -76,7 +76,8 @@ impl Operation for DescribeStacks {
 pub(super) struct CreateStack {
     pub(super) stack_name: String,
     #[serde(rename = "TemplateURL")]
-    pub(super) template_url: String,
+    pub(super) template_url: Option<String>,
+    pub(super) template_body: Option<String>,
     pub(super) parameters: Vec<Parameter>,
     pub(super) capabilities: Vec<&'static str>,
     pub(super) tags: Vec<Tag>,
@@ -104,7 +105,8 @@ impl Operation for CreateStack {
 pub(super) struct UpdateStack {
     pub(super) stack_name: String,
     #[serde(rename = "TemplateURL")]
-    pub(super) template_url: String,
+    pub(super) template_url: Option<String>,
+    pub(super) template_body: Option<String>,
     pub(super) parameters: Vec<Parameter>,
     pub(super) capabilities: Vec<&'static str>,
     pub(super) tags: Vec<Tag>,
@@ -141,6 +143,7 @@ impl Operation for DeleteStack {
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct DescribeStackEvents {
     pub(super) stack_name: String,
+    pub(super) next_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -149,6 +152,7 @@ pub(super) struct DescribeStackEvents {
 pub(super) struct Events {
     #[serde(default)]
     pub(super) stack_events: Vec<Event>,
+    pub(super) next_token: Option<String>,
 }
 
 /// One event. CloudFormation gives the newest first.
@@ -156,6 +160,7 @@ pub(super) struct Events {
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Event {
+    pub(super) stack_id: Option<String>,
     pub(super) logical_resource_id: Option<String>,
     pub(super) physical_resource_id: Option<String>,
     pub(super) resource_type: Option<String>,
@@ -168,6 +173,36 @@ impl Operation for DescribeStackEvents {
     const ACTION: &'static str = "DescribeStackEvents";
     type Needs = Reads;
     type Reply = Events;
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(super) struct ListStacks {
+    pub(super) stack_status_filter: Vec<&'static str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(super) struct StackList {
+    #[serde(default)]
+    pub(super) stack_summaries: Vec<StackSummary>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(super) struct StackSummary {
+    pub(super) stack_id: Option<String>,
+    pub(super) stack_name: String,
+}
+
+impl Operation for ListStacks {
+    const SERVICE: &'static str = "cloudformation";
+    const ACTION: &'static str = "ListStacks";
+    type Needs = Reads;
+    type Reply = StackList;
 }
 
 #[derive(Serialize)]
@@ -192,10 +227,13 @@ pub(super) struct Resources {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all(deserialize = "PascalCase"))]
 pub(crate) struct Resource {
-    logical_resource_id: String,
-    physical_resource_id: Option<String>,
-    resource_type: String,
-    resource_status: String,
+    /// Path of the nested stack it is in.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub(super) stack: Option<String>,
+    pub(super) logical_resource_id: String,
+    pub(super) physical_resource_id: Option<String>,
+    pub(super) resource_type: String,
+    pub(super) resource_status: String,
 }
 
 impl Operation for ListStackResources {
@@ -210,7 +248,8 @@ impl Operation for ListStackResources {
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct GetTemplateSummary {
     #[serde(rename = "TemplateURL")]
-    pub(super) template_url: String,
+    pub(super) template_url: Option<String>,
+    pub(super) template_body: Option<String>,
 }
 
 /// What a template says of itself.
@@ -232,7 +271,16 @@ pub(crate) struct Declared {
     pub(crate) parameter_key: String,
     pub(crate) default_value: Option<String>,
     pub(crate) parameter_type: Option<String>,
+    pub(crate) no_echo: Option<bool>,
+    pub(crate) description: Option<String>,
     pub(crate) parameter_constraints: Option<Constraints>,
+}
+
+impl Declared {
+    /// The values that it may have; none where any may be.
+    pub(crate) fn allowed(&self) -> &[String] {
+        self.parameter_constraints.as_ref().map_or(&[], |constraints| &constraints.allowed_values)
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -262,6 +310,7 @@ mod tests {
         check::<UpdateStack>();
         check::<DeleteStack>();
         check::<DescribeStackEvents>();
+        check::<ListStacks>();
         check::<ListStackResources>();
         check::<GetTemplateSummary>();
     }

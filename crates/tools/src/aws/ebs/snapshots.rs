@@ -2,26 +2,30 @@
 
 mod wire;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, slice};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainyard_contract::{Changes, Destroys, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef};
+use trainyard_aws::Aws;
+use trainyard_contract::{
+    Access, Changes, Covers, Destroys, Error, ErrorKind, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef,
+};
 
-use self::wire::{CreateSnapshot, DeleteSnapshot, DescribeSnapshots, Snapshot};
-use super::{filters, specification};
+use self::wire::{CreateSnapshot, DeleteSnapshot, DescribeImages, DescribeSnapshots, Snapshot};
+use super::{filters, specification, whole};
 use crate::{
     App, Cx,
-    common::{Cursor, DryRun, Limit, Profile, Region, aws_target},
+    aws::{
+        batch::{Batch, each, some},
+        change::{Asked, Deleted, asked, delete, dry_runs},
+        listing::{Placed, list},
+        waiting::{Condition, Done},
+    },
+    common::{At, DryRun, Part},
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
-    ToolDef::reads::<List>().formerly(&[
-        "ebs.list_snapshots",
-        "ebs.describe_snapshot",
-        "ebs_describe_snapshot",
-        "ebs_get_snapshot_progress",
-    ]),
+    ToolDef::reads::<List>().formerly(&["ebs.list_snapshots", "ebs.describe_snapshot", "ebs_describe_snapshot"]),
     ToolDef::changes::<Create>().formerly(&["ebs.create_snapshot"]).spending(),
     ToolDef::destroys::<Delete>().formerly(&["ebs.delete_snapshot"]),
 ];
@@ -33,7 +37,6 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[
 #[serde(deny_unknown_fields)]
 struct List {
     /// Only these snapshot IDs.
-    #[serde(alias = "snapshot_id")]
     snapshot_ids: Option<Vec<String>>,
     /// Only of these volumes.
     volume_ids: Option<Vec<String>>,
@@ -43,24 +46,17 @@ struct List {
     owner_ids: Option<Vec<String>>,
     /// Only with all these tags; * as value for any value.
     tags: Option<BTreeMap<String, String>>,
-    /// Only these columns.
-    fields: Option<Vec<String>>,
-    #[serde(default)]
-    limit: Limit,
-    /// `next` of the call before.
-    cursor: Option<Cursor>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    part: Part,
 }
 
 impl Tool<App> for List {
     const NAME: &'static str = "ebs_list_snapshots";
     const EXAMPLE: &'static str = r#"{"states": ["pending"]}"#;
     type Access = Reads;
-    type Output = Listing<SnapshotRow>;
+    type Output = Listing<Placed<SnapshotRow>>;
 
-    async fn run(self, cx: Cx<Reads>) -> Result<Listing<SnapshotRow>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+    async fn run(self, cx: Cx<Reads>) -> Result<Listing<Placed<SnapshotRow>>> {
         let snapshot_ids = self.snapshot_ids.unwrap_or_default();
         // A snapshot that is named may be anybody's; a list without names means one's own.
         let own = if snapshot_ids.is_empty() { vec!["self".to_owned()] } else { Vec::new() };
@@ -71,10 +67,7 @@ impl Tool<App> for List {
             owner_ids: self.owner_ids.unwrap_or(own),
             filters: filters(asked, self.tags.as_ref()),
         };
-        let found = aws.list(&question, cx.wanted(self.limit.0, self.cursor.as_ref())).await?;
-        let rows = found.items.into_iter().map(SnapshotRow::from).collect();
-        let listing = Listing::part(rows, found.next, found.pages).about("region", found.region);
-        Ok(listing.fields(self.fields.as_deref().unwrap_or_default()))
+        list(&cx, &self.part, &question).await
     }
 }
 
@@ -90,8 +83,13 @@ struct Create {
     description: Option<String>,
     /// Tags, Name among them.
     tags: Option<BTreeMap<String, String>>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    /// Names this request: sent again, it makes no second snapshot. Kept as a tag.
+    client_token: Option<String>,
+    /// Wait until it is complete, up to 38 seconds.
+    #[serde(default)]
+    wait: bool,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Create {
@@ -99,7 +97,7 @@ impl Create {
         CreateSnapshot {
             volume_id: self.volume_id.clone(),
             description: self.description.clone(),
-            tag_specifications: specification("snapshot", self.tags.clone()),
+            tag_specifications: specification("snapshot", with_token(self.tags.clone(), self.client_token.as_ref())),
         }
     }
 }
@@ -108,50 +106,52 @@ impl Tool<App> for Create {
     const NAME: &'static str = "ebs_create_snapshot";
     const EXAMPLE: &'static str = r#"{"volume_id": "vol-0123456789abcdef0", "description": "before the upgrade"}"#;
     type Access = Changes;
-    type Output = Json<SnapshotRow>;
+    type Output = Json<Done<SnapshotRow>>;
 
-    async fn run(self, cx: Cx<Changes>) -> Result<Json<SnapshotRow>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        aws.send(&self.request()).await.map(|snapshot| Json(snapshot.into()))
+    async fn run(self, cx: Cx<Changes>) -> Result<Json<Done<SnapshotRow>>> {
+        let aws = cx.at(&self.at);
+        let snapshot = match made_before(&aws, self.client_token.as_ref()).await? {
+            Some(snapshot) => snapshot,
+            None => aws.send(&self.request()).await?.into(),
+        };
+        completed(&cx, &aws, snapshot, self.wait).await.map(Json)
     }
 }
 
 impl Preview<App> for Create {
-    type Plan = DryRun;
+    type Plan = Asked<SnapshotRow>;
 
     fn target(&self) -> Target {
-        aws_target("ebs volume", vec![self.volume_id.clone()], self.region.as_ref(), self.profile.as_ref())
+        self.at.target("ebs volume", [&self.volume_id])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<DryRun> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        aws.dry_run_of(&self.request()).await.map(Into::into)
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<SnapshotRow>> {
+        asked(&cx.at(&self.at), Vec::new(), &self.request()).await
     }
 }
 
-/// Delete an EBS snapshot for good
+/// Delete EBS snapshots for good
 ///
-/// AWS refuses while an image uses it.
+/// AWS refuses while an image uses it; the plan names such images.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Delete {
-    /// Snapshot ID.
-    snapshot_id: String,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    /// Snapshot IDs.
+    snapshot_ids: Vec<String>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Tool<App> for Delete {
     const NAME: &'static str = "ebs_delete_snapshot";
-    const EXAMPLE: &'static str = r#"{"snapshot_id": "snap-0123456789abcdef0"}"#;
+    const EXAMPLE: &'static str = r#"{"snapshot_ids": ["snap-0123456789abcdef0"]}"#;
     type Access = Destroys;
-    type Output = Json<Deleted>;
+    type Output = Json<Batch<Deleted>>;
 
-    async fn run(self, cx: Cx<Destroys>) -> Result<Json<Deleted>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let request = DeleteSnapshot { snapshot_id: self.snapshot_id };
-        aws.send(&request).await?;
-        Ok(Json(Deleted { deleted: request.snapshot_id }))
+    async fn run(self, cx: Cx<Destroys>) -> Result<Json<Batch<Deleted>>> {
+        let aws = cx.at(&self.at);
+        let ids = some("snapshot_ids", &self.snapshot_ids, "ebs_list_snapshots shows what there is")?;
+        each(&cx, ids, |id| delete(&aws, DeleteSnapshot { snapshot_id: id.clone() }, id)).await.map(Json)
     }
 }
 
@@ -159,51 +159,109 @@ impl Preview<App> for Delete {
     type Plan = Lost;
 
     fn target(&self) -> Target {
-        aws_target("ebs snapshot", vec![self.snapshot_id.clone()], self.region.as_ref(), self.profile.as_ref())
+        self.at.target("ebs snapshot", &self.snapshot_ids)
     }
 
     async fn plan(&self, cx: Cx<Reads>) -> Result<Lost> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let snapshot_ids = vec![self.snapshot_id.clone()];
-        let question = DescribeSnapshots { snapshot_ids, owner_ids: Vec::new(), filters: Vec::new() };
-        let found = aws.send(&question).await?;
-        Ok(Lost {
-            snapshots: found.snapshots.into_iter().map(SnapshotRow::from).collect(),
-            dry_run: aws.dry_run_of(&DeleteSnapshot { snapshot_id: self.snapshot_id.clone() }).await?.into(),
-        })
+        let aws = cx.at(&self.at);
+        let ids = some("snapshot_ids", &self.snapshot_ids, "ebs_list_snapshots shows what there is")?;
+        let now = named(&aws, &ids).await?;
+        let images = images_of(&cx, &aws, &ids).await?;
+        Ok(Lost { now, images, dry_runs: dry_runs(&aws, &ids, |snapshot_id| DeleteSnapshot { snapshot_id }).await? })
     }
 }
 
-#[derive(Serialize, JsonSchema)]
-struct Deleted {
-    deleted: String,
-}
-
-/// What would be gone.
+/// What would be gone, and what AWS says to a dry run for each.
 #[derive(Serialize, JsonSchema)]
 struct Lost {
-    snapshots: Vec<SnapshotRow>,
-    dry_run: DryRun,
+    now: Vec<SnapshotRow>,
+    /// Images that are made of them: AWS refuses until ec2_deregister_ami has removed these.
+    images: Vec<String>,
+    dry_runs: BTreeMap<String, DryRun>,
+}
+
+/// Tag that keeps the token of a request, for operations that take none.
+const TOKEN_TAG: &str = "mcp:client-token";
+
+pub(super) fn with_token(
+    tags: Option<BTreeMap<String, String>>,
+    token: Option<&String>,
+) -> Option<BTreeMap<String, String>> {
+    let Some(token) = token else { return tags };
+    let mut tags = tags.unwrap_or_default();
+    tags.insert(TOKEN_TAG.to_owned(), token.clone());
+    Some(tags)
+}
+
+/// The snapshot that an earlier request with this token made.
+pub(super) async fn made_before<A: Access + Covers<Reads>>(
+    aws: &Aws<A>,
+    token: Option<&String>,
+) -> Result<Option<SnapshotRow>> {
+    let Some(token) = token else { return Ok(None) };
+    let filters = filters(Vec::new(), Some(&BTreeMap::from([(TOKEN_TAG.to_owned(), token.clone())])));
+    let question = DescribeSnapshots { snapshot_ids: Vec::new(), owner_ids: vec!["self".to_owned()], filters };
+    Ok(aws.send(&question).await?.snapshots.into_iter().next().map(SnapshotRow::from))
+}
+
+/// The snapshot, once it is complete if that was asked for.
+pub(super) async fn completed<A: Access>(
+    cx: &Cx<A>,
+    aws: &Aws<A>,
+    snapshot: SnapshotRow,
+    wait: bool,
+) -> Result<Done<SnapshotRow>> {
+    let id = snapshot.snapshot_id.clone();
+    let complete = wait.then(|| Condition::new("ec2", "SnapshotCompleted", "SnapshotIds", slice::from_ref(&id)));
+    Done::after(cx, aws, snapshot, complete, format!("created {id}")).await
+}
+
+/// Makes a snapshot of a volume that is about to go, and gives its id once it is complete.
+pub(super) async fn keep(cx: &Cx<Destroys>, aws: &Aws<Destroys>, volume_id: &str) -> Result<String> {
+    let description = Some(format!("{volume_id} before it was deleted"));
+    let request = CreateSnapshot { volume_id: volume_id.to_owned(), description, tag_specifications: Vec::new() };
+    let made = completed(cx, aws, aws.send(&request).await?.into(), true).await?;
+    let id = made.thing.snapshot_id.clone();
+    match made.operation_id {
+        None => Ok(id),
+        Some(operation_id) => {
+            Err(Error::new(ErrorKind::Timeout, format!("{id} is not complete yet, so {volume_id} stays"))
+                .partial([format!("created {id}")])
+                .hint(format!("wait with operation_get {operation_id}, then delete without snapshot_first")))
+        }
+    }
+}
+
+/// Images of this account that are made of these snapshots.
+async fn images_of(cx: &Cx<Reads>, aws: &Aws<Reads>, ids: &[String]) -> Result<Vec<String>> {
+    let filters = filters(vec![("block-device-mapping.snapshot-id", ids.to_vec())], None);
+    let images = whole(cx, aws, &DescribeImages { owners: vec!["self".to_owned()], filters }).await?;
+    Ok(images.into_iter().map(|image| image.image_id).collect())
+}
+
+pub(super) async fn named<A: Access + Covers<Reads>>(aws: &Aws<A>, ids: &[String]) -> Result<Vec<SnapshotRow>> {
+    let question = DescribeSnapshots { snapshot_ids: ids.to_vec(), owner_ids: Vec::new(), filters: Vec::new() };
+    aws.send(&question).await.map(|found| found.snapshots.into_iter().map(SnapshotRow::from).collect())
 }
 
 /// One snapshot.
-#[derive(Serialize, JsonSchema)]
-struct SnapshotRow {
-    snapshot_id: String,
-    name: Option<String>,
-    volume_id: Option<String>,
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(super) struct SnapshotRow {
+    pub(super) snapshot_id: String,
+    pub(super) name: Option<String>,
+    pub(super) volume_id: Option<String>,
     /// GiB of the volume.
-    volume_size: Option<u32>,
-    state: Option<String>,
+    pub(super) volume_size: Option<u32>,
+    pub(super) state: Option<String>,
     /// Percent.
-    progress: Option<String>,
-    started: Option<String>,
-    description: Option<String>,
-    encrypted: Option<bool>,
+    pub(super) progress: Option<String>,
+    pub(super) started: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) encrypted: Option<bool>,
     /// `archive` where it was moved there.
-    tier: Option<String>,
+    pub(super) tier: Option<String>,
     /// Tags other than Name.
-    tags: BTreeMap<String, String>,
+    pub(super) tags: BTreeMap<String, String>,
 }
 
 impl From<Snapshot> for SnapshotRow {

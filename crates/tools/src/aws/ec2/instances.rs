@@ -15,18 +15,23 @@ use crate::{
 
 pub(super) mod wire;
 
-use wire::{Accelerator, DescribeInstanceTypes, DescribeInstances, Filter, Instance, InstanceTypeInfo};
+use super::hardware::{self, Hardware, accelerated};
+use wire::{DescribeInstances, Filter, Instance};
 
-pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::reads::<ListInstances>().formerly(&[
-    "ec2.list_instances",
-    "ec2.list_ec2_instances",
-    "ec2_describe_instances",
-])];
+pub(crate) const TOOLS: &[ToolDef<App>] = &[
+    ToolDef::reads::<ListInstances>()
+        .formerly(&["ec2.list_instances", "ec2.list_ec2_instances", "ec2_list_ec2_instances"])
+        .also(&[
+            ("ec2_list_running_instances", r#"{"states": ["running"]}"#),
+            ("ec2.list_running_instances", r#"{"states": ["running"]}"#),
+        ]),
+    ToolDef::reads::<ListByTag>().formerly(&["ec2.list_instances_by_tag"]),
+];
 
 /// List EC2 instances, with GPUs, state, place and tags
 ///
 /// One region, several, or all enabled ones. All filters must match; values of one filter are alternatives.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ListInstances {
     /// Only these instance IDs.
@@ -121,6 +126,38 @@ impl Tool<App> for ListInstances {
     }
 }
 
+/// List EC2 instances that have a tag
+///
+/// ec2_list_instances does the same with more filters.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ListByTag {
+    /// Key of the tag.
+    tag_key: String,
+    /// Its value; any when absent.
+    tag_value: Option<String>,
+    #[serde(default)]
+    limit: Limit,
+    /// `next` of the call before.
+    cursor: Option<Cursor>,
+    region: Option<Region>,
+    profile: Option<Profile>,
+}
+
+impl Tool<App> for ListByTag {
+    const NAME: &'static str = "ec2_list_instances_by_tag";
+    const EXAMPLE: &'static str = r#"{"tag_key": "team", "tag_value": "vision"}"#;
+    type Access = Reads;
+    type Output = Listing<InstanceRow>;
+
+    async fn run(self, cx: Cx<Reads>) -> Result<Listing<InstanceRow>> {
+        let value = self.tag_value.unwrap_or_else(|| "*".to_owned());
+        let tags = Some(BTreeMap::from([(self.tag_key, value)]));
+        let (limit, cursor, region, profile) = (self.limit, self.cursor, self.region, self.profile);
+        ListInstances { tags, limit, cursor, region, profile, ..ListInstances::default() }.run(cx).await
+    }
+}
+
 impl ListInstances {
     async fn in_one(&self, cx: &Cx<Reads>, aws: &Aws<Reads>) -> Result<Listing<InstanceRow>> {
         let found = self.page(cx, aws, self.cursor.as_ref()).await?;
@@ -160,6 +197,8 @@ impl ListInstances {
         if self.lifecycle == Some(Lifecycle::OnDemand) {
             // EC2 has no filter for instances without a lifecycle.
             found.items.retain(|instance| instance.instance_lifecycle.is_none());
+            // Pages are marked by rows that are no longer all there.
+            found.pages.clear();
         }
         Ok(found)
     }
@@ -284,7 +323,7 @@ fn summary(mut listing: Listing<InstanceRow>) -> Listing<InstanceRow> {
 async fn rows(aws: &Aws<Reads>, instances: Vec<Instance>) -> (Vec<InstanceRow>, Option<String>) {
     let types: BTreeSet<_> =
         instances.iter().map(|instance| instance.instance_type.clone()).filter(|name| accelerated(name)).collect();
-    let (accelerators, unknown) = match accelerators(aws, types).await {
+    let (accelerators, unknown) = match hardware::of(aws, &types).await {
         Ok(found) => (found, None),
         Err(error) => (BTreeMap::new(), Some(error.to_string())),
     };
@@ -292,50 +331,14 @@ async fn rows(aws: &Aws<Reads>, instances: Vec<Instance>) -> (Vec<InstanceRow>, 
     (rows, unknown)
 }
 
-/// Whether a type's family has accelerators: P, G, Trn, Inf and DL. Saves a question where none is there.
-fn accelerated(instance_type: &str) -> bool {
-    let family = instance_type.split('.').next().unwrap_or_default();
-    let letters = family.trim_end_matches(|letter: char| !letter.is_ascii_digit());
-    let letters = letters.trim_end_matches(|letter: char| letter.is_ascii_digit());
-    matches!(
-        letters.split(|letter: char| letter.is_ascii_digit()).next(),
-        Some("p" | "g" | "gr" | "trn" | "inf" | "dl" | "vt")
-    )
-}
-
-/// Types that one question may name.
-const TYPES_AT_ONCE: usize = 100;
-
-async fn accelerators(aws: &Aws<Reads>, types: BTreeSet<String>) -> Result<BTreeMap<String, String>> {
-    let types: Vec<_> = types.into_iter().collect();
-    let mut found = BTreeMap::new();
-    for some in types.chunks(TYPES_AT_ONCE) {
-        let reply = aws.send(&DescribeInstanceTypes { instance_types: some.to_vec() }).await?;
-        found.extend(
-            reply.instance_types.into_iter().filter_map(|info| Some((info.instance_type.clone(), words(&info)?))),
-        );
-    }
-    Ok(found)
-}
-
-/// `8x NVIDIA H100 80 GiB`.
-fn words(info: &InstanceTypeInfo) -> Option<String> {
-    let gpus = info.gpu_info.iter().flat_map(|info| &info.gpus);
-    let neurons = info.neuron_info.iter().flat_map(|info| &info.neuron_devices);
-    let others = info.inference_accelerator_info.iter().flat_map(|info| &info.accelerators);
-    let neurons = neurons.map(Accelerator::from).map(|device| device.to_string());
-    let words: Vec<_> = gpus.chain(others).map(ToString::to_string).chain(neurons).collect();
-    (!words.is_empty()).then(|| words.join(" + "))
-}
-
-fn row(instance: Instance, accelerators: &BTreeMap<String, String>) -> InstanceRow {
+fn row(instance: Instance, accelerators: &BTreeMap<String, Hardware>) -> InstanceRow {
     let mut tags: BTreeMap<_, _> = instance.tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
     let placement = instance.placement.unwrap_or_default();
     InstanceRow {
         instance_id: instance.instance_id,
         region: None,
         name: tags.remove("Name"),
-        gpus: accelerators.get(&instance.instance_type).cloned(),
+        gpus: accelerators.get(&instance.instance_type).and_then(|hardware| hardware.words.clone()),
         instance_type: instance.instance_type,
         state: instance.state.name,
         lifecycle: instance.instance_lifecycle,
@@ -386,19 +389,5 @@ mod tests {
                 ("availability-zone", "a")
             ])
         );
-    }
-
-    #[test]
-    fn families_with_accelerators_are_known_by_their_name() {
-        for yes in
-            ["p5.48xlarge", "p4de.24xlarge", "g6e.xlarge", "g5g.metal", "trn2.48xlarge", "inf2.xlarge", "dl1.24xlarge"]
-        {
-            assert!(accelerated(yes), "{yes}");
-        }
-        for no in
-            ["m7i.large", "t3.micro", "c7gn.xlarge", "hpc7g.16xlarge", "mac2.metal", "u-6tb1.metal", "i4i.large", ""]
-        {
-            assert!(!accelerated(no), "{no}");
-        }
     }
 }

@@ -2,21 +2,20 @@
 
 mod wire;
 
-use std::time::Duration;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use trainyard_aws::{Aws, Patience};
+use trainyard_aws::Aws;
 use trainyard_contract::{
-    Access, Changes, Covers, Destroys, Error, ErrorKind, Json, Preview, Reads, Result, Target, Tool, ToolDef,
+    Access, Changes, Covers, Destroys, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef,
 };
 
-use self::wire::{RebootInstances, StartInstances, StateChange, StopInstances, TerminateInstances};
+use self::wire::{RebootInstances, StateChange, TerminateInstances};
+pub(super) use self::wire::{StartInstances, StopInstances};
 use super::instances::wire::{DescribeInstances, Instance};
 use crate::{
     App, Cx,
-    common::{Profile, Region, aws_target},
+    aws::waiting::{Condition, Waited},
+    common::At,
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
@@ -26,10 +25,6 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[
     ToolDef::destroys::<Terminate>().formerly(&["ec2.terminate_instances", "ec2.terminate_instance"]),
 ];
 
-/// Longest wait within one call: clients give up at 60 seconds.
-const WAIT: Duration = Duration::from_secs(38);
-const WAIT_EVERY: Duration = Duration::from_secs(3);
-
 /// Start stopped EC2 instances
 ///
 /// They cost from then on. Public addresses change unless they are elastic.
@@ -37,13 +32,12 @@ const WAIT_EVERY: Duration = Duration::from_secs(3);
 #[serde(deny_unknown_fields)]
 struct Start {
     /// Instance IDs.
-    #[serde(alias = "instance_id")]
     instance_ids: Vec<String>,
     /// Wait until they run, up to 38 seconds.
     #[serde(default)]
     wait: bool,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Tool<App> for Start {
@@ -53,7 +47,7 @@ impl Tool<App> for Start {
     type Output = Json<Changed>;
 
     async fn run(self, cx: Cx<Changes>) -> Result<Json<Changed>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         let (reply, region) = aws.send_whole(&StartInstances { instance_ids: some(self.instance_ids)? }).await?;
         let changed = Changed::new(region, reply.starting_instances);
         finish(&cx, &aws, changed, self.wait.then_some("InstanceRunning")).await
@@ -64,11 +58,11 @@ impl Preview<App> for Start {
     type Plan = Vec<Affected>;
 
     fn target(&self) -> Target {
-        aws_target("ec2 instance", self.instance_ids.clone(), self.region.as_ref(), self.profile.as_ref())
+        self.at.target("ec2 instance", &self.instance_ids)
     }
 
     async fn plan(&self, cx: Cx<Reads>) -> Result<Vec<Affected>> {
-        affected(&cx.aws(self.region.as_ref(), self.profile.as_ref()), &self.instance_ids).await
+        affected(&cx.at(&self.at), &self.instance_ids).await
     }
 }
 
@@ -79,7 +73,6 @@ impl Preview<App> for Start {
 #[serde(deny_unknown_fields)]
 struct Stop {
     /// Instance IDs.
-    #[serde(alias = "instance_id")]
     instance_ids: Vec<String>,
     /// Keep memory on disk, where the instance was launched for it.
     #[serde(default)]
@@ -90,8 +83,8 @@ struct Stop {
     /// Wait until they are stopped, up to 38 seconds.
     #[serde(default)]
     wait: bool,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Tool<App> for Stop {
@@ -101,7 +94,7 @@ impl Tool<App> for Stop {
     type Output = Json<Changed>;
 
     async fn run(self, cx: Cx<Changes>) -> Result<Json<Changed>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         let request = StopInstances {
             instance_ids: some(self.instance_ids)?,
             hibernate: self.hibernate.then_some(true),
@@ -117,11 +110,11 @@ impl Preview<App> for Stop {
     type Plan = Vec<Affected>;
 
     fn target(&self) -> Target {
-        aws_target("ec2 instance", self.instance_ids.clone(), self.region.as_ref(), self.profile.as_ref())
+        self.at.target("ec2 instance", &self.instance_ids)
     }
 
     async fn plan(&self, cx: Cx<Reads>) -> Result<Vec<Affected>> {
-        affected(&cx.aws(self.region.as_ref(), self.profile.as_ref()), &self.instance_ids).await
+        affected(&cx.at(&self.at), &self.instance_ids).await
     }
 }
 
@@ -132,10 +125,9 @@ impl Preview<App> for Stop {
 #[serde(deny_unknown_fields)]
 struct Reboot {
     /// Instance IDs.
-    #[serde(alias = "instance_id")]
     instance_ids: Vec<String>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Tool<App> for Reboot {
@@ -145,7 +137,7 @@ impl Tool<App> for Reboot {
     type Output = Json<Rebooting>;
 
     async fn run(self, cx: Cx<Changes>) -> Result<Json<Rebooting>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         let request = RebootInstances { instance_ids: some(self.instance_ids)? };
         let (_, region) = aws.send_whole(&request).await?;
         Ok(Json(Rebooting { region, accepted: request.instance_ids }))
@@ -156,11 +148,11 @@ impl Preview<App> for Reboot {
     type Plan = Vec<Affected>;
 
     fn target(&self) -> Target {
-        aws_target("ec2 instance", self.instance_ids.clone(), self.region.as_ref(), self.profile.as_ref())
+        self.at.target("ec2 instance", &self.instance_ids)
     }
 
     async fn plan(&self, cx: Cx<Reads>) -> Result<Vec<Affected>> {
-        affected(&cx.aws(self.region.as_ref(), self.profile.as_ref()), &self.instance_ids).await
+        affected(&cx.at(&self.at), &self.instance_ids).await
     }
 }
 
@@ -171,13 +163,12 @@ impl Preview<App> for Reboot {
 #[serde(deny_unknown_fields)]
 struct Terminate {
     /// Instance IDs.
-    #[serde(alias = "instance_id")]
     instance_ids: Vec<String>,
     /// Wait until they are gone, up to 38 seconds.
     #[serde(default)]
     wait: bool,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Tool<App> for Terminate {
@@ -187,7 +178,7 @@ impl Tool<App> for Terminate {
     type Output = Json<Changed>;
 
     async fn run(self, cx: Cx<Destroys>) -> Result<Json<Changed>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         // Afterwards nobody can tell any more which volumes there were.
         let before = affected(&aws, &self.instance_ids).await?;
         let (reply, region) = aws.send_whole(&TerminateInstances { instance_ids: some(self.instance_ids)? }).await?;
@@ -202,11 +193,11 @@ impl Preview<App> for Terminate {
     type Plan = Vec<Affected>;
 
     fn target(&self) -> Target {
-        aws_target("ec2 instance", self.instance_ids.clone(), self.region.as_ref(), self.profile.as_ref())
+        self.at.target("ec2 instance", &self.instance_ids)
     }
 
     async fn plan(&self, cx: Cx<Reads>) -> Result<Vec<Affected>> {
-        affected(&cx.aws(self.region.as_ref(), self.profile.as_ref()), &self.instance_ids).await
+        affected(&cx.at(&self.at), &self.instance_ids).await
     }
 }
 
@@ -225,20 +216,19 @@ async fn affected<A: Access + Covers<Reads>>(aws: &Aws<A>, ids: &[String]) -> Re
 }
 
 /// Waits, if that was asked for. A wait that ends without the state is not a failure: the change was accepted.
-async fn finish<A: Access>(cx: &Cx<A>, aws: &Aws<A>, changed: Changed, waiter: Option<&str>) -> Result<Json<Changed>> {
+async fn finish<A: Access>(
+    cx: &Cx<A>,
+    aws: &Aws<A>,
+    mut changed: Changed,
+    waiter: Option<&str>,
+) -> Result<Json<Changed>> {
     let Some(waiter) = waiter else { return Ok(Json(changed)) };
     let ids: Vec<_> = changed.changes.iter().map(|change| change.instance_id.clone()).collect();
-    let total = WAIT.as_secs() / WAIT_EVERY.as_secs();
-    let patience = Patience { max: WAIT, every: Some(WAIT_EVERY) };
-    let say = |poll: u32, _: &serde_json::Value| {
-        cx.progress().report(u64::from(poll), Some(total.max(u64::from(poll))), waiter);
-    };
-    let outcome = aws.engine().wait("ec2", waiter, json!({ "InstanceIds": ids }), aws.scope(), patience, say).await;
-    match outcome {
-        Ok(_) => Ok(Json(Changed { reached: Some(true), ..changed })),
-        Err(error) if error.kind() == ErrorKind::Timeout => Ok(Json(Changed { reached: Some(false), ..changed })),
-        Err(error) => Err(error.partial(ids)),
-    }
+    let outcome = Condition::new("ec2", waiter, "InstanceIds", &ids).wait(cx, aws).await;
+    let Waited { reached, operation_id } = outcome.map_err(|error| error.partial(ids))?;
+    changed.reached = Some(reached);
+    changed.operation_id = operation_id;
+    Ok(Json(changed))
 }
 
 /// What became of the instances.
@@ -249,6 +239,9 @@ struct Changed {
     /// Whether the wanted state was reached, where that was waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
     reached: Option<bool>,
+    /// For operation_get, which waits on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation_id: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     volumes_deleted: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -258,7 +251,14 @@ struct Changed {
 impl Changed {
     fn new(region: String, changes: Vec<wire::InstanceStateChange>) -> Self {
         let changes = changes.into_iter().map(StateChange::from).collect();
-        Self { region, changes, reached: None, volumes_deleted: Vec::new(), volumes_kept: Vec::new() }
+        Self {
+            region,
+            changes,
+            reached: None,
+            operation_id: None,
+            volumes_deleted: Vec::new(),
+            volumes_kept: Vec::new(),
+        }
     }
 }
 

@@ -23,7 +23,11 @@ use self::{
 use super::tagged::{filters, specification, split, whole};
 use crate::{
     App, Cx,
-    common::{Cursor, DryRun, Limit, Profile, Region, aws_target},
+    aws::{
+        change::{Asked, Deleted, asked, delete},
+        listing::{Placed, list_joined},
+    },
+    common::{At, DryRun, Part},
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
@@ -42,6 +46,8 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[
 
 /// Groups whose rules are asked for at once.
 const GROUPS_AT_ONCE: usize = 50;
+/// Rules that are looked through for open ports.
+const MOST_RULES: usize = 10_000;
 
 /// List EC2 security groups with their rules
 ///
@@ -50,44 +56,32 @@ const GROUPS_AT_ONCE: usize = 50;
 #[serde(deny_unknown_fields)]
 struct List {
     /// Only these security group IDs.
-    #[serde(alias = "group_id")]
     group_ids: Option<Vec<String>>,
     /// Only with these names; * stands for any letters.
-    #[serde(alias = "group_name")]
     group_names: Option<Vec<String>>,
     /// VPC IDs.
-    #[serde(alias = "vpc_id")]
     vpc_ids: Option<Vec<String>>,
     /// Only with all these tags; * as value for any value.
     tags: Option<BTreeMap<String, String>>,
-    /// Only these columns.
-    fields: Option<Vec<String>>,
-    #[serde(default)]
-    limit: Limit,
-    /// `next` of the call before.
-    cursor: Option<Cursor>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    part: Part,
 }
 
 impl Tool<App> for List {
     const NAME: &'static str = "ec2_describe_security_groups";
     const EXAMPLE: &'static str = r#"{"group_names": ["train-*"]}"#;
     type Access = Reads;
-    type Output = Listing<GroupRow>;
+    type Output = Listing<Placed<GroupRow>>;
 
-    async fn run(self, cx: Cx<Reads>) -> Result<Listing<GroupRow>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+    async fn run(self, cx: Cx<Reads>) -> Result<Listing<Placed<GroupRow>>> {
         let asked =
             vec![("group-name", self.group_names.unwrap_or_default()), ("vpc-id", self.vpc_ids.unwrap_or_default())];
         let question = DescribeSecurityGroups {
             group_ids: self.group_ids.unwrap_or_default(),
             filters: filters(asked, self.tags.as_ref()),
         };
-        let found = aws.list(&question, cx.wanted(self.limit.0, self.cursor.as_ref())).await?;
-        let listing =
-            Listing::part(rows(&cx, &aws, found.items).await?, found.next, found.pages).about("region", found.region);
-        Ok(listing.fields(self.fields.as_deref().unwrap_or_default()))
+        let cx = &cx;
+        list_joined(cx, &self.part, &question, |aws, items| async move { rows(cx, &aws, items).await }).await
     }
 }
 
@@ -104,15 +98,16 @@ struct Create {
     /// VPC ID.
     vpc_id: String,
     /// Who may come in.
-    #[serde(default, alias = "inbound_rules")]
+    #[serde(default)]
+    #[schemars(extend("x-also" = ["inbound_rules"]))]
     ingress: Vec<Ingress>,
     /// Rules may open ports of administrators to the world.
     #[serde(default)]
     open_to_world: bool,
     /// Tags, Name among them.
     tags: Option<BTreeMap<String, String>>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Create {
@@ -133,7 +128,7 @@ impl Tool<App> for Create {
     type Output = Json<Created>;
 
     async fn run(self, cx: Cx<Changes>) -> Result<Json<Created>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         let permissions = permissions(&self.ingress, self.open_to_world)?;
         let group_id = aws.send(&self.request()).await?.group_id;
         if permissions.is_empty() {
@@ -150,17 +145,15 @@ impl Tool<App> for Create {
 }
 
 impl Preview<App> for Create {
-    type Plan = DryRun;
+    type Plan = Asked<GroupRow>;
 
     fn target(&self) -> Target {
-        let vpc = vec![self.vpc_id.clone()];
-        aws_target("new security group in vpc", vpc, self.region.as_ref(), self.profile.as_ref())
+        self.at.target("new security group in vpc", [&self.vpc_id])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<DryRun> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<GroupRow>> {
         permissions(&self.ingress, self.open_to_world)?;
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        aws.dry_run_of(&self.request()).await.map(Into::into)
+        asked(&cx.at(&self.at), Vec::new(), &self.request()).await
     }
 }
 
@@ -177,8 +170,8 @@ struct Authorize {
     /// Rules may open ports of administrators to the world.
     #[serde(default)]
     open_to_world: bool,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Authorize {
@@ -197,24 +190,23 @@ impl Tool<App> for Authorize {
     type Output = Json<Opened>;
 
     async fn run(self, cx: Cx<Changes>) -> Result<Json<Opened>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         authorized(&aws, &self.group_id, self.permissions()?).await.map(|rules| Json(Opened { rules }))
     }
 }
 
 impl Preview<App> for Authorize {
-    type Plan = Asked;
+    type Plan = Asked<GroupRow>;
 
     fn target(&self) -> Target {
-        aws_target("security group", vec![self.group_id.clone()], self.region.as_ref(), self.profile.as_ref())
+        self.at.target("security group", [&self.group_id])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<GroupRow>> {
         let request =
             AuthorizeSecurityGroupIngress { group_id: self.group_id.clone(), ip_permissions: self.permissions()? };
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let groups = named(&cx, &aws, &self.group_id).await?;
-        Ok(Asked { groups, dry_run: aws.dry_run_of(&request).await?.into() })
+        let aws = cx.at(&self.at);
+        asked(&aws, named(&cx, &aws, &self.group_id).await?, &request).await
     }
 }
 
@@ -225,10 +217,9 @@ impl Preview<App> for Authorize {
 #[serde(deny_unknown_fields)]
 struct Revoke {
     /// Rule IDs, such as sgr-0123456789abcdef0.
-    #[serde(alias = "rule_id")]
     rule_ids: Vec<String>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Revoke {
@@ -255,7 +246,7 @@ impl Tool<App> for Revoke {
     type Output = Json<Revoked>;
 
     async fn run(self, cx: Cx<Destroys>) -> Result<Json<Revoked>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         let rules = self.rules(&aws).await?;
         let mut done = Vec::new();
         for ((group_id, is_egress), ids) in by_request(&rules) {
@@ -276,11 +267,11 @@ impl Preview<App> for Revoke {
     type Plan = Closing;
 
     fn target(&self) -> Target {
-        aws_target("security group rule", self.rule_ids.clone(), self.region.as_ref(), self.profile.as_ref())
+        self.at.target("security group rule", &self.rule_ids)
     }
 
     async fn plan(&self, cx: Cx<Reads>) -> Result<Closing> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         let rules = self.rules(&aws).await?;
         let mut dry_runs = Vec::new();
         for ((group_id, is_egress), security_group_rule_ids) in by_request(&rules) {
@@ -313,8 +304,14 @@ fn by_request(rules: &[Rule]) -> BTreeMap<(String, bool), Vec<String>> {
 struct Delete {
     /// Security group ID.
     group_id: String,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
+}
+
+impl Delete {
+    fn request(&self) -> DeleteSecurityGroup {
+        DeleteSecurityGroup { group_id: self.group_id.clone() }
+    }
 }
 
 impl Tool<App> for Delete {
@@ -324,10 +321,7 @@ impl Tool<App> for Delete {
     type Output = Json<Deleted>;
 
     async fn run(self, cx: Cx<Destroys>) -> Result<Json<Deleted>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let request = DeleteSecurityGroup { group_id: self.group_id };
-        aws.send(&request).await?;
-        Ok(Json(Deleted { deleted: request.group_id }))
+        delete(&cx.at(&self.at), self.request(), self.group_id).await.map(Json)
     }
 }
 
@@ -335,11 +329,11 @@ impl Preview<App> for Delete {
     type Plan = Lost;
 
     fn target(&self) -> Target {
-        aws_target("security group", vec![self.group_id.clone()], self.region.as_ref(), self.profile.as_ref())
+        self.at.target("security group", [&self.group_id])
     }
 
     async fn plan(&self, cx: Cx<Reads>) -> Result<Lost> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         let groups = named(&cx, &aws, &self.group_id).await?;
         let having = |filter: &str| filters(vec![(filter, vec![self.group_id.clone()])], None);
         let interfaces = whole(&cx, &aws, &DescribeNetworkInterfaces { filters: having("group-id") }).await?;
@@ -352,7 +346,7 @@ impl Preview<App> for Delete {
         named_by_groups.retain(|id| *id != self.group_id);
         named_by_groups.sort();
         named_by_groups.dedup();
-        let dry_run = aws.dry_run_of(&DeleteSecurityGroup { group_id: self.group_id.clone() }).await?.into();
+        let dry_run = aws.dry_run_of(&self.request()).await?.into();
         let network_interfaces: Vec<_> = interfaces.into_iter().map(User::from).collect();
         let blocked = !network_interfaces.is_empty() || !named_by_groups.is_empty();
         Ok(Lost { groups, blocked, network_interfaces, named_by_groups, dry_run })
@@ -366,6 +360,29 @@ async fn authorized<A: Access + Covers<Changes>>(
 ) -> Result<Vec<RuleRow>> {
     let request = AuthorizeSecurityGroupIngress { group_id: group_id.to_owned(), ip_permissions };
     aws.send(&request).await.map(|reply| reply.security_group_rules.into_iter().map(RuleRow::from).collect())
+}
+
+/// A group that opens what it should not.
+pub(super) struct Open {
+    pub(super) group_id: String,
+    /// `port 22`, or `everything`.
+    pub(super) what: String,
+}
+
+/// Which of these groups open ports of administrators to the world.
+pub(super) async fn open_ports<A: Access + Covers<Reads>>(aws: &Aws<A>, ids: &[String]) -> Result<Vec<Open>> {
+    let mut open = Vec::new();
+    for some in ids.chunks(GROUPS_AT_ONCE) {
+        let filters = filters(vec![("group-id", some.to_vec())], None);
+        let question = DescribeSecurityGroupRules { security_group_rule_ids: Vec::new(), filters };
+        let wanted = trainyard_aws::Wanted { limit: MOST_RULES, cursor: None, binding: "" };
+        let rules = aws.list(&question, wanted).await?.items;
+        open.extend(rules.into_iter().filter_map(|rule| {
+            let what = rule.opens_to_world()?;
+            Some(Open { group_id: rule.group_id, what })
+        }));
+    }
+    Ok(open)
 }
 
 async fn named(cx: &Cx<Reads>, aws: &Aws<Reads>, id: &str) -> Result<Vec<GroupRow>> {
@@ -416,18 +433,6 @@ struct Opened {
 #[derive(Serialize, JsonSchema)]
 struct Revoked {
     revoked: Vec<RuleRow>,
-}
-
-#[derive(Serialize, JsonSchema)]
-struct Deleted {
-    deleted: String,
-}
-
-/// The group as it is, and what AWS says to a dry run.
-#[derive(Serialize, JsonSchema)]
-struct Asked {
-    groups: Vec<GroupRow>,
-    dry_run: DryRun,
 }
 
 /// The rules that would go, and what AWS says to a dry run for each group and direction.

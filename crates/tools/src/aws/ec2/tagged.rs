@@ -55,7 +55,14 @@ pub(in crate::aws) fn specification(
 
 /// Tags as a map, and the name apart.
 pub(in crate::aws) fn split(tags: Vec<Tag>) -> (Option<String>, BTreeMap<String, String>) {
-    let mut tags: BTreeMap<_, _> = tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
+    split_pairs(tags.into_iter().map(|tag| (tag.key, tag.value)))
+}
+
+/// The same, of keys and values.
+pub(in crate::aws) fn split_pairs(
+    pairs: impl Iterator<Item = (String, String)>,
+) -> (Option<String>, BTreeMap<String, String>) {
+    let mut tags: BTreeMap<_, _> = pairs.collect();
     (tags.remove("Name"), tags)
 }
 

@@ -1,50 +1,60 @@
 //! HyperPod stacks: the CloudFormation stacks that make a cluster with everything around it.
 
+mod answers;
+mod params_file;
+mod prepare;
+mod settings;
 mod templates;
+
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{
-    Access, CallDef, Covers, Destroys, Error, ErrorKind, Json, Preview, Reads, Result, Target, Tool, ToolDef,
+    CallDef, Changes, Destroys, Error, ErrorKind, Json, Preview, Reads, Result, Target, Tool, ToolDef,
 };
 
+use self::{
+    answers::{Action, DeletePlan, Deleted, DeployPlan, Deployed, Description, PlanPlan, Planned},
+    params_file::WriteParams,
+    prepare::{OWNER, Orchestrator, prepare},
+};
 use crate::{
     App, Cx,
     aws::cloudformation::{
-        parameters,
-        stack::{self, Deployment, Owner, Parameter, Resource, StackOutput},
+        change_set, events, parameters,
+        stack::{self, StackOutput},
     },
     common::{Profile, Region, aws_target},
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::by_operation(
     "manage_hyperpod_stacks",
-    "Deploy, describe or delete a SageMaker HyperPod cluster's CloudFormation stack (EKS or Slurm). Uses the managed \
-     templates and a file of parameters; takes about 30 minutes, describe shows how far it is. Only stacks made by \
-     this tool are touched.",
-    &[CallDef::destroys::<Deploy>(), CallDef::reads::<Describe>(), CallDef::destroys::<Delete>()],
+    "Deploy, describe or delete a SageMaker HyperPod cluster's CloudFormation stack. write_params writes a parameters \
+     file to edit; plan shows what deploy would make; describe how far it is (deploying takes 30 minutes) and why it \
+     failed. Only stacks made by this tool are touched.",
+    &[
+        CallDef::destroys::<Deploy>(),
+        CallDef::reads::<Describe>(),
+        CallDef::destroys::<Delete>(),
+        CallDef::changes::<Plan>(),
+        CallDef::changes::<WriteParams>(),
+    ],
 )
-.under_result()
-.spending()];
+.under_result()];
 
-/// The tag value that the AWS server gives its stacks, so that stacks made there stay manageable here.
-const OWNER: Owner = Owner("HyperPodMCPServer");
+/// Seconds to follow the stack's events
+///
+/// Zero, the default of the older server, answers at once.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline, description = "Seconds to follow the stack, with progress.")]
+struct WaitSeconds(#[schemars(range(min = 0, max = 3600))] u64);
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Orchestrator {
-    #[default]
-    Eks,
-    Slurm,
-}
-
-impl Orchestrator {
-    fn template(self) -> &'static str {
-        match self {
-            Self::Eks => templates::EKS,
-            Self::Slurm => templates::SLURM,
-        }
+impl WaitSeconds {
+    fn time(self) -> Duration {
+        Duration::from_secs(self.0)
     }
 }
 
@@ -52,14 +62,39 @@ impl Orchestrator {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Deploy {
-    /// Name of the stack, by convention the cluster's followed by -stack.
+    /// By convention the cluster's name and -stack.
     stack_name: String,
-    /// Absolute path of a JSON file: a list of {"ParameterKey", "ParameterValue"}.
-    params_file: String,
+    /// Absolute path of a JSON list of {"ParameterKey", "ParameterValue"}.
+    params_file: Option<String>,
     #[serde(default)]
     cluster_orchestrator: Orchestrator,
+    /// Absolute path or S3 URL instead of AWS's template.
+    template: Option<String>,
+    /// From plan, instead of params_file.
+    change_set: Option<String>,
+    #[serde(default)]
+    wait_seconds: WaitSeconds,
     region_name: Option<Region>,
     profile_name: Option<Profile>,
+}
+
+impl Deploy {
+    /// The parameters file, or the change set: one of the two.
+    fn source(&self) -> Result<Source<'_>> {
+        match (&self.params_file, &self.change_set) {
+            (Some(file), None) => Ok(Source::File(file)),
+            (None, Some(change_set)) => Ok(Source::ChangeSet(change_set)),
+            (None, None) => Err(Error::validation("argument \"params_file\" is missing")
+                .hint("write_params writes one; or give the change_set of a plan")),
+            (Some(_), Some(_)) => Err(Error::validation("params_file and change_set are two ways to say the same")
+                .hint("a change set holds its parameters already: leave params_file out")),
+        }
+    }
+}
+
+enum Source<'a> {
+    File(&'a str),
+    ChangeSet(&'a str),
 }
 
 impl Tool<App> for Deploy {
@@ -70,20 +105,34 @@ impl Tool<App> for Deploy {
 
     async fn run(self, cx: Cx<Destroys>) -> Result<Json<Deployed>> {
         let aws = cx.aws(self.region_name.as_ref(), self.profile_name.as_ref());
-        let parameters = parameters::read(&self.params_file)?;
-        let checked = checked(&aws, self.cluster_orchestrator, &parameters).await?;
-        let stack_arn = stack::deploy(
-            &aws,
-            Deployment {
-                stack_name: self.stack_name.clone(),
-                template_url: self.cluster_orchestrator.template().to_owned(),
-                parameters,
-                owner: OWNER,
-                token: cx.token(),
-            },
-        )
-        .await?;
-        Ok(Json(Deployed { stack_name: self.stack_name, stack_arn, parameters_unchecked: checked.err() }))
+        let (stack_arn, parameters_unchecked) = match self.source()? {
+            Source::ChangeSet(change_set) => {
+                (change_set::execute(&aws, &self.stack_name, change_set, OWNER, cx.token()).await?, None)
+            }
+            Source::File(file) => {
+                let orchestrator = self.cluster_orchestrator;
+                let mut prepared = prepare(&cx, &aws, file, orchestrator, self.template.as_deref()).await?;
+                if let Some(stack) = stack::find(&aws, &self.stack_name).await? {
+                    OWNER.check(&stack)?;
+                    orchestrator.check(&stack)?;
+                }
+                let unchecked = prepared.unchecked.take();
+                let deployment = prepared.deployment(self.stack_name.clone(), orchestrator, cx.token());
+                (stack::deploy(&aws, deployment).await?, unchecked)
+            }
+        };
+        let mut deployed = Deployed::new(self.stack_name, stack_arn, parameters_unchecked);
+        if self.wait_seconds.0 > 0 {
+            // It is under way: what goes wrong from here on is said beside it.
+            match events::follow(&aws, &deployed.stack_arn, self.wait_seconds.time(), &**cx.progress()).await {
+                Ok(stack) => {
+                    deployed.failure = events::failure(&aws, &stack).await.unwrap_or_default();
+                    deployed.stack_status = Some(stack.stack_status);
+                }
+                Err(error) => deployed.unfollowed = Some(error.to_string()),
+            }
+        }
+        Ok(Json(deployed))
     }
 }
 
@@ -91,47 +140,37 @@ impl Preview<App> for Deploy {
     type Plan = DeployPlan;
 
     fn target(&self) -> Target {
-        let stack = vec![self.stack_name.clone()];
-        aws_target("cloudformation stack", stack, self.region_name.as_ref(), self.profile_name.as_ref())
+        target(&self.stack_name, self.region_name.as_ref(), self.profile_name.as_ref())
     }
 
     async fn plan(&self, cx: Cx<Reads>) -> Result<DeployPlan> {
         let aws = cx.aws(self.region_name.as_ref(), self.profile_name.as_ref());
-        let parameters = parameters::read(&self.params_file)?;
+        let file = match self.source()? {
+            Source::File(file) => file,
+            Source::ChangeSet(change_set) => {
+                let stack = stack::owned(&aws, &self.stack_name, OWNER).await?;
+                let planned = change_set::show(&aws, change_set, Some(&self.stack_name)).await?;
+                return Ok(DeployPlan::of_change_set(stack, planned));
+            }
+        };
+        let orchestrator = self.cluster_orchestrator;
+        let prepared = prepare(&cx, &aws, file, orchestrator, self.template.as_deref()).await?;
         let found = stack::find(&aws, &self.stack_name).await?;
         if let Some(stack) = &found {
             OWNER.check(stack)?;
+            orchestrator.check(stack)?;
         }
-        let (resource_types, parameters_unchecked) = match checked(&aws, self.cluster_orchestrator, &parameters).await?
-        {
-            Ok(types) => (types, None),
-            Err(why) => (Vec::new(), Some(why)),
-        };
+        let cost = prepared.cost(&aws).await;
         Ok(DeployPlan {
             action: if found.is_some() { Action::Update } else { Action::Create },
             status_now: found.map(|stack| stack.stack_status),
-            template: self.cluster_orchestrator.template(),
-            parameters,
-            resource_types,
-            parameters_unchecked,
+            template: prepared.template.url().or_else(|| self.template.clone()),
+            parameters: parameters::shown(&prepared.parameters, &prepared.declared),
+            resource_types: prepared.resource_types,
+            parameters_unchecked: prepared.unchecked,
+            cost,
+            changes: Vec::new(),
         })
-    }
-}
-
-/// Holds the parameters against the template. `Ok(Err(why))` where the template could not be read: that right may be
-/// missing, and CloudFormation checks once more.
-async fn checked<A: Access + Covers<Reads>>(
-    aws: &Aws<A>,
-    orchestrator: Orchestrator,
-    given: &[Parameter],
-) -> Result<Result<Vec<String>, String>> {
-    match stack::template(aws, orchestrator.template()).await {
-        Ok(summary) => {
-            parameters::check(given, &summary.parameters)?;
-            Ok(Ok(summary.resource_types))
-        }
-        Err(error) if matches!(error.kind(), ErrorKind::Credentials | ErrorKind::Network) => Err(error),
-        Err(error) => Ok(Err(error.to_string())),
     }
 }
 
@@ -141,6 +180,10 @@ async fn checked<A: Access + Covers<Reads>>(
 struct Describe {
     /// Name of the stack.
     stack_name: String,
+    /// From plan: show it again.
+    change_set: Option<String>,
+    #[serde(default)]
+    wait_seconds: WaitSeconds,
     region_name: Option<Region>,
     profile_name: Option<Profile>,
 }
@@ -153,15 +196,29 @@ impl Tool<App> for Describe {
 
     async fn run(self, cx: Cx<Reads>) -> Result<Json<Description>> {
         let aws = cx.aws(self.region_name.as_ref(), self.profile_name.as_ref());
-        let stack = stack::owned(&aws, &self.stack_name, OWNER).await?;
+        let mut stack = match stack::owned(&aws, &self.stack_name, OWNER).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(&aws, &self.stack_name, error).await),
+            other => other?,
+        };
+        if self.wait_seconds.0 > 0 {
+            stack = events::follow(&aws, &stack.stack_id, self.wait_seconds.time(), &**cx.progress()).await?;
+        }
         // The reason is worth having, not worth failing for.
-        let failure = stack::failure(&aws, &stack).await.unwrap_or_else(|error| Some(error.to_string()));
+        let failure = events::failure(&aws, &stack).await.unwrap_or_else(|error| Some(error.to_string()));
+        let settled = events::is_settled(&stack);
+        let progress = if settled { None } else { events::headway(&aws, &stack).await.ok() };
+        let planned = match &self.change_set {
+            Some(change_set) => Some(change_set::show(&aws, change_set, Some(&self.stack_name)).await?),
+            None => None,
+        };
         Ok(Json(Description {
             stack_name: stack.stack_name,
             stack_id: stack.stack_id,
             creation_time: stack.creation_time,
             stack_status: stack.stack_status,
             failure,
+            progress,
+            planned,
             outputs: stack
                 .outputs
                 .into_iter()
@@ -171,12 +228,26 @@ impl Tool<App> for Describe {
     }
 }
 
+/// A stack that failed to be made is taken away again: says why, as long as CloudFormation remembers it.
+async fn gone(aws: &Aws<Reads>, name: &str, error: Error) -> Error {
+    let Ok(Some(last)) = stack::last_deleted(aws, name).await else { return error };
+    if OWNER.check(&last).is_err() {
+        return error;
+    }
+    match events::failure(aws, &last).await {
+        Ok(Some(why)) => error.hint(format!("the last stack of that name failed and was taken away again: {why}")),
+        _ => error.hint(format!("the last stack of that name was deleted: {}", last.stack_id)),
+    }
+}
+
 /// Delete the stack and all that it made
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Delete {
     /// Name of the stack.
     stack_name: String,
+    #[serde(default)]
+    wait_seconds: WaitSeconds,
     region_name: Option<Region>,
     profile_name: Option<Profile>,
 }
@@ -190,7 +261,14 @@ impl Tool<App> for Delete {
     async fn run(self, cx: Cx<Destroys>) -> Result<Json<Deleted>> {
         let aws = cx.aws(self.region_name.as_ref(), self.profile_name.as_ref());
         let stack_id = stack::delete(&aws, &self.stack_name, OWNER).await?;
-        Ok(Json(Deleted { stack_name: self.stack_name, stack_id }))
+        let mut deleted = Deleted { stack_name: self.stack_name, stack_id, stack_status: None, failure: None };
+        if self.wait_seconds.0 > 0
+            && let Ok(stack) = events::follow(&aws, &deleted.stack_id, self.wait_seconds.time(), &**cx.progress()).await
+        {
+            deleted.failure = events::failure(&aws, &stack).await.unwrap_or_default();
+            deleted.stack_status = Some(stack.stack_status);
+        }
+        Ok(Json(deleted))
     }
 }
 
@@ -198,8 +276,7 @@ impl Preview<App> for Delete {
     type Plan = DeletePlan;
 
     fn target(&self) -> Target {
-        let stack = vec![self.stack_name.clone()];
-        aws_target("cloudformation stack", stack, self.region_name.as_ref(), self.profile_name.as_ref())
+        target(&self.stack_name, self.region_name.as_ref(), self.profile_name.as_ref())
     }
 
     async fn plan(&self, cx: Cx<Reads>) -> Result<DeletePlan> {
@@ -212,58 +289,63 @@ impl Preview<App> for Delete {
     }
 }
 
-#[derive(Serialize, JsonSchema)]
-struct Deployed {
+/// Have CloudFormation plan the deployment
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Plan {
+    /// Name of the stack.
     stack_name: String,
-    stack_arn: String,
-    /// Why the parameters could not be held against the template beforehand.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parameters_unchecked: Option<String>,
+    /// Absolute path of the parameters.
+    params_file: String,
+    #[serde(default)]
+    cluster_orchestrator: Orchestrator,
+    /// Absolute path or S3 URL of a template.
+    template: Option<String>,
+    region_name: Option<Region>,
+    profile_name: Option<Profile>,
 }
 
-#[derive(Serialize, JsonSchema)]
-struct Description {
-    stack_name: String,
-    stack_id: String,
-    creation_time: Option<String>,
-    stack_status: String,
-    /// The first failing resource and its reason, followed into nested stacks.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<String>,
-    outputs: std::collections::BTreeMap<String, Option<String>>,
+impl Tool<App> for Plan {
+    const NAME: &'static str = "plan";
+    const EXAMPLE: &'static str = r#"{"stack_name": "train-stack", "params_file": "/home/me/train-parameters.json"}"#;
+    type Access = Changes;
+    type Output = Json<Planned>;
+
+    async fn run(self, cx: Cx<Changes>) -> Result<Json<Planned>> {
+        let aws = cx.aws(self.region_name.as_ref(), self.profile_name.as_ref());
+        let orchestrator = self.cluster_orchestrator;
+        let mut prepared = prepare(&cx, &aws, &self.params_file, orchestrator, self.template.as_deref()).await?;
+        if let Some(stack) = stack::find(&aws, &self.stack_name).await? {
+            OWNER.check(&stack)?;
+            orchestrator.check(&stack)?;
+        }
+        let cost = prepared.cost(&aws).await;
+        let parameters_unchecked = prepared.unchecked.take();
+        let deployment = prepared.deployment(self.stack_name.clone(), orchestrator, cx.token());
+        let planned = change_set::plan(&aws, deployment, &**cx.progress()).await?;
+        Ok(Json(Planned { stack_name: self.stack_name, planned, cost, parameters_unchecked }))
+    }
 }
 
-#[derive(Serialize, JsonSchema)]
-struct Deleted {
-    stack_name: String,
-    stack_id: String,
+impl Preview<App> for Plan {
+    type Plan = PlanPlan;
+
+    fn target(&self) -> Target {
+        target(&self.stack_name, self.region_name.as_ref(), self.profile_name.as_ref())
+    }
+
+    async fn plan(&self, cx: Cx<Reads>) -> Result<PlanPlan> {
+        let aws = cx.aws(self.region_name.as_ref(), self.profile_name.as_ref());
+        let orchestrator = self.cluster_orchestrator;
+        let prepared = prepare(&cx, &aws, &self.params_file, orchestrator, self.template.as_deref()).await?;
+        let found = stack::find(&aws, &self.stack_name).await?;
+        if let Some(stack) = &found {
+            OWNER.check(stack)?;
+        }
+        Ok(PlanPlan { makes_empty_stack: found.is_none(), resource_types: prepared.resource_types })
+    }
 }
 
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Action {
-    Create,
-    Update,
-}
-
-/// What a deployment would do.
-#[derive(Serialize, JsonSchema)]
-struct DeployPlan {
-    action: Action,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status_now: Option<String>,
-    template: &'static str,
-    parameters: Vec<Parameter>,
-    /// Kinds of things that the template makes.
-    resource_types: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parameters_unchecked: Option<String>,
-}
-
-/// What a deletion would take along.
-#[derive(Serialize, JsonSchema)]
-struct DeletePlan {
-    stack_id: String,
-    status_now: String,
-    deleted: Vec<Resource>,
+fn target(stack_name: &str, region: Option<&Region>, profile: Option<&Profile>) -> Target {
+    aws_target("cloudformation stack", vec![stack_name.to_owned()], region, profile)
 }

@@ -1,6 +1,6 @@
 //! VPCs and their subnets: find them.
 
-mod wire;
+pub(super) mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +12,15 @@ use trainyard_contract::{Error, ErrorKind, Json, Listing, Reads, Result, Tool, T
 use self::wire::{DescribeRouteTables, DescribeSubnets, DescribeVpcs, RouteTable, Subnet, Vpc};
 use crate::{
     App, Cx,
-    aws::ec2::tagged::{filters, split, whole},
-    common::{Cursor, Limit, Profile, Region},
+    aws::{
+        ec2::tagged::{filters, split, whole},
+        listing::{Placed, list, list_joined},
+    },
+    common::{At, Part},
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
-    ToolDef::reads::<ListVpcs>().formerly(&["vpc.list_vpcs", "vpc.describe_vpc", "vpc_describe_vpc"]),
+    ToolDef::reads::<ListVpcs>().formerly(&["vpc.list_vpcs"]),
     ToolDef::reads::<GetDefaultVpc>().formerly(&["vpc.get_default_vpc"]),
     ToolDef::reads::<ListSubnets>().formerly(&["vpc.list_subnets", "vpc.describe_subnet", "vpc_describe_subnet"]),
     ToolDef::reads::<GetDefaultSubnets>().formerly(&["vpc.get_default_subnets"]),
@@ -28,34 +31,23 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[
 #[serde(deny_unknown_fields)]
 struct ListVpcs {
     /// Only these VPC IDs.
-    #[serde(alias = "vpc_id")]
     vpc_ids: Option<Vec<String>>,
     /// Only with all these tags; * as value for any value.
     tags: Option<BTreeMap<String, String>>,
-    /// Only these columns.
-    fields: Option<Vec<String>>,
-    #[serde(default)]
-    limit: Limit,
-    /// `next` of the call before.
-    cursor: Option<Cursor>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    part: Part,
 }
 
 impl Tool<App> for ListVpcs {
     const NAME: &'static str = "vpc_list_vpcs";
     const EXAMPLE: &'static str = r#"{"tags": {"Name": "training"}}"#;
     type Access = Reads;
-    type Output = Listing<VpcRow>;
+    type Output = Listing<Placed<VpcRow>>;
 
-    async fn run(self, cx: Cx<Reads>) -> Result<Listing<VpcRow>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+    async fn run(self, cx: Cx<Reads>) -> Result<Listing<Placed<VpcRow>>> {
         let vpc_ids = self.vpc_ids.unwrap_or_default();
         let question = DescribeVpcs { vpc_ids, filters: filters(Vec::new(), self.tags.as_ref()) };
-        let found = aws.list(&question, cx.wanted(self.limit.0, self.cursor.as_ref())).await?;
-        let rows = found.items.into_iter().map(VpcRow::from).collect();
-        let listing = Listing::part(rows, found.next, found.pages).about("region", found.region);
-        Ok(listing.fields(self.fields.as_deref().unwrap_or_default()))
+        list(&cx, &self.part, &question).await
     }
 }
 
@@ -65,8 +57,8 @@ impl Tool<App> for ListVpcs {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct GetDefaultVpc {
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Tool<App> for GetDefaultVpc {
@@ -76,7 +68,7 @@ impl Tool<App> for GetDefaultVpc {
     type Output = Json<DefaultVpc>;
 
     async fn run(self, cx: Cx<Reads>) -> Result<Json<DefaultVpc>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         default_vpc(&aws).await.map(Json)
     }
 }
@@ -88,33 +80,24 @@ impl Tool<App> for GetDefaultVpc {
 #[serde(deny_unknown_fields)]
 struct ListSubnets {
     /// Only these subnet IDs.
-    #[serde(alias = "subnet_id")]
     subnet_ids: Option<Vec<String>>,
     /// Only of these VPCs.
-    #[serde(alias = "vpc_id")]
     vpc_ids: Option<Vec<String>>,
     /// Only in these availability zones.
     availability_zones: Option<Vec<String>>,
     /// Only with all these tags; * as value for any value.
     tags: Option<BTreeMap<String, String>>,
-    /// Only these columns.
-    fields: Option<Vec<String>>,
-    #[serde(default)]
-    limit: Limit,
-    /// `next` of the call before.
-    cursor: Option<Cursor>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    part: Part,
 }
 
 impl Tool<App> for ListSubnets {
     const NAME: &'static str = "vpc_list_subnets";
     const EXAMPLE: &'static str = r#"{"vpc_ids": ["vpc-0123456789abcdef0"]}"#;
     type Access = Reads;
-    type Output = Listing<SubnetRow>;
+    type Output = Listing<Placed<SubnetRow>>;
 
-    async fn run(self, cx: Cx<Reads>) -> Result<Listing<SubnetRow>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+    async fn run(self, cx: Cx<Reads>) -> Result<Listing<Placed<SubnetRow>>> {
         let asked = vec![
             ("vpc-id", self.vpc_ids.unwrap_or_default()),
             ("availability-zone", self.availability_zones.unwrap_or_default()),
@@ -123,10 +106,8 @@ impl Tool<App> for ListSubnets {
             subnet_ids: self.subnet_ids.unwrap_or_default(),
             filters: filters(asked, self.tags.as_ref()),
         };
-        let found = aws.list(&question, cx.wanted(self.limit.0, self.cursor.as_ref())).await?;
-        let listing =
-            Listing::part(rows(&cx, &aws, found.items).await?, found.next, found.pages).about("region", found.region);
-        Ok(listing.fields(self.fields.as_deref().unwrap_or_default()))
+        let cx = &cx;
+        list_joined(cx, &self.part, &question, |aws, items| async move { rows(cx, &aws, items).await }).await
     }
 }
 
@@ -136,8 +117,8 @@ impl Tool<App> for ListSubnets {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct GetDefaultSubnets {
-    region: Option<Region>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    at: At,
 }
 
 impl Tool<App> for GetDefaultSubnets {
@@ -147,7 +128,7 @@ impl Tool<App> for GetDefaultSubnets {
     type Output = Listing<SubnetRow>;
 
     async fn run(self, cx: Cx<Reads>) -> Result<Listing<SubnetRow>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let aws = cx.at(&self.at);
         let DefaultVpc { region, vpc } = default_vpc(&aws).await?;
         let asked = vec![("vpc-id", vec![vpc.vpc_id.clone()]), ("default-for-az", vec!["true".to_owned()])];
         let question = DescribeSubnets { subnet_ids: Vec::new(), filters: filters(asked, None) };
@@ -167,10 +148,16 @@ async fn default_vpc(aws: &Aws<Reads>) -> Result<DefaultVpc> {
     }
 }
 
+/// Subnets by their ids, public or not.
+pub(in crate::aws) async fn subnets(cx: &Cx<Reads>, aws: &Aws<Reads>, ids: Vec<String>) -> Result<Vec<SubnetRow>> {
+    let found = aws.send(&DescribeSubnets { subnet_ids: ids, filters: Vec::new() }).await?;
+    rows(cx, aws, found.subnets).await
+}
+
 /// VPCs whose route tables are asked for at once.
 const VPCS_AT_ONCE: usize = 50;
 
-async fn rows(cx: &Cx<Reads>, aws: &Aws<Reads>, subnets: Vec<Subnet>) -> Result<Vec<SubnetRow>> {
+pub(super) async fn rows(cx: &Cx<Reads>, aws: &Aws<Reads>, subnets: Vec<Subnet>) -> Result<Vec<SubnetRow>> {
     let vpcs: BTreeSet<_> = subnets.iter().map(|subnet| subnet.vpc_id.clone()).collect();
     let vpcs: Vec<_> = vpcs.into_iter().collect();
     let mut tables = Vec::new();
@@ -207,18 +194,18 @@ struct DefaultVpc {
 
 /// One VPC.
 #[derive(Serialize, JsonSchema)]
-struct VpcRow {
-    vpc_id: String,
-    name: Option<String>,
+pub(super) struct VpcRow {
+    pub(super) vpc_id: String,
+    pub(super) name: Option<String>,
     /// Address blocks, the first one first.
-    cidrs: Vec<String>,
-    ipv6_cidrs: Vec<String>,
-    is_default: Option<bool>,
-    state: Option<String>,
+    pub(super) cidrs: Vec<String>,
+    pub(super) ipv6_cidrs: Vec<String>,
+    pub(super) is_default: Option<bool>,
+    pub(super) state: Option<String>,
     /// `dedicated` where instances get hardware of their own.
-    tenancy: Option<String>,
+    pub(super) tenancy: Option<String>,
     /// Tags other than Name.
-    tags: BTreeMap<String, String>,
+    pub(super) tags: BTreeMap<String, String>,
 }
 
 impl From<Vpc> for VpcRow {
@@ -242,27 +229,27 @@ impl From<Vpc> for VpcRow {
 
 /// One subnet.
 #[derive(Serialize, JsonSchema)]
-struct SubnetRow {
-    subnet_id: String,
-    name: Option<String>,
-    vpc_id: String,
+pub(in crate::aws) struct SubnetRow {
+    pub(super) subnet_id: String,
+    pub(super) name: Option<String>,
+    pub(super) vpc_id: String,
     /// Availability zone.
-    az: Option<String>,
+    pub(super) az: Option<String>,
     /// The same for every account, unlike the zone's name.
-    az_id: Option<String>,
-    cidr: Option<String>,
-    ipv6_cidrs: Vec<String>,
+    pub(super) az_id: Option<String>,
+    pub(super) cidr: Option<String>,
+    pub(super) ipv6_cidrs: Vec<String>,
     /// Addresses that are free.
-    available_ips: Option<u32>,
+    pub(super) available_ips: Option<u32>,
     /// Its route table leads to an internet gateway.
-    public: Option<bool>,
+    pub(super) public: Option<bool>,
     /// Instances get a public address.
-    gives_public_ips: Option<bool>,
+    pub(super) gives_public_ips: Option<bool>,
     /// Default subnet of its zone.
-    is_default: Option<bool>,
-    state: Option<String>,
+    pub(super) is_default: Option<bool>,
+    pub(super) state: Option<String>,
     /// Tags other than Name.
-    tags: BTreeMap<String, String>,
+    pub(super) tags: BTreeMap<String, String>,
 }
 
 fn row(subnet: Subnet, tables: &[RouteTable]) -> SubnetRow {

@@ -69,6 +69,10 @@ pub(in crate::aws::ec2) struct Instance {
     pub(in crate::aws::ec2) capacity_reservation_id: Option<String>,
     pub(in crate::aws::ec2) iam_instance_profile: Option<InstanceProfile>,
     pub(in crate::aws::ec2) metadata_options: Option<MetadataOptions>,
+    pub(in crate::aws::ec2) cpu_options: Option<CpuOptions>,
+    pub(in crate::aws::ec2) spot_instance_request_id: Option<String>,
+    #[serde(default)]
+    pub(in crate::aws::ec2) network_interfaces: Vec<NetworkInterface>,
     #[serde(default)]
     pub(in crate::aws::ec2) security_groups: Vec<Group>,
     #[serde(default)]
@@ -111,6 +115,47 @@ pub(in crate::aws::ec2) struct InstanceProfile {
 #[cfg_attr(test, derive(JsonSchema))]
 pub(in crate::aws::ec2) struct MetadataOptions {
     pub(in crate::aws::ec2) http_tokens: Option<String>,
+    pub(in crate::aws::ec2) http_endpoint: Option<String>,
+    pub(in crate::aws::ec2) http_put_response_hop_limit: Option<i32>,
+    pub(in crate::aws::ec2) http_protocol_ipv6: Option<String>,
+    pub(in crate::aws::ec2) instance_metadata_tags: Option<String>,
+    pub(in crate::aws::ec2) state: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(in crate::aws::ec2) struct CpuOptions {
+    core_count: Option<u32>,
+    threads_per_core: Option<u32>,
+}
+
+impl CpuOptions {
+    /// Virtual CPUs, as quotas count them.
+    pub(in crate::aws::ec2) fn virtual_cpus(&self) -> Option<u32> {
+        Some(self.core_count? * self.threads_per_core?)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(in crate::aws::ec2) struct NetworkInterface {
+    pub(in crate::aws::ec2) network_interface_id: Option<String>,
+    pub(in crate::aws::ec2) subnet_id: Option<String>,
+    pub(in crate::aws::ec2) private_ip_address: Option<String>,
+    pub(in crate::aws::ec2) interface_type: Option<String>,
+    pub(in crate::aws::ec2) association: Option<Association>,
+    #[serde(default)]
+    pub(in crate::aws::ec2) groups: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(in crate::aws::ec2) struct Association {
+    pub(in crate::aws::ec2) public_ip: Option<String>,
+    pub(in crate::aws::ec2) ip_owner_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -174,7 +219,7 @@ impl Paged for DescribeInstances {
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
 pub(in crate::aws::ec2) struct DescribeInstanceTypes {
-    pub(in crate::aws::ec2) instance_types: Vec<String>,
+    pub(in crate::aws::ec2) filters: Vec<Filter>,
 }
 
 #[derive(Deserialize)]
@@ -190,6 +235,9 @@ pub(in crate::aws::ec2) struct InstanceTypes {
 #[cfg_attr(test, derive(JsonSchema))]
 pub(in crate::aws::ec2) struct InstanceTypeInfo {
     pub(in crate::aws::ec2) instance_type: String,
+    pub(in crate::aws::ec2) v_cpu_info: Option<VirtualCpus>,
+    pub(in crate::aws::ec2) memory_info: Option<Memory>,
+    pub(in crate::aws::ec2) network_info: Option<Network>,
     pub(in crate::aws::ec2) gpu_info: Option<GpuInfo>,
     pub(in crate::aws::ec2) neuron_info: Option<NeuronInfo>,
     pub(in crate::aws::ec2) inference_accelerator_info: Option<InferenceInfo>,
@@ -198,7 +246,41 @@ pub(in crate::aws::ec2) struct InstanceTypeInfo {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
+pub(in crate::aws::ec2) struct VirtualCpus {
+    #[serde(rename = "DefaultVCpus")]
+    pub(in crate::aws::ec2) default: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(in crate::aws::ec2) struct Memory {
+    #[serde(rename = "SizeInMiB")]
+    pub(in crate::aws::ec2) mebibytes: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(in crate::aws::ec2) struct Network {
+    pub(in crate::aws::ec2) maximum_network_cards: Option<u32>,
+    pub(in crate::aws::ec2) efa_supported: Option<bool>,
+    pub(in crate::aws::ec2) efa_info: Option<Efa>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(in crate::aws::ec2) struct Efa {
+    pub(in crate::aws::ec2) maximum_efa_interfaces: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(in crate::aws::ec2) struct GpuInfo {
+    #[serde(rename = "TotalGpuMemoryInMiB")]
+    pub(in crate::aws::ec2) total_mebibytes: Option<u64>,
     #[serde(default)]
     pub(in crate::aws::ec2) gpus: Vec<Accelerator>,
 }
@@ -207,6 +289,8 @@ pub(in crate::aws::ec2) struct GpuInfo {
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
 pub(in crate::aws::ec2) struct NeuronInfo {
+    #[serde(rename = "TotalNeuronDeviceMemoryInMiB")]
+    pub(in crate::aws::ec2) total_mebibytes: Option<u64>,
     #[serde(default)]
     pub(in crate::aws::ec2) neuron_devices: Vec<NeuronDevice>,
 }
@@ -226,7 +310,7 @@ pub(in crate::aws::ec2) struct InferenceInfo {
 pub(in crate::aws::ec2) struct Accelerator {
     name: Option<String>,
     manufacturer: Option<String>,
-    count: Option<u32>,
+    pub(in crate::aws::ec2) count: Option<u32>,
     memory_info: Option<AcceleratorMemory>,
 }
 
@@ -243,7 +327,7 @@ struct AcceleratorMemory {
 #[cfg_attr(test, derive(JsonSchema))]
 pub(in crate::aws::ec2) struct NeuronDevice {
     name: Option<String>,
-    count: Option<u32>,
+    pub(in crate::aws::ec2) count: Option<u32>,
     memory_info: Option<AcceleratorMemory>,
 }
 
@@ -264,6 +348,18 @@ impl fmt::Display for Accelerator {
             Some(mebibytes) => write!(f, " {} GiB", mebibytes / 1024),
             None => Ok(()),
         }
+    }
+}
+
+impl Paged for DescribeInstanceTypes {
+    type Item = InstanceTypeInfo;
+
+    fn page_size(&self) -> Option<RangeInclusive<u32>> {
+        Some(5..=100)
+    }
+
+    fn items(reply: InstanceTypes) -> Vec<InstanceTypeInfo> {
+        reply.instance_types
     }
 }
 

@@ -8,7 +8,7 @@ use trainyard_contract::{Changes, Destroys};
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct InstanceStateChange {
+pub(in crate::aws::ec2) struct InstanceStateChange {
     instance_id: String,
     previous_state: Option<NamedState>,
     current_state: Option<NamedState>,
@@ -42,14 +42,14 @@ impl From<InstanceStateChange> for StateChange {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct StartInstances {
-    pub(super) instance_ids: Vec<String>,
+pub(in crate::aws::ec2) struct StartInstances {
+    pub(in crate::aws::ec2) instance_ids: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Starting {
+pub(in crate::aws::ec2) struct Starting {
     #[serde(default)]
     pub(super) starting_instances: Vec<InstanceStateChange>,
 }
@@ -64,16 +64,16 @@ impl Operation for StartInstances {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct StopInstances {
-    pub(super) instance_ids: Vec<String>,
-    pub(super) hibernate: Option<bool>,
-    pub(super) force: Option<bool>,
+pub(in crate::aws::ec2) struct StopInstances {
+    pub(in crate::aws::ec2) instance_ids: Vec<String>,
+    pub(in crate::aws::ec2) hibernate: Option<bool>,
+    pub(in crate::aws::ec2) force: Option<bool>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Stopping {
+pub(in crate::aws::ec2) struct Stopping {
     #[serde(default)]
     pub(super) stopping_instances: Vec<InstanceStateChange>,
 }
@@ -89,7 +89,7 @@ impl Operation for StopInstances {
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct RebootInstances {
-    pub(super) instance_ids: Vec<String>,
+    pub(in crate::aws::ec2) instance_ids: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -107,7 +107,7 @@ impl Operation for RebootInstances {
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct TerminateInstances {
-    pub(super) instance_ids: Vec<String>,
+    pub(in crate::aws::ec2) instance_ids: Vec<String>,
 }
 
 #[derive(Deserialize)]

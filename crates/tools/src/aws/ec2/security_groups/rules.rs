@@ -12,6 +12,7 @@ use super::wire::{Pair, Permission, PrefixList, Range4, Range6, Rule};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ingress {
+    #[schemars(extend("x-means" = {"-1": "all"}))]
     protocol: Protocol,
     /// First port of tcp or udp; type of icmp.
     #[schemars(range(min = -1, max = 65535))]
@@ -20,6 +21,7 @@ pub(super) struct Ingress {
     #[schemars(range(min = -1, max = 65535))]
     to_port: Option<i32>,
     /// Source: this, such as 10.0.0.0/8, or one of the next three.
+    #[schemars(extend("x-also" = ["cidr"]))]
     cidr_ipv4: Option<String>,
     /// Source, such as 2001:db8::/32.
     cidr_ipv6: Option<String>,
@@ -38,7 +40,6 @@ enum Protocol {
     Udp,
     Icmp,
     Icmpv6,
-    #[serde(alias = "-1")]
     All,
 }
 
@@ -150,14 +151,19 @@ impl Permission {
         if !blocks.any(|cidr| is_world(cidr)) {
             return None;
         }
-        match (self.ip_protocol, self.from_port, self.to_port) {
-            ("-1", ..) => Some("everything".to_owned()),
-            ("tcp" | "udp", Some(from), Some(to)) => {
-                let port = ADMIN_PORTS.into_iter().find(|port| (from..=to).contains(port))?;
-                Some(format!("port {port}"))
-            }
-            _ => None,
+        for_administrators(self.ip_protocol, self.from_port, self.to_port)
+    }
+}
+
+/// What of these ports is for administrators alone.
+fn for_administrators(protocol: &str, from: Option<i32>, to: Option<i32>) -> Option<String> {
+    match (protocol, from, to) {
+        ("-1", ..) => Some("everything".to_owned()),
+        ("tcp" | "udp", Some(from), Some(to)) => {
+            let port = ADMIN_PORTS.into_iter().find(|port| (from..=to).contains(port))?;
+            Some(format!("port {port}"))
         }
+        _ => None,
     }
 }
 
@@ -179,6 +185,14 @@ impl Rule {
     /// Whether it lets everybody in.
     pub(super) fn is_open_to_world(&self) -> bool {
         !self.is_egress && [&self.cidr_ipv4, &self.cidr_ipv6].into_iter().flatten().any(|cidr| is_world(cidr))
+    }
+
+    /// What of administrators' ports it lets everybody in to.
+    pub(super) fn opens_to_world(&self) -> Option<String> {
+        if !self.is_open_to_world() {
+            return None;
+        }
+        for_administrators(&self.ip_protocol, self.from_port, self.to_port)
     }
 
     /// `in tcp 22 from 10.0.0.0/8`.
@@ -237,7 +251,7 @@ mod tests {
             serde_json::to_value(&sent[0]).unwrap(),
             json!({"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]})
         );
-        let sent = asked(json!({"protocol": "-1", "source_group_id": "sg-1", "description": "efa"}), false).unwrap();
+        let sent = asked(json!({"protocol": "all", "source_group_id": "sg-1", "description": "efa"}), false).unwrap();
         assert_eq!(
             serde_json::to_value(&sent[0]).unwrap(),
             json!({"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": "sg-1", "Description": "efa"}]})

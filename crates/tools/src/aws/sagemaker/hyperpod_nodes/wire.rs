@@ -137,6 +137,19 @@ impl NodeSummary {
         self.status() == "Running"
     }
 
+    pub(in crate::aws::sagemaker) fn is_failing(&self) -> bool {
+        matches!(self.status(), "Failure" | "NotFound")
+    }
+
+    /// Whether a newer machine image is there for it.
+    pub(in crate::aws::sagemaker) fn is_behind(&self) -> bool {
+        self.image_version_status.as_deref().is_some_and(|status| status != "UpToDate")
+    }
+
+    pub(in crate::aws::sagemaker) fn instance_type(&self) -> &str {
+        &self.instance_type
+    }
+
     /// What AWS says is wrong with it.
     pub(in crate::aws::sagemaker) fn trouble(&self) -> Option<&str> {
         self.instance_status.message.as_deref().filter(|message| !message.is_empty())
@@ -393,6 +406,12 @@ pub(in crate::aws::sagemaker) struct DeleteFailure {
     code: String,
     message: String,
     node_id: String,
+}
+
+impl DeleteFailure {
+    pub(in crate::aws::sagemaker) fn in_words(&self) -> String {
+        format!("{}: {} ({})", self.node_id, self.message, self.code)
+    }
 }
 
 impl Operation for BatchDeleteClusterNodes {

@@ -1,0 +1,162 @@
+//! Requests of the REST protocols: members in the path, the query, headers and the body.
+
+use std::{borrow::Cow, cmp::Reverse};
+
+use percent_encoding::percent_decode_str;
+use roxmltree::Document;
+use serde_json::{Map, Value};
+use trainyard_aws::catalogue::model::{
+    Kind, Location, Member, MemberFlags, Operation, Protocol, Service, ShapeId, Structure,
+};
+use trainyard_harness::Seen;
+
+use crate::{form, json, scalar, xml};
+
+/// The operation whose path fits best.
+pub(crate) fn operation(seen: &Seen, service: &'static Service<'static>) -> Option<&'static Operation<'static>> {
+    let fits = |operation: &&Operation<'_>| operation.method == seen.method && labels(operation.uri, seen).is_some();
+    let literal = |operation: &&Operation<'_>| {
+        let (path, query) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
+        Reverse((query.len(), path.split('/').filter(|part| !part.starts_with('{')).count(), !path.contains("+}")))
+    };
+    service.operations.iter().filter(fits).min_by_key(literal)
+}
+
+/// The input of a request.
+pub(crate) fn read(
+    service: &Service<'_>,
+    operation: &Operation<'_>,
+    id: ShapeId,
+    seen: &Seen,
+) -> Result<Value, String> {
+    let structure = service.structure(id).ok_or("the input is no structure")?;
+    let labels = labels(operation.uri, seen).unwrap_or_default();
+    let fixed: Vec<_> = query(operation.uri).into_iter().map(|(name, _)| name).collect();
+    let query: Vec<_> = query(&seen.path).into_iter().filter(|(name, _)| !fixed.contains(name)).collect();
+    let mut members = body(service, structure, id, seen)?;
+    for member in &structure.members {
+        let name = member.wire_name.unwrap_or(member.name);
+        let value = match member.location {
+            Location::Body | Location::Status => None,
+            Location::Uri => {
+                let text = labels.iter().find(|(label, _)| label == name).map(|(_, text)| text.as_str());
+                text.map(|text| scalar::from_text(&service.shape(member.shape).kind, text)).transpose()?
+            }
+            Location::Query => from_query(service, member, &query)?,
+            Location::Header => {
+                seen.header(&name.to_lowercase()).map(|text| from_header(service, member, text)).transpose()?
+            }
+            Location::Headers => Some(prefixed(name, seen)),
+        };
+        members.extend(value.map(|value| (member.name.to_owned(), value)));
+    }
+    Ok(Value::Object(members))
+}
+
+/// What the labels of a template stand for, if the path fits it.
+fn labels(template: &str, seen: &Seen) -> Option<Vec<(String, String)>> {
+    let (wanted, wanted_query) = (path(template), query(template));
+    let given_query = query(&seen.path);
+    if !wanted_query.iter().all(|pair| given_query.contains(pair)) {
+        return None;
+    }
+    // A slash at the end says nothing.
+    let parts = |path: &'_ str| path.trim_end_matches('/').split('/').map(str::to_owned).collect::<Vec<_>>();
+    let (given, parts) = (parts(path(&seen.path)), parts(wanted));
+    let mut labels = Vec::new();
+    for (index, part) in parts.iter().enumerate() {
+        let rest = given.get(index..)?;
+        let here = rest.first()?;
+        match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            Some(label) if label.ends_with('+') => {
+                labels.push((label.trim_end_matches('+').to_owned(), decoded(&rest.join("/"))));
+                return Some(labels);
+            }
+            Some(label) if !here.is_empty() => labels.push((label.to_owned(), decoded(here))),
+            None if decoded(here) == *part => {}
+            _ => return None,
+        }
+    }
+    (parts.len() == given.len()).then_some(labels)
+}
+
+fn path(uri: &str) -> &str {
+    uri.split('?').next().unwrap_or_default()
+}
+
+fn query(uri: &str) -> Vec<(String, String)> {
+    let mut pairs = form::pairs(uri.split_once('?').map_or("", |(_, query)| query));
+    // Says which operation of the AWS SDKs it was; no member.
+    pairs.retain(|(name, _)| name != "x-id");
+    pairs
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+fn from_query(service: &Service<'_>, member: &Member<'_>, query: &[(String, String)]) -> Result<Option<Value>, String> {
+    let name = member.wire_name.unwrap_or(member.name);
+    let texts: Vec<&str> = query.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str()).collect();
+    match &service.shape(member.shape).kind {
+        Kind::List { item, .. } if !texts.is_empty() => {
+            let kind = &service.shape(item.shape).kind;
+            texts.into_iter().map(|text| scalar::from_text(kind, text)).collect::<Result<Value, _>>().map(Some)
+        }
+        Kind::Map { .. } => {
+            Ok(Some(query.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()))
+        }
+        kind => texts.first().map(|text| scalar::from_text(kind, text)).transpose(),
+    }
+}
+
+fn from_header(service: &Service<'_>, member: &Member<'_>, text: &str) -> Result<Value, String> {
+    match &service.shape(member.shape).kind {
+        _ if member.is(MemberFlags::JSON_VALUE) => {
+            let bytes = aws_smithy_types::base64::decode(text).map_err(|error| error.to_string())?;
+            json::parse(&String::from_utf8_lossy(&bytes))
+        }
+        Kind::List { .. } => Ok(text.split(',').map(|item| Value::from(item.trim())).collect()),
+        kind => scalar::from_text(kind, text),
+    }
+}
+
+fn prefixed(prefix: &str, seen: &Seen) -> Value {
+    let prefix = prefix.to_lowercase();
+    let entries = seen.headers.iter().filter_map(|(name, value)| Some((name.strip_prefix(&prefix)?, value)));
+    entries.map(|(name, value)| (name.to_owned(), Value::from(value.as_str()))).collect()
+}
+
+fn body(
+    service: &Service<'_>,
+    structure: &Structure<'_>,
+    id: ShapeId,
+    seen: &Seen,
+) -> Result<Map<String, Value>, String> {
+    let payload = structure.payload.map(|at| &structure.members[at as usize]);
+    if seen.body.is_empty() {
+        return Ok(Map::new());
+    }
+    let text: Cow<'_, str> = Cow::Borrowed(&seen.body);
+    let (name, shape) = match payload {
+        None => (None, id),
+        Some(member) => match &service.shape(member.shape).kind {
+            Kind::Blob { .. } | Kind::String(..) => {
+                let value = scalar::from_body(&service.shape(member.shape).kind, &text);
+                return Ok(Map::from_iter([(member.name.to_owned(), value)]));
+            }
+            _ => (Some(member.name), member.shape),
+        },
+    };
+    let value = if service.protocol == Protocol::RestXml {
+        let document = Document::parse(&text).map_err(|error| error.to_string())?;
+        xml::read(service, shape, document.root_element())?
+    } else {
+        json::read(service, shape, &json::parse(&text)?)?
+    };
+    Ok(match (name, value) {
+        (Some(name), value) => Map::from_iter([(name.to_owned(), value)]),
+        (None, Value::Object(members)) => members,
+        (None, value) => return Err(format!("the body is {value}")),
+    })
+}
