@@ -62,11 +62,15 @@ fn a_large_fleet_is_read_once_and_stays_small() {
     let mut builder = FleetBuilder::new(Backends::default(), Options::default());
     for page in (0..NODES).step_by(PAGE) {
         let page: Vec<_> = (page..page + PAGE).map(node).collect();
-        page.iter().for_each(|node| builder.add_node(node));
+        for node in &page {
+            builder.add_node(node);
+        }
     }
     for page in (0..PODS).step_by(PAGE) {
         let page: Vec<_> = (page..page + PAGE).map(pod).collect();
-        page.iter().for_each(|pod| builder.add_pod(pod));
+        for pod in &page {
+            builder.add_pod(pod);
+        }
     }
     let fleet = builder.build();
     let built = start.elapsed();

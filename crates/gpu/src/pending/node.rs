@@ -103,8 +103,8 @@ impl Judge<'_> {
             self.quota(&taken)?;
         }
         // Whoever takes no device of a vendor that locks is bound without the lock.
-        let takes = |lock: &NodeLock| taken.keys().any(|at| self.fleet.backends.get(*at).lock == Some(lock.key));
-        let held = |lock: &&NodeLock| takes(lock) && self.fleet.lock_row(lock, self.now).state == LockState::Held;
+        let concerns = |lock: &NodeLock| taken.keys().any(|at| self.fleet.backends.get(*at).lock == Some(lock.key));
+        let held = |lock: &&NodeLock| concerns(lock) && self.fleet.lock_row(lock, self.now).state == LockState::Held;
         match node.node.locks.iter().find(held) {
             Some(lock) if !lift.lifts(Lifted::Lock) => {
                 Err(NodeReason::Locked { owner: self.fleet.lock_row(lock, self.now).owner })

@@ -1,5 +1,8 @@
 //! Everything but the large fleet, in one program.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::needless_pass_by_value, reason = "`json!` is written in the call")]
+
 mod cluster;
 mod codec;
 mod config;

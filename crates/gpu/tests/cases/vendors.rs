@@ -143,9 +143,12 @@ fn every_register_and_every_share() {
     }
 }
 
+/// Vendor, what the node has, where HAMi writes shares, a device; then devices, MiB and cores of each.
+type FromCapacity<'a> = (Vendor, &'a [(&'a str, &'a str)], &'a str, &'a str, usize, i64, i64);
+
 #[test]
 fn devices_known_from_capacity_alone() {
-    let cases: &[(Vendor, &[(&str, &str)], &str, &str, usize, i64, i64)] = &[
+    let cases: &[FromCapacity<'_>] = &[
         (
             Vendor::Metax,
             &[("metax-tech.com/gpu", "2")],
