@@ -10,7 +10,10 @@ use trainyard_gpu::{
     metrics::{Filters, Query, Question, parse_duration},
     pending::{PodAsk, Surroundings, parse_event},
     quota::QuotaObject,
-    vendor::{AscendRuntimeDevice, Backends, MetaxRuntimeDevice, plain_resource},
+    vendor::{
+        AscendRuntimeDevice, Backends, CambriconProfile, EnflameSlice, MetaxRuntimeDevice, decode_indexes,
+        plain_resource,
+    },
 };
 
 use crate::cluster::{NVIDIA, annotated, fleet, labelled, node, nvidia_node, offering, running, waiting};
@@ -74,6 +77,9 @@ proptest! {
         let _ = Lock::parse(&value).map(|lock| lock.state(i64::MIN, 300, Some(true)));
         let _ = AscendRuntimeDevice::decode(&value);
         let _ = MetaxRuntimeDevice::decode(&value);
+        let _ = EnflameSlice::decode(&value);
+        let _ = CambriconProfile::decode(&value);
+        let _ = decode_indexes(&value);
         let _ = Quantity::parse(&value).map(|amount| (amount.whole(), amount.ceil(), amount.milli()));
         let _ = parse_duration(&value);
         let _ = plain_resource(&value);

@@ -15,4 +15,5 @@ mod metrics;
 mod pending;
 mod quota;
 mod roundtrip;
+mod surroundings;
 mod vendors;

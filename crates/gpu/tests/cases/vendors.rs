@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 use trainyard_gpu::{
     Backends, Quantity,
     fleet::{NodeFilter, PodFilter},
-    vendor::{AscendRuntimeDevice, CoreUnit, MemoryUnit, MetaxRuntimeDevice, Vendor},
+    vendor::{
+        AscendRuntimeDevice, CambriconProfile, CoreUnit, EnflameSlice, MemoryUnit, MetaxRuntimeDevice, Vendor,
+        decode_indexes,
+    },
 };
 
 use crate::cluster::{annotated, fleet, labelled, node, nvidia_node, offering, running};
@@ -254,6 +257,21 @@ fn what_runtimes_are_told() {
     let metax = MetaxRuntimeDevice::decode(r#"[[{"uuid":"GPU-1","compute":10,"vRam":2048}],[]]"#).unwrap();
     assert_eq!((metax.len(), metax[0][0].memory_mib), (2, 2048));
     assert!(AscendRuntimeDevice::decode("{}").is_err() && MetaxRuntimeDevice::decode("[{}]").is_err());
+}
+
+#[test]
+fn what_runtimes_are_told_by_number() {
+    assert_eq!(decode_indexes("0,1").unwrap(), [0, 1]);
+    assert!(decode_indexes("").unwrap().is_empty());
+    assert!(decode_indexes("0,x").is_err() && decode_indexes("-1").is_err());
+    let profile = CambriconProfile::decode("1_10_20").unwrap();
+    assert_eq!((profile.index, profile.cores, profile.memory_mib), (1, 10, 5120));
+    for bad in ["", "1_2", "1_2_3_4", "1_-2_3", "a_b_c"] {
+        assert!(CambriconProfile::decode(bad).is_err(), "{bad}");
+    }
+    let slices = r#"{"main":{"allocated":true,"request":1,"profileID":"0","profileName":"1g.6gb","instanceID":"3","instanceUUID":"u"}}"#;
+    assert_eq!(EnflameSlice::decode(slices).unwrap()["main"].profile, "1g.6gb");
+    assert!(EnflameSlice::decode("[]").is_err());
 }
 
 #[test]
