@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, process::Command};
 use serde_json::Value;
 
 /// Who may import whom. Left out: what only tests use.
-const MAY_IMPORT: [(&str, &[&str]); 9] = [
+const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("trainyard-contract", &[]),
     ("trainyard-dispatch", &["trainyard-contract"]),
     ("trainyard-aws", &["trainyard-contract"]),

@@ -12,6 +12,7 @@ use trainyard_contract::{Error, ErrorKind, Result};
 
 use crate::{
     address::{self, Address},
+    caller::asks_who,
     ceiling,
     customise::{self, Wishes},
     error::{self, Call},
@@ -20,6 +21,7 @@ use crate::{
     listing,
     service::{self, Loaded, Prepared},
     settings::{Scope, Settings},
+    stream::{self, Streams},
     validate,
 };
 
@@ -93,6 +95,8 @@ pub(crate) struct Checked {
     pub(crate) loaded: &'static Loaded,
     pub(crate) prepared: &'static Prepared,
     pub(crate) input: Value,
+    /// How its bodies travel, where they are not part of input and output.
+    pub(crate) streams: Option<Arc<Streams>>,
     /// Keys of the answer are escaped because we asked for that.
     escaped: bool,
 }
@@ -206,8 +210,23 @@ impl Engine {
         Ok(identity.region(&self.0.settings, scope).await?.0.to_string())
     }
 
+    /// Sends a call, if its account is one that the operator allows.
     pub(crate) async fn send_checked(&self, call: &Checked, scope: &Scope) -> Result<Answered> {
-        let identity = self.0.identities.get(&self.0.settings, scope).await?;
+        if !asks_who(call.loaded.service.name, call.prepared.operation.name) {
+            let identity = self.identity(scope).await?;
+            self.check_account(&identity, scope).await?;
+        }
+        self.send_unasked(call, scope).await
+    }
+
+    /// Who calls in a scope.
+    pub(crate) async fn identity(&self, scope: &Scope) -> Result<Arc<Identity>> {
+        self.0.identities.get(&self.0.settings, scope).await
+    }
+
+    /// Sends a call, whatever its account is.
+    pub(crate) async fn send_unasked(&self, call: &Checked, scope: &Scope) -> Result<Answered> {
+        let identity = self.identity(scope).await?;
         let result = self.send_as(call, scope, &identity).await;
         if let Err(error) = &result
             && (error.kind() == ErrorKind::Credentials || error.code_str() == "MissingRegion")
@@ -281,7 +300,7 @@ impl Engine {
     }
 
     fn ready(&self, call: &Checked, identity: &Identity, region: &Region) -> Result<Ready> {
-        let Checked { loaded, prepared, input, .. } = call;
+        let Checked { loaded, prepared, input, streams, .. } = call;
         let (service, operation, config) = (loaded.service, prepared.operation, &identity.config);
         let address = Address::new(service, operation, input, region.as_ref(), config)?;
         let prefix = match service.name {
@@ -291,7 +310,10 @@ impl Engine {
         };
         let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, Wishes::of(config));
         let client = identity.client(service, region, self.0.settings.max_response_bytes);
-        let plugins = client.with_operation_plugin(plugin);
+        let mut plugins = client.with_operation_plugin(plugin);
+        if let Some(streams) = streams {
+            plugins = plugins.with_operation_plugin(stream::plugin(loaded, prepared, streams));
+        }
         Ok(Ready { plugins, address })
     }
 
@@ -303,6 +325,7 @@ impl Engine {
             identity,
             max_response_bytes: self.0.settings.max_response_bytes,
             host: address.found().map(|found| found.host.clone()),
+            attempts: address.attempts(),
         }
     }
 }
@@ -335,7 +358,7 @@ fn check(loaded: &'static Loaded, operation: &str, mut input: Value) -> Result<C
     customise::input(loaded.service, prepared.operation, &mut input);
     validate::input(loaded.service, prepared.operation, &input)?;
     let escaped = listing::ask(loaded.service, prepared.operation, &mut input);
-    Ok(Checked { loaded, prepared, input, escaped })
+    Ok(Checked { loaded, prepared, input, streams: None, escaped })
 }
 
 /// What the service found wrong may be what the model does not know either.

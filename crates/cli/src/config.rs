@@ -12,7 +12,10 @@ use tracing::level_filters::LevelFilter;
 use trainyard_contract::{Ceiling, Error, Result};
 use trainyard_dispatch::{Policy, Selection};
 
-use crate::args::{Confirm, Options};
+use crate::{
+    args::{Confirm, Options},
+    install::Folders,
+};
 
 /// Longest time for one call: clients give up at 60 seconds.
 const CALL_TIMEOUT: u64 = 45;
@@ -28,12 +31,21 @@ pub(crate) struct Config {
     pub(crate) selection: Selection,
     pub(crate) profile: Option<String>,
     pub(crate) region: Option<String>,
+    /// Profiles that calls may name, and accounts that they may be made in. Not from the environment: they are gates.
+    pub(crate) allowed_profiles: Option<Vec<String>>,
+    pub(crate) allowed_accounts: Option<Vec<String>>,
     /// Buckets whose CloudFormation templates may be deployed. Not from the environment: it is a gate.
     pub(crate) template_buckets: Vec<String>,
+    /// Folders whose files tools may read and write. Not from the environment: it is a gate.
+    pub(crate) local_paths: Vec<PathBuf>,
     pub(crate) call_timeout: Duration,
     pub(crate) state_dir: Option<PathBuf>,
+    /// Where settings of other programs lie.
+    pub(crate) folders: Option<Folders>,
     /// AWS's own files with profiles in them.
     pub(crate) profile_files: Vec<PathBuf>,
+    /// Folders of descriptions of AWS services, before those that are built in.
+    pub(crate) aws_models: Vec<PathBuf>,
     pub(crate) log: LevelFilter,
     /// The settings file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
@@ -53,8 +65,12 @@ struct Settings {
     hide_disabled: Option<bool>,
     profile: Option<String>,
     region: Option<String>,
+    allowed_profiles: Option<Vec<String>>,
+    allowed_accounts: Option<Vec<String>>,
     template_buckets: Option<Vec<String>>,
+    local_paths: Option<Vec<PathBuf>>,
     state_dir: Option<PathBuf>,
+    aws_models: Option<Vec<PathBuf>>,
     call_timeout: Option<u64>,
 }
 
@@ -96,7 +112,10 @@ impl Config {
             },
             profile: options.profile.clone().or(settings.profile),
             region: options.region.clone().or(settings.region),
+            allowed_profiles: settings.allowed_profiles,
+            allowed_accounts: settings.allowed_accounts,
             template_buckets: list(&options.template_buckets, None, settings.template_buckets),
+            local_paths: local_paths(&options.local_paths, settings.local_paths)?,
             call_timeout: Duration::from_secs(call_timeout),
             state_dir: options
                 .state_dir
@@ -104,7 +123,9 @@ impl Config {
                 .or(environment.path("TRAINYARD_STATE_DIR"))
                 .or(settings.state_dir)
                 .or(environment.folder("XDG_STATE_HOME", ".local/state")),
+            folders: environment.client_folders(),
             profile_files: environment.profile_files(),
+            aws_models: environment.folders("AWS_DATA_PATH").or(settings.aws_models).unwrap_or_default(),
             log: log_level(options.verbose, &environment),
             file: file.filter(|(path, _)| path.exists()).map(|(path, _)| path),
         })
@@ -123,6 +144,15 @@ fn gate(on: bool, off: bool, setting: Option<bool>) -> bool {
 
 fn list(flag: &[String], environment: Option<Vec<String>>, setting: Option<Vec<String>>) -> Vec<String> {
     if flag.is_empty() { environment.or(setting).unwrap_or_default() } else { flag.to_vec() }
+}
+
+/// Folders that tools may touch. A relative one would mean another folder wherever the server is started.
+fn local_paths(flag: &[PathBuf], setting: Option<Vec<PathBuf>>) -> Result<Vec<PathBuf>> {
+    let paths = if flag.is_empty() { setting.unwrap_or_default() } else { flag.to_vec() };
+    match paths.iter().find(|path| !path.is_absolute()) {
+        Some(path) => Err(Error::validation(format!("local_paths: {} is not an absolute path", path.display()))),
+        None => Ok(paths),
+    }
 }
 
 /// The settings file, and whether it was asked for by name. The current folder is not searched: a folder that somebody
@@ -190,9 +220,24 @@ impl Environment {
         self.raw(name).map(PathBuf::from)
     }
 
+    /// Folders, written one after the other as in `PATH`. Those that are not there are passed over, as AWS's own tools do.
+    fn folders(&self, name: &str) -> Option<Vec<PathBuf>> {
+        Some(std::env::split_paths(&self.raw(name)?).filter(|path| path.is_dir()).collect())
+    }
+
     fn list(&self, name: &str) -> Option<Vec<String>> {
         let text = self.text(name)?;
         Some(text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())
+    }
+
+    fn client_folders(&self) -> Option<Folders> {
+        let home = self.path("HOME")?;
+        let settings = if cfg!(target_os = "macos") {
+            home.join("Library/Application Support")
+        } else {
+            self.path("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"))
+        };
+        Some(Folders { home, settings })
     }
 
     fn profile_files(&self) -> Vec<PathBuf> {

@@ -9,7 +9,10 @@ use std::{
 use trainyard_aws::{Aws, Engine, Scope};
 use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found, Inquiry, Progress, Result};
 
-use crate::common::{At, Profile, Region};
+use crate::{
+    aws::s3::LocalPaths,
+    common::{At, Profile, Region},
+};
 
 /// The engines of this process. Building it does nothing: each wakes up on its first call.
 #[derive(Clone)]
@@ -20,6 +23,8 @@ pub struct App {
     pub state_dir: Option<PathBuf>,
     /// Buckets whose CloudFormation templates the operator allows.
     pub template_buckets: Arc<[String]>,
+    /// Folders of this machine that tools may read and write.
+    pub local_paths: LocalPaths,
 }
 
 impl Context for App {
@@ -57,6 +62,11 @@ impl<A: Access> Cx<A> {
     /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.
     pub(crate) fn template_buckets(&self) -> &[String] {
         &self.app.template_buckets
+    }
+
+    /// Folders of this machine that may be read and written.
+    pub(crate) fn local_paths(&self) -> &LocalPaths {
+        &self.app.local_paths
     }
 
     /// How much of a list is wanted.

@@ -12,8 +12,9 @@ mod key_file;
 mod policy;
 
 pub use app::{App, Cx};
+pub use aws::s3::LocalPaths;
 pub use guide::GUIDE;
-pub use policy::SENT_FOR_POLICIES;
+pub use policy::{SENT_FOR_POLICIES, operations};
 use trainyard_contract::{Ceiling, Offer, Toolset};
 
 /// Every toolset of this binary, in the order of the list.
@@ -105,6 +106,12 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         by_default: Offer::Nothing,
         nouns: &[aws::operations::TOOLS],
     },
+    Toolset {
+        name: "s3",
+        about: "S3 buckets and objects; files and folders up and down, resumable and verified",
+        by_default: Offer::Nothing,
+        nouns: &[aws::s3::buckets::TOOLS, aws::s3::objects::TOOLS, aws::s3::transfers::TOOLS],
+    },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];
 
@@ -134,5 +141,7 @@ pub fn instructions(toolsets: &[&str], ceiling: Ceiling) -> String {
 
 #[cfg(test)]
 mod docs_tests;
+#[cfg(test)]
+mod operations_tests;
 #[cfg(test)]
 mod registry_tests;

@@ -20,7 +20,7 @@ use crate::{App, TOOLSETS, instructions};
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
 const READS: [&str; 11] =
     ["list", "get", "describe", "search", "find", "explain", "estimate", "generate", "watch", "recommend", "report"];
-const CHANGES: [&str; 25] = [
+const CHANGES: [&str; 28] = [
     "add",
     "apply",
     "attach",
@@ -31,6 +31,7 @@ const CHANGES: [&str; 25] = [
     "delete",
     "deregister",
     "detach",
+    "download",
     "manage",
     "modify",
     "purchase",
@@ -43,9 +44,11 @@ const CHANGES: [&str; 25] = [
     "scale",
     "start",
     "stop",
+    "sync",
     "tag",
     "terminate",
     "update",
+    "upload",
 ];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
 const KEPT: [&str; 5] =
@@ -251,7 +254,7 @@ fn instructions_are_not_cut_by_clients() {
 }
 
 /// Every source file below `src`, with its path.
-fn sources() -> Vec<(String, String)> {
+pub(crate) fn sources() -> Vec<(String, String)> {
     fn walk(folder: &Path, found: &mut Vec<(String, String)>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

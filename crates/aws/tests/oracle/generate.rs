@@ -231,10 +231,14 @@ impl<'s> Generator<'s> {
     }
 }
 
-/// Bounds of fractions were widened to whole numbers.
+/// Bounds of fractions were widened to whole numbers; between 0 and 1, only 1 is surely allowed.
 fn inner(bounds: Bounds) -> Bounds {
     let inner = Bounds { min: bounds.min.map(|min| min + 1), max: bounds.max.map(|max| max - 1) };
-    if inner.min.zip(inner.max).is_some_and(|(min, max)| min > max) { bounds } else { inner }
+    if inner.min.zip(inner.max).is_some_and(|(min, max)| min > max) {
+        Bounds { min: bounds.max, max: bounds.max }
+    } else {
+        inner
+    }
 }
 
 /// A name that the endpoint rules of its service understand.

@@ -4,6 +4,7 @@ mod approve;
 pub(crate) mod audit;
 mod call;
 mod doctor;
+mod install;
 pub(crate) mod policy;
 mod serve;
 mod terminal;
@@ -12,10 +13,10 @@ mod tools;
 use std::{process::ExitCode, sync::Arc};
 
 use clap::CommandFactory;
-use trainyard_aws::{Engine, Settings};
+use trainyard_aws::{Engine, Settings, catalogue};
 use trainyard_contract::Result;
 use trainyard_dispatch::{Audit, Dispatch, Options, Registry};
-use trainyard_tools::{App, TOOLSETS};
+use trainyard_tools::{App, LocalPaths, TOOLSETS};
 
 use crate::{
     args::{Arguments, Command},
@@ -29,6 +30,8 @@ pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode> {
         Command::Tools { name, json } => tools::run(&config, name.as_deref(), json),
         Command::Call(arguments) => call::run(&config, arguments).await,
         Command::Doctor { json } => doctor::run(&config, json).await,
+        Command::Install(arguments) => install::install(&config, &arguments),
+        Command::Uninstall(arguments) => install::uninstall(&config, &arguments),
         Command::Policy(command) => policy::run(&config, command).await,
         Command::Approve(arguments) => approve::run(&config, &arguments),
         Command::Audit(command) => audit::run(&config, command).await,
@@ -52,9 +55,14 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         // Who allows a call more time than usual means one that takes it, such as a function that runs for minutes.
         (usual.attempt_timeout, usual.operation_timeout) = (config.call_timeout, config.call_timeout);
     }
+    if !config.aws_models.is_empty() {
+        catalogue::read_from(config.aws_models.clone())?;
+    }
     let aws = Engine::new(Settings {
         ceiling: config.ceiling,
         profile: config.profile.clone(),
+        allowed_profiles: config.allowed_profiles.clone(),
+        allowed_accounts: config.allowed_accounts.clone(),
         region: config.region.clone(),
         user_agent: concat!("trainyard-", env!("CARGO_PKG_VERSION")),
         ..usual
@@ -67,8 +75,12 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         state: config.state_dir.clone(),
         ..Options::default()
     };
-    let app =
-        App { aws, state_dir: config.state_dir.clone(), template_buckets: config.template_buckets.clone().into() };
+    let app = App {
+        aws,
+        state_dir: config.state_dir.clone(),
+        template_buckets: config.template_buckets.clone().into(),
+        local_paths: LocalPaths::new(config.local_paths.clone()),
+    };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
     Ok(Arc::new(Dispatch::new(app, registry(config)?, options, audit)))
 }

@@ -11,6 +11,7 @@ mod listing;
 pub(crate) mod operations;
 pub(crate) mod quotas;
 pub(crate) mod regions;
+pub(crate) mod s3;
 pub(crate) mod sagemaker;
 pub(crate) mod vpc;
 mod waiting;
