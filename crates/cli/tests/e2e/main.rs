@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a broken environment ends the test")]
 #![expect(clippy::print_stdout, reason = "figures, for whoever runs the tests with --nocapture")]
 
+mod capacity_tools;
 mod clients;
 mod conformance;
 mod ebs_vpc_tools;
@@ -23,6 +24,7 @@ mod s3;
 mod shell;
 mod size;
 mod stdio;
+mod tool_cases;
 
 use std::sync::OnceLock;
 
