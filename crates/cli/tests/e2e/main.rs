@@ -5,6 +5,9 @@
 
 mod clients;
 mod conformance;
+mod ec2_many;
+mod ec2_money;
+mod ec2_tools;
 mod failures;
 mod fuzzer;
 mod gates;
