@@ -7,10 +7,11 @@ use std::{collections::BTreeMap, process::Command};
 use serde_json::Value;
 
 /// Who may import whom. Left out: what only tests use.
-const MAY_IMPORT: [(&str, &[&str]); 9] = [
+const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("trainyard-contract", &[]),
     ("trainyard-dispatch", &["trainyard-contract"]),
     ("trainyard-aws", &["trainyard-contract"]),
+    ("trainyard-gpu", &[]),
     ("trainyard-tools", &["trainyard-contract", "trainyard-aws"]),
     ("trainyard-serve", &["trainyard-contract", "trainyard-dispatch"]),
     ("trainyard", &["trainyard-contract", "trainyard-dispatch", "trainyard-aws", "trainyard-tools", "trainyard-serve"]),

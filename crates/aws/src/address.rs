@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::{
     interceptors::{Intercept, context::BeforeSerializationInterceptorContextRef, dyn_dispatch_hint},
 };
 use aws_smithy_types::{Document, config_bag::ConfigBag, endpoint::Endpoint};
-use aws_types::{SdkConfig, service_config::ServiceConfigKey};
+use aws_types::{SdkConfig, endpoint_config::AccountIdEndpointMode, service_config::ServiceConfigKey};
 use serde_json::Value;
 use trainyard_contract::{Error, Result};
 
@@ -164,7 +164,9 @@ fn built_in(name: &str, region: &str, config: &SdkConfig, over: Option<&str>) ->
         "SDK::Endpoint" => over.map(|url| url.to_owned().into()),
         // Servers other than S3 itself rarely answer to `bucket.host`.
         "AWS::S3::ForcePathStyle" => over.map(|url| (!url.contains(".amazonaws.")).into()),
-        "AWS::Auth::AccountIdEndpointMode" => config.account_id_endpoint_mode().map(|mode| mode.to_string().into()),
+        "AWS::Auth::AccountIdEndpointMode" => {
+            Some(config.account_id_endpoint_mode().unwrap_or(&AccountIdEndpointMode::Preferred).to_string().into())
+        }
         // The rest are switches for behaviour of old, whose defaults the rules state.
         _ => None,
     }

@@ -20,6 +20,7 @@ use crate::{
     listing,
     service::{self, Loaded, Prepared},
     settings::{Scope, Settings},
+    stream::{self, Streams},
     validate,
 };
 
@@ -93,6 +94,8 @@ pub(crate) struct Checked {
     pub(crate) loaded: &'static Loaded,
     pub(crate) prepared: &'static Prepared,
     pub(crate) input: Value,
+    /// How its bodies travel, where they are not part of input and output.
+    pub(crate) streams: Option<Arc<Streams>>,
     /// Keys of the answer are escaped because we asked for that.
     escaped: bool,
 }
@@ -281,7 +284,7 @@ impl Engine {
     }
 
     fn ready(&self, call: &Checked, identity: &Identity, region: &Region) -> Result<Ready> {
-        let Checked { loaded, prepared, input, .. } = call;
+        let Checked { loaded, prepared, input, streams, .. } = call;
         let (service, operation, config) = (loaded.service, prepared.operation, &identity.config);
         let address = Address::new(service, operation, input, region.as_ref(), config)?;
         let prefix = match service.name {
@@ -291,7 +294,10 @@ impl Engine {
         };
         let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, Wishes::of(config));
         let client = identity.client(service, region, self.0.settings.max_response_bytes);
-        let plugins = client.with_operation_plugin(plugin);
+        let mut plugins = client.with_operation_plugin(plugin);
+        if let Some(streams) = streams {
+            plugins = plugins.with_operation_plugin(stream::plugin(loaded, prepared, streams));
+        }
         Ok(Ready { plugins, address })
     }
 
@@ -335,7 +341,7 @@ fn check(loaded: &'static Loaded, operation: &str, mut input: Value) -> Result<C
     customise::input(loaded.service, prepared.operation, &mut input);
     validate::input(loaded.service, prepared.operation, &input)?;
     let escaped = listing::ask(loaded.service, prepared.operation, &mut input);
-    Ok(Checked { loaded, prepared, input, escaped })
+    Ok(Checked { loaded, prepared, input, streams: None, escaped })
 }
 
 /// What the service found wrong may be what the model does not know either.

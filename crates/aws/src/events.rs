@@ -43,7 +43,7 @@ impl Engine {
         let call = self.permitted_events(service, operation, input)?;
         let Answered { answer, region, host } =
             self.send_checked(&call, scope).await.map_err(|error| named(error, &call))?;
-        let body = answer.events.ok_or_else(|| named(Error::internal("the answer is no stream"), &call))?;
+        let body = answer.body.ok_or_else(|| named(Error::internal("the answer is no stream"), &call))?;
         Ok(EventStream {
             output: answer.output,
             request_id: answer.request_id,

@@ -46,8 +46,8 @@ use crate::{
 pub(crate) struct Answer {
     pub(crate) output: Value,
     pub(crate) request_id: Option<String>,
-    /// The rest of the answer, where it is a stream of events.
-    pub(crate) events: Option<SdkBody>,
+    /// The rest of the answer, where it is handed over while it arrives.
+    pub(crate) body: Option<SdkBody>,
 }
 
 /// The plugin of one call.
@@ -62,7 +62,7 @@ pub(crate) fn plugin(
     let (service, operation) = (loaded.service, prepared.operation);
     let mut layer = Layer::new("trainyard::operation");
     layer.store_put(SharedRequestSerializer::new(Writer { loaded, prepared, wishes }));
-    layer.store_put(SharedResponseDeserializer::new(Reader { loaded, prepared, events }));
+    layer.store_put(SharedResponseDeserializer::new(Reader { loaded, prepared, streams: events }));
     layer.store_put(AuthSchemeOptionResolverParams::from(StaticAuthSchemeOptionResolverParams::new()));
     layer.store_put(Metadata::new(operation.name, service.id));
     layer.store_put(signing(service, operation));
@@ -92,7 +92,8 @@ pub(crate) fn auth(service: &Service<'_>, operation: &Operation<'_>) -> Auth {
     operation.auth.unwrap_or(service.auth)
 }
 
-fn signing(service: &Service<'_>, operation: &Operation<'_>) -> SigV4OperationSigningConfig {
+/// What is signed, and how it is written for that.
+pub(crate) fn signing(service: &Service<'_>, operation: &Operation<'_>) -> SigV4OperationSigningConfig {
     // S3 takes the path as it is sent, and wants the hash of the body in a header.
     let s3 = service.signing_name.starts_with("s3");
     let mut options = SigningOptions::default();
@@ -104,6 +105,11 @@ fn signing(service: &Service<'_>, operation: &Operation<'_>) -> SigV4OperationSi
         options.payload_override = Some(SignableBody::UnsignedPayload);
     }
     SigV4OperationSigningConfig { signing_options: options, ..Default::default() }
+}
+
+/// Hands a success over while it arrives.
+pub(crate) fn streaming_reader(loaded: &'static Loaded, prepared: &'static Prepared) -> SharedResponseDeserializer {
+    SharedResponseDeserializer::new(Reader { loaded, prepared, streams: true })
 }
 
 #[derive(Debug)]
@@ -128,8 +134,8 @@ impl SerializeRequest for Writer {
 struct Reader {
     loaded: &'static Loaded,
     prepared: &'static Prepared,
-    /// A success is a stream of events.
-    events: bool,
+    /// A success is handed over while it arrives.
+    streams: bool,
 }
 
 impl DeserializeResponse for Reader {
@@ -138,13 +144,13 @@ impl DeserializeResponse for Reader {
         response: &mut HttpResponse,
         _cfg: &ConfigBag,
     ) -> Option<Result<Output, OrchestratorError<ErasedError>>> {
-        if !self.events || !response.status().is_success() {
+        if !self.streams || !response.status().is_success() {
             return None;
         }
         let output = Wire::head(self.loaded.service, self.prepared.operation.output, response);
         let request_id = response.request_id().map(str::to_owned);
-        let events = Some(std::mem::replace(response.body_mut(), SdkBody::taken()));
-        Some(Ok(Output::erase(Answer { output, request_id, events })))
+        let body = Some(std::mem::replace(response.body_mut(), SdkBody::taken()));
+        Some(Ok(Output::erase(Answer { output, request_id, body })))
     }
 
     fn deserialize_nonstreaming_with_config(
@@ -164,7 +170,7 @@ impl DeserializeResponse for Reader {
         let output = self.prepared.output.as_ref().map(|(id, schema)| (*id, schema));
         let output = wire.output(schemas, output, response, cfg).map_err(OrchestratorError::other)?;
         let request_id = response.request_id().map(str::to_owned);
-        Ok(Output::erase(Answer { output, request_id, events: None }))
+        Ok(Output::erase(Answer { output, request_id, body: None }))
     }
 }
 

@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use trainyard_aws::catalogue::{
-    self,
-    model::{AccessLevel, Operation, OperationFlags},
+    self, Entry, botocore,
+    model::{AccessLevel, MemberFlags, Operation, OperationFlags, Protocol, Service},
 };
 
 fn operation(name: &str) -> &'static Operation<'static> {
@@ -27,6 +27,185 @@ fn every_operation_has_a_level_and_few_are_unknown() {
     for (level, bounds) in bounds {
         assert!(bounds.contains(&counts[level]), "{level}: {} of {counts:?}", counts[level]);
     }
+}
+
+#[test]
+fn nearly_every_operation_is_known_to_a_source_or_was_reviewed() {
+    let (mut known, mut all) = (0_u32, 0_u32);
+    for operation in catalogue::services().iter().flat_map(|entry| &entry.service().operations) {
+        all += 1;
+        known += u32::from(operation.access != AccessLevel::Unknown);
+    }
+    let coverage = f64::from(known) * 100.0 / f64::from(all);
+    report(&format!("{known} of {all} operations have a level ({coverage:.2} %); the others count as changes"));
+    assert!(coverage >= 97.5, "{known} of {all}");
+}
+
+#[expect(clippy::print_stdout, reason = "shown with --nocapture, for the figure")]
+fn report(line: &str) {
+    println!("{line}");
+}
+
+/// First words of names that promise to look and nothing else.
+const LOOKS: &[&str] = &[
+    "AdminGet",
+    "AdminList",
+    "BatchCheck",
+    "BatchDescribe",
+    "BatchGet",
+    "BatchIs",
+    "BatchList",
+    "Calculate",
+    "Check",
+    "Compare",
+    "Count",
+    "Describe",
+    "Detect",
+    "Discover",
+    "Estimate",
+    "Evaluate",
+    "Filter",
+    "Get",
+    "Head",
+    "Is",
+    "List",
+    "Lookup",
+    "Preview",
+    "Query",
+    "Retrieve",
+    "Scan",
+    "Search",
+    "Simulate",
+    "Validate",
+    "Verify",
+    "View",
+];
+
+/// Looks under other names. Each was reviewed by a person: it computes, starts or ends a search, or hands something out.
+const REVIEWED: &[&str] = &[
+    "acm.ExportCertificate",
+    "backup.ExportBackupPlanTemplate",
+    "config.SelectAggregateResourceConfig",
+    "config.SelectResourceConfig",
+    "dynamodb.TransactGetItems",
+    "ec2.ExportClientVpnClientCertificateRevocationList",
+    "ec2.ExportClientVpnClientConfiguration",
+    "ec2.ExportVerifiedAccessInstanceClientConfiguration",
+    "events.TestEventPattern",
+    "gamelift.ResolveAlias",
+    "geo-places.Autocomplete",
+    "geo-places.Geocode",
+    "geo-places.ReverseGeocode",
+    "geo-places.Suggest",
+    "geo-routes.OptimizeWaypoints",
+    "geo-routes.SnapToRoads",
+    "greengrassv2.ResolveComponentCandidates",
+    "iam.GenerateCredentialReport",
+    "iam.GenerateOrganizationsAccessReport",
+    "iam.GenerateServiceLastAccessedDetails",
+    "internetmonitor.StartQuery",
+    "internetmonitor.StopQuery",
+    "kinesis.SubscribeToShard",
+    "kms.Decapsulate",
+    "kms.Decrypt",
+    "kms.DeriveSharedSecret",
+    "kms.Encapsulate",
+    "kms.GenerateDataKey",
+    "kms.GenerateDataKeyPair",
+    "kms.GenerateDataKeyPairWithoutPlaintext",
+    "kms.GenerateDataKeyWithoutPlaintext",
+    "kms.GenerateRandom",
+    "lightsail.DownloadDefaultKeyPair",
+    "logs.StartLiveTail",
+    "logs.StartQuery",
+    "logs.StopQuery",
+    "logs.TestMetricFilter",
+    "logs.TestTransformer",
+    "mediaconvert.Probe",
+    "quicksight.PredictQAResults",
+    "rds.DownloadDBLogFilePortion",
+    "route53.TestDNSAnswer",
+    "s3.SelectObjectContent",
+    "sagemaker.CreateHubContentPresignedUrls",
+    "sagemaker.RenderUiTemplate",
+    "schemas.ExportSchema",
+    "sdb.Select",
+    "sts.AssumeRole",
+    "sts.AssumeRoleWithSAML",
+    "sts.AssumeRoleWithWebIdentity",
+    "sts.AssumeRoot",
+    "timestream-query.PrepareQuery",
+    "wellarchitected.ExportLens",
+    "xray.CancelTraceRetrieval",
+    "xray.StartTraceRetrieval",
+];
+
+/// Looks that take a token against repetition, which else only changes do: questions that a service keeps for a while.
+const TOKENS: &[&str] = &["bedrock-agentcore.GetAgentCard", "fsx.DescribeFileSystemAliases", "timestream-query.Query"];
+
+/// Every operation that may be called where nothing may be changed, with its service.
+fn looks() -> impl Iterator<Item = (&'static Service<'static>, &'static Operation<'static>, String)> {
+    catalogue::services().iter().map(Entry::service).flat_map(|service| {
+        let open = |operation: &&Operation<'_>| matches!(operation.access, AccessLevel::Read | AccessLevel::Sensitive);
+        let named = |operation: &'static Operation<'static>| format!("{}.{}", service.name, operation.name);
+        service.operations.iter().filter(open).map(move |operation| (service, operation, named(operation)))
+    })
+}
+
+#[test]
+fn no_look_has_the_name_of_a_change() {
+    let changes = ["AndDelete", "AndUpdate", "OrCreate", "AndCreate", "AndPut", "AndRemove"];
+    for (_, operation, name) in looks() {
+        let promised = LOOKS.iter().any(|look| {
+            operation
+                .name
+                .strip_prefix(look)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_uppercase))
+        });
+        assert!(promised || REVIEWED.contains(&name.as_str()), "{name} is a read by its level and not by its name");
+        assert!(!changes.iter().any(|change| operation.name.contains(change)), "{name}");
+    }
+    for name in REVIEWED {
+        assert!(looks().any(|(_, _, look)| look == *name), "{name} is no look any more");
+    }
+}
+
+#[test]
+fn no_look_is_made_with_the_method_of_a_change() {
+    for (service, operation, name) in looks() {
+        let rest = matches!(service.protocol, Protocol::RestJson | Protocol::RestXml);
+        let changes = rest && matches!(operation.method, "PUT" | "PATCH" | "DELETE");
+        // A search is ended so.
+        assert!(!changes || name == "internetmonitor.StopQuery", "{name} is a {}", operation.method);
+    }
+}
+
+#[test]
+fn no_look_takes_a_token_against_repetition() {
+    for (service, operation, name) in looks() {
+        let members = operation.input.and_then(|id| service.structure(id)).map(|structure| &structure.members);
+        let token = members.is_some_and(|all| all.iter().any(|member| member.is(MemberFlags::IDEMPOTENCY_TOKEN)));
+        assert!(!token || TOKENS.contains(&name.as_str()), "{name} takes a token, as changes do");
+    }
+}
+
+#[test]
+fn what_the_models_call_read_only_is_a_look_or_was_doubted() {
+    let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/xtask/botocore-sdist-1.44.5/botocore/data");
+    let (mut marked, mut doubted) = (0, Vec::new());
+    for entry in catalogue::services() {
+        let source = botocore::read(&fetched, entry.name).unwrap();
+        for operation in &entry.service().operations {
+            if source.service["operations"][operation.name]["readonly"] == true {
+                marked += 1;
+                if !matches!(operation.access, AccessLevel::Read | AccessLevel::Sensitive) {
+                    doubted.push(format!("{}.{}", entry.name, operation.name));
+                }
+            }
+        }
+    }
+    // Doubt is cheap: `StartViewerSessionRevocation` calls itself read-only.
+    assert!(marked > 2_000 && doubted.len() < 30, "{marked} are marked, {} doubted: {doubted:?}", doubted.len());
 }
 
 #[test]

@@ -45,6 +45,14 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Explain, test and write down what is allowed; stop all changes
+    #[command(subcommand)]
+    Policy(crate::commands::policy::Command),
+    /// Agree to a plan that an assistant waits with
+    Approve(ApproveArguments),
+    /// Look at the audit log, and check it
+    #[command(subcommand)]
+    Audit(crate::commands::audit::Command),
     /// Print the completion script of a shell
     Completions {
         /// Which shell
@@ -60,6 +68,9 @@ pub(crate) struct ServeArguments {
     /// Over HTTP at this address (HOST:PORT, or unix:PATH) instead of standard input and output
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = HTTP_ADDRESS)]
     pub(crate) http: Option<String>,
+    /// List four tools that find, describe and call all the others
+    #[arg(long)]
+    pub(crate) gateway: bool,
     /// File with the token that clients have to send; made where there is none
     #[arg(long, value_name = "FILE", requires = "http", help_heading = "HTTP")]
     pub(crate) token_file: Option<PathBuf>,
@@ -81,6 +92,19 @@ pub(crate) struct ServeArguments {
     /// No sessions for clients of the older revisions; they can then be asked nothing
     #[arg(long, requires = "http", help_heading = "HTTP")]
     pub(crate) no_sessions: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArguments {
+    /// The plan's handle
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: Option<String>,
+    /// List the plans that wait
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -123,6 +147,9 @@ pub(crate) struct Options {
     /// What a person has to agree to
     #[arg(long, global = true, value_enum, help_heading = "Gates")]
     pub(crate) confirm: Option<Confirm>,
+    /// What is allowed below the gates: a policy file, read once at start
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Gates")]
+    pub(crate) policy: Option<PathBuf>,
     /// Offer these toolsets: names, "default" or "all"
     #[arg(long, global = true, value_delimiter = ',', value_name = "NAME,…", help_heading = "Tools")]
     pub(crate) toolsets: Vec<String>,
@@ -144,10 +171,13 @@ pub(crate) struct Options {
     /// Allow CloudFormation templates from these S3 buckets, besides AWS's own
     #[arg(long, global = true, value_delimiter = ',', value_name = "BUCKET,…", help_heading = "Gates")]
     pub(crate) template_buckets: Vec<String>,
+    /// Let tools read and write files below these folders
+    #[arg(long, global = true, value_delimiter = ',', value_name = "FOLDER,…", help_heading = "Gates")]
+    pub(crate) local_paths: Vec<PathBuf>,
     /// Settings file
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Folder of the audit log
+    /// Folder of the audit log and of plans that wait
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(crate) state_dir: Option<PathBuf>,
     /// Longest time for one call

@@ -3,13 +3,14 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
 use trainyard_contract::{Ceiling, Error, Result};
-use trainyard_dispatch::Selection;
+use trainyard_dispatch::{Policy, Selection};
 
 use crate::args::{Confirm, Options};
 
@@ -17,17 +18,26 @@ use crate::args::{Confirm, Options};
 const CALL_TIMEOUT: u64 = 45;
 
 /// What this process was told.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) ceiling: Ceiling,
     pub(crate) confirm: trainyard_dispatch::Confirm,
+    /// What is allowed below the gates, and the file that says so.
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) policy_file: Option<PathBuf>,
     pub(crate) selection: Selection,
     pub(crate) profile: Option<String>,
     pub(crate) region: Option<String>,
     /// Buckets whose CloudFormation templates may be deployed. Not from the environment: it is a gate.
     pub(crate) template_buckets: Vec<String>,
+    /// Folders whose files tools may read and write. Not from the environment: it is a gate.
+    pub(crate) local_paths: Vec<PathBuf>,
     pub(crate) call_timeout: Duration,
     pub(crate) state_dir: Option<PathBuf>,
+    /// AWS's own files with profiles in them.
+    pub(crate) profile_files: Vec<PathBuf>,
+    /// Folders of descriptions of AWS services, before those that are built in.
+    pub(crate) aws_models: Vec<PathBuf>,
     pub(crate) log: LevelFilter,
     /// The settings file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
@@ -40,6 +50,7 @@ struct Settings {
     allow_write: Option<bool>,
     allow_sensitive_data_access: Option<bool>,
     confirm: Option<Confirm>,
+    policy: Option<PathBuf>,
     toolsets: Option<Vec<String>>,
     tools: Option<Vec<String>>,
     exclude_tools: Option<Vec<String>>,
@@ -47,7 +58,9 @@ struct Settings {
     profile: Option<String>,
     region: Option<String>,
     template_buckets: Option<Vec<String>>,
+    local_paths: Option<Vec<PathBuf>>,
     state_dir: Option<PathBuf>,
+    aws_models: Option<Vec<PathBuf>>,
     call_timeout: Option<u64>,
 }
 
@@ -63,7 +76,11 @@ impl Config {
         if !(1..=3600).contains(&call_timeout) {
             return Err(Error::validation(format!("call_timeout is {call_timeout}, not 1 to 3600 seconds")));
         }
+        let policy_file = policy_file(options, settings.policy, &environment);
+        let policy = policy_file.as_deref().map(Policy::read).transpose()?.unwrap_or_default();
         Ok(Self {
+            policy: Arc::new(policy),
+            policy_file,
             ceiling: Ceiling {
                 write: gate(options.allow_write, options.no_allow_write, settings.allow_write),
                 sensitive: gate(
@@ -86,6 +103,7 @@ impl Config {
             profile: options.profile.clone().or(settings.profile),
             region: options.region.clone().or(settings.region),
             template_buckets: list(&options.template_buckets, None, settings.template_buckets),
+            local_paths: local_paths(&options.local_paths, settings.local_paths)?,
             call_timeout: Duration::from_secs(call_timeout),
             state_dir: options
                 .state_dir
@@ -93,6 +111,8 @@ impl Config {
                 .or(environment.path("TRAINYARD_STATE_DIR"))
                 .or(settings.state_dir)
                 .or(environment.folder("XDG_STATE_HOME", ".local/state")),
+            profile_files: environment.profile_files(),
+            aws_models: environment.folders("AWS_DATA_PATH").or(settings.aws_models).unwrap_or_default(),
             log: log_level(options.verbose, &environment),
             file: file.filter(|(path, _)| path.exists()).map(|(path, _)| path),
         })
@@ -113,6 +133,15 @@ fn list(flag: &[String], environment: Option<Vec<String>>, setting: Option<Vec<S
     if flag.is_empty() { environment.or(setting).unwrap_or_default() } else { flag.to_vec() }
 }
 
+/// Folders that tools may touch. A relative one would mean another folder wherever the server is started.
+fn local_paths(flag: &[PathBuf], setting: Option<Vec<PathBuf>>) -> Result<Vec<PathBuf>> {
+    let paths = if flag.is_empty() { setting.unwrap_or_default() } else { flag.to_vec() };
+    match paths.iter().find(|path| !path.is_absolute()) {
+        Some(path) => Err(Error::validation(format!("local_paths: {} is not an absolute path", path.display()))),
+        None => Ok(paths),
+    }
+}
+
 /// The settings file, and whether it was asked for by name. The current folder is not searched: a folder that somebody
 /// else filled must not open gates.
 fn file(options: &Options, environment: &Environment) -> Option<(PathBuf, bool)> {
@@ -120,6 +149,14 @@ fn file(options: &Options, environment: &Environment) -> Option<(PathBuf, bool)>
         return Some((path, true));
     }
     Some((environment.folder("XDG_CONFIG_HOME", ".config")?.join("trainyard.toml"), false))
+}
+
+/// The policy that was named, or the one beside the settings file where there is one. One that was named has to be
+/// there: a server without it would allow more than its operator thinks.
+fn policy_file(options: &Options, setting: Option<PathBuf>, environment: &Environment) -> Option<PathBuf> {
+    let usual = || Some(environment.folder("XDG_CONFIG_HOME", ".config")?.join("policy.toml"));
+    let named = options.policy.clone().or(setting);
+    named.or_else(|| usual().filter(|path| path.try_exists().unwrap_or(true)))
 }
 
 fn settings(path: &Path, wanted: bool) -> Result<Settings> {
@@ -170,9 +207,22 @@ impl Environment {
         self.raw(name).map(PathBuf::from)
     }
 
+    /// Folders, written one after the other as in `PATH`. Those that are not there are passed over, as AWS's own tools do.
+    fn folders(&self, name: &str) -> Option<Vec<PathBuf>> {
+        Some(std::env::split_paths(&self.raw(name)?).filter(|path| path.is_dir()).collect())
+    }
+
     fn list(&self, name: &str) -> Option<Vec<String>> {
         let text = self.text(name)?;
         Some(text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())
+    }
+
+    fn profile_files(&self) -> Vec<PathBuf> {
+        let at = |variable: &str, usual: &str| {
+            self.path(variable).or_else(|| Some(self.path("HOME")?.join(".aws").join(usual)))
+        };
+        let files = [at("AWS_CONFIG_FILE", "config"), at("AWS_SHARED_CREDENTIALS_FILE", "credentials")];
+        files.into_iter().flatten().collect()
     }
 
     /// Our folder under a base that the variable names, or under the home folder.

@@ -270,6 +270,9 @@ impl fmt::Display for Error {
         if let Some(hint) = &self.0.hint {
             write!(f, "; {hint}")?;
         }
+        if !self.0.partial.is_empty() {
+            write!(f, " [{}]", self.0.partial.join("; "))?;
+        }
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     Result,
     access::{Access, MayChange, Reads},
     answer::Output,
+    facts::{Found, Inquiry},
 };
 
 /// A future that can be stored.
@@ -21,6 +22,11 @@ pub trait Context: Send + Sync + 'static {
 
     /// Makes the handle for one call.
     fn at<A: Access>(&self, call: &Call) -> Self::At<A>;
+
+    /// Finds out what a policy asks about a call, changing nothing. What cannot be found out stays unknown.
+    fn facts<'a>(&'a self, _inquiry: Inquiry<'a>) -> BoxFuture<'a, Found> {
+        Box::pin(async { Found::default() })
+    }
 }
 
 /// One tool. Its fields are its parameters, its doc comment is its description.

@@ -1,7 +1,8 @@
 //! The road. [`Dispatch::call`] reads as its own summary, one step a line.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use serde_json::{Map, Value, json};
 use tokio::{sync::Semaphore, time::timeout};
 use trainyard_contract::{
@@ -14,10 +15,14 @@ use crate::{
     audit::{Audit, Record},
     budget,
     caller::Caller,
-    plans::{Plans, random_id},
-    policy::{self, Confirm, Verdict},
-    redact,
+    judge::{Judgement, Step},
+    limits::{self, Turns},
+    plans::{Claim, Plan, Plans},
+    policy::{Confirm, Policy},
+    present, redact,
     registry::{Entry, Registry},
+    state::{self, Switch, random_id},
+    unfinished::{self, Mark},
 };
 
 /// How this process treats calls. Fixed for its life.
@@ -33,6 +38,10 @@ pub struct Options {
     pub answer_tokens: usize,
     /// Calls under way at once; more have to wait.
     pub at_once: usize,
+    /// What the operator allows besides.
+    pub policy: Arc<Policy>,
+    /// Folder of plans, of marks of changes under way, and of the stop file; without one, plans are this process's own.
+    pub state: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -44,6 +53,8 @@ impl Default for Options {
             deadline: Duration::from_secs(45),
             answer_tokens: budget::ANSWER_TOKENS,
             at_once: 256,
+            policy: Arc::default(),
+            state: None,
         }
     }
 }
@@ -99,23 +110,39 @@ pub struct Question {
     pub plan: Value,
     /// How an answer would be laid out.
     pub envelope: Envelope,
+    /// What an operator types in a terminal to agree, where that is possible.
+    pub approve: Option<String>,
 }
 
 /// The one road to a tool.
 pub struct Dispatch<C: Context> {
-    context: C,
-    registry: Registry<C>,
-    options: Options,
+    pub(crate) context: C,
+    pub(crate) registry: Registry<C>,
+    pub(crate) options: Options,
     audit: Audit,
     plans: Plans,
+    pub(crate) switch: Switch,
+    turns: Turns,
     slots: Semaphore,
+}
+
+/// One call that was understood, on its way.
+struct Way<'a, C: Context> {
+    entry: &'a Entry<C>,
+    said: &'a Said<C>,
+    caller: &'a Caller,
+    call: &'a Call,
+    /// Number of the call in the audit log.
+    number: u64,
 }
 
 impl<C: Context> Dispatch<C> {
     /// A road to the tools of `registry`, which work with `context`.
     pub fn new(context: C, registry: Registry<C>, options: Options, audit: Audit) -> Self {
         let slots = Semaphore::new(options.at_once);
-        Self { context, registry, options, audit, plans: Plans::default(), slots }
+        let plans = Plans::of(options.state.as_deref());
+        let switch = Switch::of(options.state.as_deref());
+        Self { context, registry, options, audit, plans, switch, turns: Turns::default(), slots }
     }
 
     /// The tools.
@@ -153,7 +180,7 @@ impl<C: Context> Dispatch<C> {
     pub async fn call(&self, request: Request) -> Outcome {
         let entry = match self.registry.find(&request.tool) {
             Ok(entry) => entry,
-            Err(error) => return Outcome::Failed(error, Envelope::Plain),
+            Err(error) => return Outcome::Failed(harmless(error), Envelope::Plain),
         };
         let envelope = entry.tool.envelope;
         match self.road(entry, request).await {
@@ -169,47 +196,122 @@ impl<C: Context> Dispatch<C> {
         }
         let said = arguments::read(entry, arguments)?;
         let decoded = said.call.decode(said.arguments.clone())?;
-        let verdict = match caller.refusal(entry.toolset, said.needs) {
-            Some(error) => Verdict::Deny(error),
-            None => policy::judge(self.options.ceiling, self.options.confirm, said.needs),
-        };
-        let may_write = said.needs.effect.writes() && !matches!(verdict, Verdict::Deny(_));
-        let record = self.audit.open(facts(entry, &said, &caller, decoded.target().as_ref()), may_write)?;
-        let call = Call { tool: entry.tool.name, id: random_id()?, binding: said.binding.clone(), progress };
-        let result = self.judged(entry, &said, decoded, &call, verdict, handle(&said, person, agreed)).await;
+        let target = decoded.target();
+        let judgement = self.judge(entry, &said, target.as_ref(), &caller).await;
+        let id = random_id()?;
+        let facts = self.facts(entry, &said, &caller, target.as_ref(), &judgement, &id);
+        let record = self.audit.open(facts, said.needs.effect.writes() && judgement.may_run())?;
+        let call = Call { tool: entry.tool.name, id, binding: said.binding.clone(), progress };
+        let way = Way { entry, said: &said, caller: &caller, call: &call, number: record.call() };
+        let handle = self.handle(&said, person, agreed);
+        let result = self.judged(&way, decoded, target, judgement.step, handle.as_ref()).await;
         close(record, &result);
         result
     }
 
     async fn judged(
         &self,
-        entry: &Entry<C>,
-        said: &Said<C>,
+        way: &Way<'_, C>,
         decoded: Box<dyn Decoded<C>>,
-        call: &Call,
-        verdict: Verdict,
-        handle: Option<String>,
+        target: Option<Target>,
+        step: Step,
+        handle: Option<&Handle>,
     ) -> Result<Outcome> {
-        match (verdict, handle) {
-            (Verdict::Deny(error), _) => return Err(error),
-            (_, _) if said.dry_run => return self.show_plan(entry, said, decoded, call).await,
-            (Verdict::Ask, None) => return self.ask(entry, said, decoded, call).await.map(Outcome::Ask),
-            (Verdict::Ask, Some(handle)) => self.plans.redeem(&handle, &said.digest)?,
-            (Verdict::Allow, _) => {}
+        if let Step::Refuse(error) = step {
+            return Err(error);
         }
-        #[expect(clippy::disallowed_methods, reason = "this is the one place: the call has been judged above")]
-        let permit = Permit::grant(said.needs.effect);
-        let answer = self.in_time(decoded.run(&self.context, call, permit)).await?;
-        let by_name = said.needs.effect != Effect::Reveals;
-        Ok(Outcome::Done(Done { value: self.presentable(answer, by_name), envelope: entry.tool.envelope }))
+        let limits = self.options.policy.limits();
+        let destroys = way.said.needs.effect == Effect::Destroys && !way.said.dry_run;
+        let _turn = self.turns.take(way.caller, limits, destroys)?;
+        if way.said.dry_run {
+            return self.show_plan(way, &*decoded, target.as_ref()).await;
+        }
+        match (&step, handle) {
+            (Step::Ask, None) => return self.ask(way, &*decoded, target).await.map(Outcome::Ask),
+            (Step::Ask, Some(handle)) => self.redeem(way, &*decoded, handle).await?,
+            _ => self.check_reach(way, &*decoded).await?,
+        }
+        let result = self.act(way, decoded).await;
+        if let Some(handle) = handle.filter(|_| matches!(step, Step::Ask)) {
+            let outcome = result.as_ref().map_or_else(|error| error.kind().as_str(), |_| "done");
+            self.plans.close(&handle.name, &way.number.to_string(), outcome);
+        }
+        result
     }
 
-    /// Runs under the deadline, when there is a slot for it.
+    /// The plan that a call stands on. Where a person can be asked, a handle that the caller brings along counts only if
+    /// an operator has agreed to it elsewhere.
+    fn handle(&self, said: &Said<C>, person: bool, agreed: Option<String>) -> Option<Handle> {
+        let by_person = agreed.is_some() && person;
+        let brought = || said.confirm.clone().filter(|name| !person || self.plans.is_agreed(name));
+        agreed.or_else(brought).map(|name| Handle { name, by_person })
+    }
+
+    /// Uses up the plan that was agreed to, if what it said is still so.
+    async fn redeem(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>, handle: &Handle) -> Result<()> {
+        let claim = Claim {
+            digest: &way.said.digest,
+            principal: &way.caller.principal,
+            by_person: handle.by_person,
+            call: &way.number.to_string(),
+        };
+        let version = self.plans.redeem(&handle.name, &claim)?;
+        let now = self.plan(decoded, way.call).await?;
+        if present::version(&now) == version {
+            return Ok(());
+        }
+        let call = way.number.to_string();
+        self.plans.close(&handle.name, &call, "not run: the target had changed");
+        Err(Error::policy_denied("the target has changed since the plan was shown; nothing was changed")
+            .code("PlanRefused")
+            .hint("call again without `confirm` to get a new plan"))
+    }
+
+    /// Holds a change against the limits that only its plan tells of, where there are such limits.
+    async fn check_reach(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>) -> Result<()> {
+        let limits = self.options.policy.limits();
+        if !way.said.needs.effect.writes() || (limits.gpus.is_none() && limits.dollars_per_hour.is_none()) {
+            return Ok(());
+        }
+        limits::check_plan(limits, &self.plan(decoded, way.call).await?)
+    }
+
+    async fn act(&self, way: &Way<'_, C>, decoded: Box<dyn Decoded<C>>) -> Result<Outcome> {
+        let effect = way.said.needs.effect;
+        let _mark = self.mark(way)?;
+        #[expect(clippy::disallowed_methods, reason = "this is the one place: the call has been judged above")]
+        let permit = Permit::grant(effect);
+        let run = self.in_time(decoded.run(&self.context, way.call, permit));
+        let answer = if effect.writes() {
+            tokio::select! {
+                answer = run => answer?,
+                () = self.switch.thrown() => return Err(cut_off()),
+            }
+        } else {
+            run.await?
+        };
+        let value = present::answer(answer, effect != Effect::Reveals, self.options.answer_tokens)?;
+        Ok(Outcome::Done(Done { value, envelope: way.entry.tool.envelope }))
+    }
+
+    /// Marks a change as under way, so that its end can be missed.
+    fn mark(&self, way: &Way<'_, C>) -> Result<Option<Mark>> {
+        let Some(state) = self.options.state.as_deref().filter(|_| way.said.needs.effect.writes()) else {
+            return Ok(None);
+        };
+        unfinished::begin(state, &way.said.digest, way.entry.tool.name, way.number, &way.call.id).map(Some)
+    }
+
+    /// Runs under the deadline, when there is a slot for it. A tool that panics fails alone.
     async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let deadline = self.options.deadline;
         let slotted = async {
             let _slot = self.slots.acquire().await.map_err(|_| Error::internal("the server is stopping"))?;
-            work.await
+            AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+                Err(Error::internal("the tool came to a halt where it must not; what it had begun may have been done")
+                    .code("Panic")
+                    .hint("the server's standard error says where; please report it"))
+            })
         };
         timeout(deadline, slotted).await.unwrap_or_else(|_| {
             Err(Error::new(
@@ -220,85 +322,109 @@ impl<C: Context> Dispatch<C> {
         })
     }
 
-    fn presentable(&self, mut answer: Answer, by_name: bool) -> Value {
-        let count = redact::value(&mut answer.value, by_name);
-        if count > 0
-            && let Some(object) = answer.value.as_object_mut()
-        {
-            object.insert("redacted".into(), count.into());
-        }
-        budget::fit(answer, self.options.answer_tokens)
-    }
-
+    /// What would happen, as the tool says it.
     async fn plan(&self, decoded: &dyn Decoded<C>, call: &Call) -> Result<Value> {
         match decoded.plan(&self.context, call) {
-            Some(plan) => {
-                let value = self.in_time(plan).await?;
-                Ok(self.presentable(Answer { value, pages: Vec::new() }, true))
-            }
+            Some(plan) => self.in_time(plan).await,
             None => Ok(json!({})),
         }
     }
 
-    async fn ask(
-        &self,
-        entry: &Entry<C>,
-        said: &Said<C>,
-        decoded: Box<dyn Decoded<C>>,
-        call: &Call,
-    ) -> Result<Question> {
-        let plan = self.plan(&*decoded, call).await?;
+    fn shown(&self, plan: Value) -> Result<Value> {
+        present::answer(Answer { value: plan, pages: Vec::new() }, true, self.options.answer_tokens)
+    }
+
+    async fn ask(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>, target: Option<Target>) -> Result<Question> {
+        let plan = self.plan(decoded, way.call).await?;
+        limits::check_plan(self.options.policy.limits(), &plan)?;
+        let version = present::version(&plan);
+        let plan = self.shown(plan)?;
+        let target = target.map(harmless_target);
+        let mut caller = format!("{} {}", way.caller.door, way.caller.client);
+        redact::text(&mut caller);
+        let handle = self.plans.open(Plan {
+            handle: String::new(),
+            tool: way.entry.tool.name.to_owned(),
+            effect: way.said.needs.effect,
+            target: json!(target),
+            plan: plan.clone(),
+            principal: way.caller.principal.clone(),
+            caller,
+            made: state::now(),
+            digest: way.said.digest.clone(),
+            version,
+        })?;
         Ok(Question {
-            handle: self.plans.open(&said.digest)?,
-            tool: entry.tool.name,
-            effect: said.needs.effect,
-            target: decoded.target(),
+            approve: self.plans.shared().then(|| format!("trainyard approve {handle}")),
+            handle,
+            tool: way.entry.tool.name,
+            effect: way.said.needs.effect,
+            target,
             plan,
-            envelope: entry.tool.envelope,
+            envelope: way.entry.tool.envelope,
         })
     }
 
-    async fn show_plan(
+    async fn show_plan(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>, target: Option<&Target>) -> Result<Outcome> {
+        let plan = self.shown(self.plan(decoded, way.call).await?)?;
+        let value = json!({
+            "dry_run": true,
+            "effect": way.said.needs.effect,
+            "target": target.cloned().map(harmless_target),
+            "plan": plan,
+        });
+        Ok(Outcome::Done(Done { value, envelope: way.entry.tool.envelope }))
+    }
+
+    /// The line that is written before a call.
+    fn facts(
         &self,
         entry: &Entry<C>,
         said: &Said<C>,
-        decoded: Box<dyn Decoded<C>>,
-        call: &Call,
-    ) -> Result<Outcome> {
-        let plan = self.plan(&*decoded, call).await?;
-        let value = json!({
-            "dry_run": true,
+        caller: &Caller,
+        target: Option<&Target>,
+        judgement: &Judgement,
+        id: &str,
+    ) -> Value {
+        let mut arguments = said.arguments.clone();
+        redact::value(&mut arguments, true);
+        let clean = |text: &str| {
+            let mut text = text.to_owned();
+            redact::text(&mut text);
+            text
+        };
+        json!({
+            "id": id,
+            "door": caller.door,
+            "client": clean(&caller.client),
+            "principal": clean(&caller.principal),
+            "tool": entry.tool.name,
+            "operation": said.call.name,
             "effect": said.needs.effect,
-            "target": decoded.target(),
-            "plan": plan,
-        });
-        Ok(Outcome::Done(Done { value, envelope: entry.tool.envelope }))
+            "verdict": judgement.word(),
+            "rule": judgement.rule,
+            "policy": self.options.policy.digest().map(|digest| &digest[..16]),
+            "dry_run": said.dry_run,
+            "target": target.cloned().map(harmless_target),
+            "arguments": arguments,
+            "digest": said.digest,
+        })
     }
 }
 
-/// Where a person can be asked, a handle that the caller brings along proves nothing.
-fn handle<C: Context>(said: &Said<C>, person: bool, agreed: Option<String>) -> Option<String> {
-    agreed.or_else(|| said.confirm.clone().filter(|_| !person))
+/// A plan that the caller shows.
+struct Handle {
+    name: String,
+    /// A person agreed to it on the way here.
+    by_person: bool,
 }
 
-/// The line that is written before a call.
-fn facts<C: Context>(entry: &Entry<C>, said: &Said<C>, caller: &Caller, target: Option<&Target>) -> Value {
-    let mut arguments = said.arguments.clone();
-    redact::value(&mut arguments, true);
-    let mut client = caller.client.clone();
-    redact::text(&mut client);
-    json!({
-        "door": caller.door,
-        "client": client,
-        "principal": caller.principal,
-        "tool": entry.tool.name,
-        "operation": said.call.name,
-        "effect": said.needs.effect,
-        "dry_run": said.dry_run,
-        "target": target,
-        "arguments": arguments,
-        "digest": said.digest,
-    })
+fn cut_off() -> Error {
+    Error::policy_denied(
+        "the operator stopped all changes while this one was under way; what it had sent may have been done",
+    )
+    .code("Stopped")
+    .hint("look at the target; reads go on")
 }
 
 fn close(record: Record<'_>, result: &Result<Outcome>) {
@@ -320,4 +446,12 @@ fn harmless(error: Error) -> Error {
         redact::text(&mut text);
         text
     })
+}
+
+fn harmless_target(mut target: Target) -> Target {
+    redact::text(&mut target.kind);
+    for id in &mut target.ids {
+        redact::text(id);
+    }
+    target
 }

@@ -4,19 +4,28 @@
 //! grants the permit, runs it under a deadline, redacts and fits the answer, and writes the audit log.
 
 mod arguments;
-mod audit;
+pub mod audit;
 mod budget;
 mod call;
 mod caller;
+mod judge;
+mod limits;
 mod plans;
 mod policy;
+mod present;
 mod redact;
 mod registry;
+mod state;
 mod text;
+mod unfinished;
 
 pub use audit::Audit;
 pub use budget::tokens;
 pub use call::{Dispatch, Done, Options, Outcome, Question, Request};
 pub use caller::{Caller, Grant};
-pub use policy::Confirm;
+pub use judge::Explanation;
+pub use plans::{Plan, Plans};
+pub use policy::{Confirm, Considered, Decision, Fact, Facts, Fit, Limits, Policy, Verdict};
+pub use redact::harmless_text;
 pub use registry::{Hints, Registry, Selection, View};
+pub use state::Switch;

@@ -70,6 +70,7 @@ pub(crate) fn value(value: &mut Value, by_name: bool) -> usize {
         Value::Array(items) => items.iter_mut().map(|item| self::value(item, by_name)).sum(),
         Value::Object(members) => {
             let paired = by_name && is_secret_pair(members);
+            crate::present::clean_names(members);
             let mut count = 0;
             for (name, member) in members {
                 let secret =
@@ -103,6 +104,13 @@ fn is_secret_pair(members: &serde_json::Map<String, Value>) -> bool {
         .iter()
         .filter_map(|label| members.get(*label).and_then(Value::as_str))
         .any(is_secret_name)
+}
+
+/// A text as it may be shown or logged: without secrets and without characters that hide something.
+pub fn harmless_text(text: &str) -> String {
+    let mut text = text.to_owned();
+    self::text(&mut text);
+    text
 }
 
 /// Removes secrets from one text and cleans it. Returns how many were removed.

@@ -172,6 +172,12 @@ impl<C: Context> Entry<C> {
         self.schemas[index].get_or_init(|| (self.tool.calls()[index].input)())
     }
 
+    /// Schema of this call of the tool.
+    pub(crate) fn schema_of(&self, call: &CallDef<C>) -> &Value {
+        let index = self.tool.calls().iter().position(|other| other.name == call.name && other.effect == call.effect);
+        self.schema(index.unwrap_or_default())
+    }
+
     pub(crate) fn call(&self, index: usize) -> &'static CallDef<C> {
         match &self.tool.behind {
             Behind::One(call) => call,

@@ -8,39 +8,40 @@ use std::{
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestMethod, CompleteRequestParams,
-        CompleteResult, DiscoverResult, Implementation, ListPromptsRequestMethod, ListPromptsResult,
-        ListResourceTemplatesRequestMethod, ListResourceTemplatesResult, ListResourcesRequestMethod,
-        ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion, ServerCapabilities,
-        ServerConfig, Tool, ToolAnnotations,
+        CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams, CompleteResult,
+        DiscoverResult, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Icon, Implementation,
+        ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
+        PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+        ServerConfig, Tool, ToolAnnotations, UpdateTaskParams,
     },
     service::RequestContext,
 };
 use tokio_util::sync::CancellationToken;
-use trainyard_contract::{Context, Unheard};
-use trainyard_dispatch::{Caller, Dispatch, Outcome, Question, Request, View};
+use trainyard_contract::{Context, Envelope};
+use trainyard_dispatch::{Dispatch, View};
 
-use crate::{
-    About,
-    consent::{self, Reach},
-    http::Identity,
-    progress::{self, Teller},
-    render,
-};
+use crate::{About, gateway, render, tasks::Tasks};
+
+type Answer<T> = Result<T, ErrorData>;
+
+/// Two rails and their sleepers.
+const ICON: &str = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHZpZXdCb3g9IjAgMCAyNCAyNCI+PHBhdGggZD0iTTcgMiA1IDIyTTE3IDJsMiAyME02IDZoMTJNNiAxMWgxMk01IDE2aDE0TTUgMjFoMTQiIGZpbGw9Im5vbmUiIHN0cm9rZT0iIzBhN2VhNCIgc3Ryb2tlLXdpZHRoPSIyIi8+PC9zdmc+";
 
 /// The list is fixed for the life of the process.
-const LIST_TTL_MS: u64 = 3_600_000;
+pub(crate) const LIST_TTL_MS: u64 = 3_600_000;
 
 /// The protocol's requests, answered from the tools. Cheap to copy: over HTTP there is one for each request.
 pub struct Server<C: Context>(Arc<Shared<C>>);
 
 /// What all copies share.
 pub struct Shared<C: Context> {
-    dispatch: Arc<Dispatch<C>>,
-    about: About,
-    door: &'static str,
+    pub(crate) dispatch: Arc<Dispatch<C>>,
+    pub(crate) about: About,
+    pub(crate) door: &'static str,
+    pub(crate) closing: CancellationToken,
+    pub(crate) tasks: Tasks,
     tools: OnceLock<Vec<Tool>>,
-    closing: CancellationToken,
+    index: OnceLock<gateway::Index>,
 }
 
 impl<C: Context> Clone for Server<C> {
@@ -60,128 +61,44 @@ impl<C: Context> Deref for Server<C> {
 impl<C: Context> Server<C> {
     /// A handler for the tools of `dispatch`, behind a door of this name, until `closing`.
     pub fn new(dispatch: Arc<Dispatch<C>>, about: About, door: &'static str, closing: CancellationToken) -> Self {
-        Self(Arc::new(Shared { dispatch, about, door, tools: OnceLock::new(), closing }))
+        Self(Arc::new(Shared {
+            dispatch,
+            about,
+            door,
+            closing,
+            tasks: Tasks::default(),
+            tools: OnceLock::new(),
+            index: OnceLock::new(),
+        }))
     }
 
     fn implementation(&self) -> Implementation {
         Implementation::new("trainyard", self.about.version)
     }
 
-    fn meta(&self) -> Option<MetaObject> {
+    /// Of every answer: who gave it.
+    pub(crate) fn meta(&self) -> Option<MetaObject> {
         let mut meta = MetaObject::default();
         let implementation = serde_json::to_value(self.implementation()).ok()?;
         meta.insert("io.modelcontextprotocol/serverInfo".to_owned(), implementation);
         Some(meta)
     }
 
+    fn signed(&self, mut response: CallToolResponse) -> CallToolResponse {
+        if let CallToolResponse::Complete(result) = &mut response {
+            result.meta = self.meta();
+        }
+        response
+    }
+
     fn tools(&self) -> &[Tool] {
-        self.tools.get_or_init(|| self.dispatch.registry().views().iter().map(tool).collect())
-    }
-
-    /// Takes one call down the road and tells its progress, until it ends or is taken back.
-    async fn run(&self, request: Request, context: &RequestContext<RoleServer>) -> Result<Outcome, ErrorData> {
-        let (sender, mut steps) = progress::channel();
-        let token = context.meta.get_progress_token();
-        let mut teller = token.map(|token| Teller::new(context.peer.clone(), token));
-        let progress: Arc<dyn trainyard_contract::Progress> =
-            if teller.is_some() { Arc::new(sender) } else { Arc::new(Unheard) };
-        let mut call = std::pin::pin!(self.dispatch.call(Request { progress, ..request }));
-        loop {
-            tokio::select! {
-                outcome = &mut call => {
-                    // What was reported in the same breath as the end is told before the answer.
-                    if let Some(teller) = &mut teller {
-                        while let Ok(step) = steps.try_recv() {
-                            teller.tell(step).await;
-                        }
-                    }
-                    return Ok(outcome);
-                }
-                Some(step) = steps.recv(), if teller.is_some() => {
-                    if let Some(teller) = &mut teller {
-                        teller.tell(step).await;
-                    }
-                }
-                // Leaving the loop drops the call, and with it every request that it has under way.
-                () = context.ct.cancelled() => return Err(ErrorData::internal_error("the call was cancelled", None)),
-                () = self.closing.cancelled() => return Err(ErrorData::internal_error("the connection is closing", None)),
+        self.tools.get_or_init(|| {
+            if self.about.gateway {
+                return gateway::tools();
             }
-        }
+            self.dispatch.registry().views().iter().map(tool).collect()
+        })
     }
-
-    /// Runs a call again with the person's word.
-    async fn run_agreed(
-        &self,
-        params: &CallToolRequestParams,
-        handle: String,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let request = Request { agreed: Some(handle), ..request(params, context, self.door, true) };
-        match self.run(request, context).await? {
-            // A plan that was agreed to is not asked about again.
-            Outcome::Ask(question) => Ok(render::unasked(&question).into()),
-
-            outcome => Ok(finished(outcome)),
-        }
-    }
-
-    async fn ask(
-        &self,
-        question: Question,
-        reach: Reach,
-        params: &CallToolRequestParams,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let envelope = question.envelope;
-        let failed = |error| CallToolResponse::from(render::failed(&error, envelope));
-        match reach {
-            Reach::None => Ok(render::unasked(&question).into()),
-            Reach::Answer => Ok(consent::as_answer(&question).map_or_else(failed, CallToolResponse::from)),
-            Reach::Request => {
-                let answer = tokio::select! {
-                    answer = consent::by_request(&context.peer, &question) => answer,
-                    () = context.ct.cancelled() => return Err(ErrorData::internal_error("the call was cancelled", None)),
-                };
-                match answer {
-                    Ok(()) => self.run_agreed(params, question.handle, context).await,
-                    Err(error) => Ok(failed(error)),
-                }
-            }
-        }
-    }
-}
-
-fn finished(outcome: Outcome) -> CallToolResponse {
-    match outcome {
-        Outcome::Done(done) => render::done(done).into(),
-        Outcome::Failed(error, envelope) => render::failed(&error, envelope).into(),
-        Outcome::Ask(question) => render::unasked(&question).into(),
-    }
-}
-
-fn request(
-    params: &CallToolRequestParams,
-    context: &RequestContext<RoleServer>,
-    door: &'static str,
-    person: bool,
-) -> Request {
-    Request {
-        tool: params.name.to_string(),
-        arguments: params.arguments.clone().unwrap_or_default(),
-        caller: caller(context, door),
-        person,
-        agreed: None,
-        progress: Arc::new(Unheard),
-    }
-}
-
-/// Who makes a request: as the door found out, not as the client says.
-fn caller(context: &RequestContext<RoleServer>, door: &'static str) -> Caller {
-    let client = context.client_info().map(|info| format!("{} {}", info.name, info.version));
-    let parts = context.extensions.get::<http::request::Parts>();
-    let identity = parts.and_then(|parts| parts.extensions.get::<Identity>()).cloned();
-    let (principal, grants) = identity.map_or_else(Default::default, |who| (who.principal, who.grants));
-    Caller { door, client: client.unwrap_or_default(), principal, grants }
 }
 
 fn tool(view: &View) -> Tool {
@@ -195,13 +112,21 @@ fn tool(view: &View) -> Tool {
 
 impl<C: Context> ServerHandler for Server<C> {
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_prompts()
+            .enable_completions()
+            .enable_tasks()
+            .build();
+        let icon = Icon::new(ICON).with_mime_type("image/svg+xml").with_sizes(vec!["any".to_owned()]);
+        ServerConfig::new(capabilities)
             .with_protocol_version(ProtocolVersion::V_2025_11_25)
-            .with_server_info(self.implementation())
+            .with_server_info(self.implementation().with_title("Trainyard").with_icons(vec![icon]))
             .with_instructions(self.about.instructions.clone())
     }
 
-    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+    async fn discover(&self, _: RequestContext<RoleServer>) -> Answer<DiscoverResult> {
         let versions = self.supported_protocol_versions().into_owned();
         Ok(DiscoverResult::from_server_info(versions, self.get_info())
             .with_ttl_ms(LIST_TTL_MS)
@@ -212,7 +137,7 @@ impl<C: Context> ServerHandler for Server<C> {
         &self,
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
-    ) -> Result<ListToolsResult, ErrorData> {
+    ) -> Answer<ListToolsResult> {
         // One page: several clients read only the first.
         let mut list = ListToolsResult::with_all_items(self.tools().to_vec())
             .with_ttl_ms(LIST_TTL_MS)
@@ -229,66 +154,78 @@ impl<C: Context> ServerHandler for Server<C> {
         &self,
         params: CallToolRequestParams,
         context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        if !self.dispatch.registry().knows(&params.name) {
-            let error = self.dispatch.registry().definition(&params.name).err();
-            let why = error.map_or_else(|| "no such tool".to_owned(), |error| error.to_string());
-            return Err(ErrorData::invalid_params(why, None));
-        }
-        let reach = consent::reach(context.protocol_version().as_ref(), context.client_capabilities().as_ref());
-        if let Some(state) = &params.request_state
-            && !self.dispatch.awaits(state)
-        {
-            // Tampered with, used before, or too old. The client brought it, not the model, so it is the client's error.
-            return Err(ErrorData::invalid_params("no question waits for an answer with this requestState", None));
-        }
-        let mut response = match (&params.request_state, consent::in_responses(params.input_responses.as_ref())) {
-            (Some(handle), Some(Ok(()))) if reach == Reach::Answer => {
-                self.run_agreed(&params, handle.clone(), &context).await?
+    ) -> Answer<CallToolResponse> {
+        let params = if self.about.gateway && gateway::knows(&params.name) {
+            let index = self.index.get_or_init(|| gateway::Index::new(self.dispatch.registry().views()));
+            match gateway::step(&self.dispatch, index, |name| self.about_tool(name), &params) {
+                Ok(gateway::Step::Call(call)) => call,
+                Ok(gateway::Step::Answer(value)) => return Ok(self.signed(render::answer(value).into())),
+                Err(error) => return Ok(self.signed(render::failed(&error, Envelope::Plain).into())),
             }
-            (_, Some(Err(error))) => render::failed(&error, trainyard_contract::Envelope::Plain).into(),
-            _ => match self.run(request(&params, &context, self.door, reach != Reach::None), &context).await? {
-                Outcome::Ask(question) => self.ask(question, reach, &params, &context).await?,
-                outcome => finished(outcome),
-            },
+        } else {
+            params
         };
-        if let CallToolResponse::Complete(result) = &mut response {
-            result.meta = self.meta();
-        }
-        Ok(response)
+        self.call(params, context).await.map(|response| self.signed(response))
     }
 
-    // What was not declared is not there. The SDK would answer with empty lists.
+    async fn get_task(&self, params: GetTaskParams, context: RequestContext<RoleServer>) -> Answer<GetTaskResult> {
+        self.tasks.get(&params.task_id, &self.caller(&context).principal)
+    }
+
+    async fn update_task(&self, params: UpdateTaskParams, context: RequestContext<RoleServer>) -> Answer<()> {
+        // Whatever has to be asked is asked before there is a task.
+        self.tasks.get(&params.task_id, &self.caller(&context).principal).map(|_| ())
+    }
+
+    async fn cancel_task(&self, params: CancelTaskParams, context: RequestContext<RoleServer>) -> Answer<()> {
+        self.tasks.cancel(&params.task_id, &self.caller(&context).principal)
+    }
 
     async fn complete(
         &self,
-        _: CompleteRequestParams,
-        _: RequestContext<RoleServer>,
-    ) -> Result<CompleteResult, ErrorData> {
-        Err(ErrorData::method_not_found::<CompleteRequestMethod>())
+        params: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Answer<CompleteResult> {
+        self.completion(&params, &context).await
     }
 
     async fn list_prompts(
         &self,
-        _: Option<PaginatedRequestParams>,
+        page: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
-    ) -> Result<ListPromptsResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
+    ) -> Answer<ListPromptsResult> {
+        self.prompt_list(page.as_ref())
+    }
+
+    async fn get_prompt(
+        &self,
+        params: GetPromptRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Answer<GetPromptResponse> {
+        self.prompt(&params).map(GetPromptResponse::from)
     }
 
     async fn list_resources(
         &self,
-        _: Option<PaginatedRequestParams>,
+        page: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
-    ) -> Result<ListResourcesResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListResourcesRequestMethod>())
+    ) -> Answer<ListResourcesResult> {
+        self.resources(page.as_ref())
     }
 
     async fn list_resource_templates(
         &self,
-        _: Option<PaginatedRequestParams>,
+        page: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
-    ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Err(ErrorData::method_not_found::<ListResourceTemplatesRequestMethod>())
+    ) -> Answer<ListResourceTemplatesResult> {
+        self.templates(page.as_ref())
+    }
+
+    async fn read_resource(
+        &self,
+        params: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Answer<ReadResourceResponse> {
+        self.read(&params, &context).await.map(ReadResourceResponse::from)
     }
 }

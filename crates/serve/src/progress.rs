@@ -24,7 +24,10 @@ impl Progress for Sender {
     }
 }
 
-pub(crate) fn channel() -> (Sender, mpsc::UnboundedReceiver<Step>) {
+/// Steps that were reported and not yet told.
+pub(crate) type Steps = mpsc::UnboundedReceiver<Step>;
+
+pub(crate) fn channel() -> (Sender, Steps) {
     let (sender, receiver) = mpsc::unbounded_channel();
     (Sender(sender), receiver)
 }

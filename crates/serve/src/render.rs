@@ -14,10 +14,17 @@ pub(crate) fn done(done: Done) -> CallToolResult {
             result(text, done.value, false)
         }
         Envelope::Result => {
-            let text = done.value.to_string();
-            result(text, under_result(done.value, None), false)
+            // There the text is the inner object, and clients look for its `isError`.
+            let structure = under_result(done.value, None);
+            result(structure["result"].to_string(), structure, false)
         }
     }
+}
+
+/// An answer that no tool gave.
+pub(crate) fn answer(value: Value) -> CallToolResult {
+    let text = value.to_string();
+    result(text, value, false)
 }
 
 /// A call that was refused or failed.
@@ -43,10 +50,16 @@ pub(crate) fn unasked(question: &Question) -> CallToolResult {
         effect(question)
     ))
     .code("ConfirmationRequired")
-    .hint(format!(
-        "show the plan to the user; if they agree, repeat the call with \"confirm\": {:?} within ten minutes",
-        question.handle
-    ));
+    .hint(match &question.approve {
+        Some(command) => format!(
+            "show the plan to the user; if they agree, they run `{command}` in a terminal of their own; then repeat the \
+             call with \"confirm\": {:?} within ten minutes",
+            question.handle
+        ),
+        None => "this client cannot ask the user, and the server has no state folder in which an operator could agree: \
+                 start it with --state-dir"
+            .to_owned(),
+    });
     let structure = json!({
         "error": error,
         "effect": question.effect,

@@ -7,9 +7,12 @@ use std::{
 };
 
 use trainyard_aws::{Aws, Engine, Scope};
-use trainyard_contract::{Access, Call, Context, Cursor, Error, Progress, Result};
+use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found, Inquiry, Progress, Result};
 
-use crate::common::{At, Profile, Region};
+use crate::{
+    aws::s3::LocalPaths,
+    common::{At, Profile, Region},
+};
 
 /// The engines of this process. Building it does nothing: each wakes up on its first call.
 #[derive(Clone)]
@@ -20,6 +23,8 @@ pub struct App {
     pub state_dir: Option<PathBuf>,
     /// Buckets whose CloudFormation templates the operator allows.
     pub template_buckets: Arc<[String]>,
+    /// Folders of this machine that tools may read and write.
+    pub local_paths: LocalPaths,
 }
 
 impl Context for App {
@@ -27,6 +32,10 @@ impl Context for App {
 
     fn at<A: Access>(&self, call: &Call) -> Cx<A> {
         Cx { app: self.clone(), call: call.clone(), access: PhantomData }
+    }
+
+    fn facts<'a>(&'a self, inquiry: Inquiry<'a>) -> BoxFuture<'a, Found> {
+        Box::pin(crate::policy::facts(self, inquiry))
     }
 }
 
@@ -45,14 +54,19 @@ impl<A: Access> Cx<A> {
         Aws::new(self.app.aws.clone(), scope)
     }
 
+    /// AWS where and as whom a call says.
+    pub(crate) fn at(&self, at: &At) -> Aws<A> {
+        self.aws(at.region.as_ref(), at.profile.as_ref())
+    }
+
     /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.
     pub(crate) fn template_buckets(&self) -> &[String] {
         &self.app.template_buckets
     }
 
-    /// AWS where and as whom a call says.
-    pub(crate) fn at(&self, at: &At) -> Aws<A> {
-        self.aws(at.region.as_ref(), at.profile.as_ref())
+    /// Folders of this machine that may be read and written.
+    pub(crate) fn local_paths(&self) -> &LocalPaths {
+        &self.app.local_paths
     }
 
     /// How much of a list is wanted.

@@ -7,9 +7,14 @@
 mod app;
 mod aws;
 mod common;
+mod guide;
 mod key_file;
+mod policy;
 
 pub use app::{App, Cx};
+pub use aws::s3::LocalPaths;
+pub use guide::GUIDE;
+pub use policy::SENT_FOR_POLICIES;
 use trainyard_contract::{Ceiling, Offer, Toolset};
 
 /// Every toolset of this binary, in the order of the list.
@@ -28,8 +33,22 @@ pub static TOOLSETS: &[Toolset<App>] = &[
             aws::sagemaker::hyperpod_report::TOOLS,
             aws::sagemaker::hyperpod_nodes::TOOLS,
             aws::sagemaker::hyperpod_clusters::TOOLS,
-            aws::sagemaker::hyperpod_actions::TOOLS,
+            aws::sagemaker::hyperpod_actions::EVENTS,
             aws::sagemaker::hyperpod_stacks::TOOLS,
+        ],
+    },
+    Toolset {
+        name: "hyperpod_admin",
+        about: "HyperPod clusters in depth: nodes, logs, events, quotas, scheduling, training plans, make and delete",
+        by_default: Offer::Nothing,
+        nouns: &[
+            aws::sagemaker::hyperpod_actions::TOOLS,
+            aws::sagemaker::hyperpod_logs::TOOLS,
+            aws::sagemaker::hyperpod_create::TOOLS,
+            aws::sagemaker::hyperpod_settings::TOOLS,
+            aws::sagemaker::hyperpod_quotas::TOOLS,
+            aws::sagemaker::hyperpod_scheduling::TOOLS,
+            aws::sagemaker::training_plans::TOOLS,
         ],
     },
     Toolset {
@@ -56,19 +75,30 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         name: "ebs",
         about: "EBS volumes and snapshots: find, make, change, attach, delete",
         by_default: Offer::Nothing,
-        nouns: &[aws::ebs::volumes::TOOLS, aws::ebs::snapshots::TOOLS],
+        nouns: &[
+            aws::ebs::volumes::TOOLS,
+            aws::ebs::attachments::TOOLS,
+            aws::ebs::snapshots::TOOLS,
+            aws::ebs::snapshot_copies::TOOLS,
+        ],
     },
     Toolset {
         name: "vpc",
-        about: "VPCs and subnets: find them, public or not, with free addresses",
+        about: "VPCs and subnets: public or not, free addresses, gateways, endpoints, flow logs",
         by_default: Offer::Nothing,
-        nouns: &[aws::vpc::networks::TOOLS],
+        nouns: &[aws::vpc::networks::TOOLS, aws::vpc::details::TOOLS],
     },
     Toolset {
         name: "operation",
         about: "Wait on for long work that an earlier call began",
         by_default: Offer::Nothing,
         nouns: &[aws::operations::TOOLS],
+    },
+    Toolset {
+        name: "s3",
+        about: "S3 buckets and objects; files and folders up and down, resumable and verified",
+        by_default: Offer::Nothing,
+        nouns: &[aws::s3::buckets::TOOLS, aws::s3::objects::TOOLS, aws::s3::transfers::TOOLS],
     },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];

@@ -13,35 +13,41 @@ use trainyard_aws::{
     effect,
 };
 use trainyard_contract::{Access, Behind, CallDef, Ceiling, Effect, ToolDef};
-use trainyard_dispatch::{Registry, Selection};
+use trainyard_dispatch::{Registry, Selection, View};
 
 use crate::{App, TOOLSETS, instructions};
 
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
 const READS: [&str; 10] =
     ["list", "get", "describe", "search", "find", "explain", "estimate", "generate", "watch", "report"];
-const CHANGES: [&str; 21] = [
+const CHANGES: [&str; 27] = [
+    "add",
+    "apply",
+    "attach",
+    "authorize",
     "cancel",
     "copy",
-    "deregister",
     "create",
-    "start",
-    "stop",
-    "update",
-    "put",
-    "tag",
-    "attach",
-    "detach",
-    "scale",
-    "apply",
     "delete",
-    "terminate",
-    "add",
+    "deregister",
+    "detach",
+    "download",
+    "manage",
+    "modify",
+    "purchase",
+    "put",
     "reboot",
     "replace",
-    "modify",
-    "authorize",
+    "request",
     "revoke",
+    "scale",
+    "start",
+    "stop",
+    "sync",
+    "tag",
+    "terminate",
+    "update",
+    "upload",
 ];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
 const KEPT: [&str; 5] =
@@ -210,20 +216,31 @@ fn every_schema_equals_its_snapshot() {
     }
 }
 
+/// Tools of a selection, and tokens of their list as a client gets it.
+fn weight(selection: &Selection) -> (usize, usize) {
+    let registry = Registry::new(TOOLSETS, selection, Ceiling::READ_ONLY).unwrap();
+    let entry = |view: &View| serde_json::json!({ "name": view.name, "description": view.description, "inputSchema": view.input });
+    let tokens = |value: Value| tiktoken_rs::o200k_base_singleton().encode_ordinary(&value.to_string()).len();
+    for view in registry.views() {
+        println!("{:>6} {}", tokens(entry(view)), view.name);
+    }
+    let list: Vec<Value> = registry.views().iter().map(entry).collect();
+    let tools = list.len();
+    let tokens = tokens(serde_json::json!({ "tools": list }));
+    println!("{tools} tools, {tokens} tokens");
+    (tools, tokens)
+}
+
 #[test]
 fn the_default_list_fits_its_budget() {
-    let registry = Registry::new(TOOLSETS, &Selection::default(), Ceiling::READ_ONLY).unwrap();
-    let list: Vec<Value> = registry
-        .views()
-        .iter()
-        .map(
-            |view| serde_json::json!({ "name": view.name, "description": view.description, "inputSchema": view.input }),
-        )
-        .collect();
-    let text = serde_json::json!({ "tools": list }).to_string();
-    let tokens = tiktoken_rs::o200k_base_singleton().encode_ordinary(&text).len();
-    println!("{} tools, {} bytes, {tokens} tokens", list.len(), text.len());
-    assert!(list.len() <= 40 && tokens <= 4000, "{} tools, {tokens} tokens", list.len());
+    let (tools, tokens) = weight(&Selection::default());
+    assert!(tools <= 40 && tokens <= 4000, "{tools} tools, {tokens} tokens");
+}
+
+#[test]
+fn the_hyperpod_list_is_a_fifth_of_the_older_servers() {
+    let (_, tokens) = weight(&Selection { toolsets: vec!["hyperpod".into()], ..Selection::default() });
+    assert!(tokens <= 10_033 / 5, "{tokens} tokens");
 }
 
 #[test]

@@ -96,7 +96,10 @@ impl Session {
                 ("clientInfo", json!({ "name": "harness", "version": "1" })),
                 ("clientCapabilities", json!({})),
             ] {
-                params["_meta"][format!("io.modelcontextprotocol/{name}")] = value;
+                let meta = &mut params["_meta"][format!("io.modelcontextprotocol/{name}")];
+                if meta.is_null() {
+                    *meta = value;
+                }
             }
         }
         self.send(&json!({ "jsonrpc": "2.0", "id": self.last, "method": method, "params": params }))?;

@@ -15,7 +15,7 @@ use aws_smithy_xml::protocol::aws_rest_xml::AwsRestXmlProtocol;
 use serde_json::{Map, Value};
 
 use crate::{
-    catalogue::model::{Kind, Location, Operation, Protocol, Service, ShapeId},
+    catalogue::model::{Kind, Location, Member, Operation, Protocol, Service, ShapeId},
     schema::Schemas,
     service::Prepared,
     value::{Input, read_structure},
@@ -88,7 +88,18 @@ impl Wire {
     fn finish_payload(&self, schemas: &Schemas, operation: &Operation<'_>, input: &Value, request: &mut Request) {
         let service = schemas.service();
         let Some(structure) = operation.input.and_then(|id| service.structure(id)) else { return };
-        let Some(member) = structure.payload.map(|at| &structure.members[at as usize]) else { return };
+        let Some(member) = structure.payload.map(|at| &structure.members[at as usize]) else {
+            let said = |member: &Member<'_>| {
+                member.location == Location::Body && input.get(member.name).is_some_and(|value| !value.is_null())
+            };
+            if self.kind == Protocol::RestXml && !structure.members.iter().any(said) {
+                // Nothing to say is no body, rather than an empty element.
+                *request.body_mut() = SdkBody::empty();
+                request.headers_mut().remove("content-type");
+                request.headers_mut().remove("content-length");
+            }
+            return;
+        };
         let given = input.get(member.name).filter(|value| !value.is_null());
         let (kind, body) = match (&service.shape(member.shape).kind, given) {
             (Kind::Blob { .. }, Some(_)) => ("application/octet-stream", None),

@@ -9,6 +9,7 @@ mod time;
 mod write;
 
 pub(crate) use read::read_structure;
+pub use time::show_millis;
 pub(crate) use time::{parse as parse_time, to_json as time_to_json};
 pub(crate) use write::Input;
 

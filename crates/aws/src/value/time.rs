@@ -35,6 +35,12 @@ pub(crate) fn to_json(time: &DateTime) -> Value {
     time.fmt(Format::DateTime).map_or_else(|_| Value::from(time.as_secs_f64()), Value::from)
 }
 
+/// RFC 3339 in UTC from milliseconds since 1970, as logs write their times.
+pub fn show_millis(millis: i64) -> String {
+    let time = DateTime::from_millis(millis);
+    time.fmt(Format::DateTime).unwrap_or_else(|_| millis.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -66,6 +66,14 @@ pub(crate) fn ministack() -> Server {
     start(command, address)
 }
 
+/// MiniStack, which checks checksums but here takes any signature.
+pub(crate) fn ministack_unsigned() -> Server {
+    let address = free();
+    let mut command = watched(&python("ministack"), &[]);
+    command.env("GATEWAY_PORT", address.port().to_string()).env("BIND_HOST", "127.0.0.1");
+    start(command, address)
+}
+
 /// A command that ends when this process does, however it ends: a shell waits for our end of its input to close.
 fn watched(program: &Path, arguments: &[&str]) -> Command {
     let script = "\"$@\" & server=$!; cat >/dev/null; kill $server; wait $server";

@@ -7,3 +7,4 @@ mod hostile;
 mod measure;
 mod ministack;
 mod moto;
+mod transfer;

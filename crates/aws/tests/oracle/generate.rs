@@ -59,29 +59,52 @@ impl<'s> Generator<'s> {
     /// Some members of a message change what it is.
     fn top(&mut self, member: &Member<'s>) -> Option<Value> {
         match (self.service.name, member.name) {
-            // Checksums are computed where none is given.
-            (_, name) if name.starts_with("Checksum") || name == "ContentMD5" => None,
-            // Keys of the caller's own, and addresses that are signed, are other ones each time.
-            ("s3", name) if name.contains("SSECustomerKey") => None,
-            // S3 answers in the encoding that was asked for.
-            ("ec2" | "rds" | "neptune" | "docdb", "PresignedUrl" | "PreSignedUrl" | "SourceRegion")
-            | ("s3", "EncodingType") => None,
+            _ if self.is_left_out(member) => None,
+            ("ec2", "SourceRegion") => Some(json!("us-west-2")),
+            ("machinelearning", "PredictEndpoint") => {
+                Some(json!("https://realtime.machinelearning.eu-west-1.amazonaws.com"))
+            }
             ("s3", "CopySource") => Some(json!("bucket-name/a key")),
             ("glacier", "accountId") => Some(json!("-")),
             (_, "Bucket" | "bucket") => Some(json!("bucket-name")),
             (_, "AccountId" | "ExpectedBucketOwner") => Some(json!("123456789012")),
-            (_, "EndpointId" | "endpointId") if member.context_param.is_some() => Some(json!("abc123.xyz")),
-            (name, _) if member.context_param.is_some() && member.name.to_ascii_lowercase().contains("arn") => {
-                Some(json!(format!("arn:aws:{name}:eu-west-1:123456789012:thing/abc")))
+            ("s3control", "OutpostId") => Some(json!("op-01234567890123456")),
+            ("opensearchmemory", "SpaceId" | "spaceId") => Some(json!("space-1")),
+            (service, name) if member.context_param.is_some() && name.to_ascii_lowercase().contains("arn") => {
+                Some(json!(arn(service, name)))
             }
             _ if self.operation.host_prefix.is_some() && member.is(MemberFlags::HOST_LABEL) => Some(json!("label")),
             _ => self.member(member, 0),
         }
     }
 
+    fn is_left_out(&self, member: &Member<'_>) -> bool {
+        const LEFT_OUT: &[(&str, &str)] = &[
+            // An address that is signed is another one each time.
+            ("ec2", "PresignedUrl"),
+            ("rds", "PreSignedUrl"),
+            ("neptune", "PreSignedUrl"),
+            ("docdb", "PreSignedUrl"),
+            ("rds", "SourceRegion"),
+            ("neptune", "SourceRegion"),
+            ("docdb", "SourceRegion"),
+            // S3 answers such calls in the form that was asked for.
+            ("s3", "EncodingType"),
+            // They lead to an address of several regions.
+            ("events", "EndpointId"),
+            ("sesv2", "EndpointId"),
+        ];
+        let (service, name) = (self.service.name, member.name);
+        // Checksums are computed where none is given, keys of the caller's own are other ones each time.
+        let sum = (name.starts_with("Checksum") || name == "ContentMD5") && !member.is(MemberFlags::REQUIRED);
+        sum || (service == "s3" && name.contains("SSECustomerKey")) || LEFT_OUT.contains(&(service, name))
+    }
+
     fn member(&mut self, member: &Member<'s>, depth: usize) -> Option<Value> {
         if member.is(MemberFlags::JSON_VALUE) {
-            return Some(json!({"a": self.random.below(10)}));
+            // botocore takes values for JSON in headers, and text elsewhere.
+            let value = json!({"a": self.random.below(10)});
+            return Some(if member.location == Location::Header { value } else { json!(value.to_string()) });
         }
         let plain = member.location != Location::Body
             || member.is(MemberFlags::IDEMPOTENCY_TOKEN)
@@ -98,7 +121,7 @@ impl<'s> Generator<'s> {
             // Quarters are the same in binary and in decimal.
             Kind::Float(bounds) | Kind::Double(bounds) => {
                 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-                let number = self.whole(*bounds) as f64;
+                let number = self.whole(inner(*bounds)) as f64;
                 json!(if bounds.max.is_some() { number } else { number + 0.25 })
             }
             Kind::String(_, values) if !values.is_empty() => json!(values[self.random.below(values.len())]),
@@ -158,6 +181,12 @@ impl<'s> Generator<'s> {
                 members.insert(member.name.to_owned(), given);
             }
         }
+        if members.is_empty() && depth > 0 {
+            // A value that says nothing is none, and nobody sends it.
+            let first =
+                structure.members.iter().find_map(|member| Some((member.name, self.member(member, depth + 1)?)));
+            members.extend(first.map(|(name, value)| (name.to_owned(), value)));
+        }
         // A union that has nothing in it, and a structure that lacks what it requires, are no values.
         let whole = structure
             .members
@@ -200,6 +229,29 @@ impl<'s> Generator<'s> {
         let (hour, minute, second) = (self.random.below(24), self.random.below(60), self.random.below(60));
         format!("{:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z", 1990 + self.random.below(60))
     }
+}
+
+/// Bounds of fractions were widened to whole numbers; between 0 and 1, only 1 is surely allowed.
+fn inner(bounds: Bounds) -> Bounds {
+    let inner = Bounds { min: bounds.min.map(|min| min + 1), max: bounds.max.map(|max| max - 1) };
+    if inner.min.zip(inner.max).is_some_and(|(min, max)| min > max) {
+        Bounds { min: bounds.max, max: bounds.max }
+    } else {
+        inner
+    }
+}
+
+/// A name that the endpoint rules of its service understand.
+fn arn(service: &str, member: &str) -> String {
+    let resource = match (service, member) {
+        ("kinesis", "ConsumerARN") => "stream/abc/consumer/def:1",
+        ("kinesis", "QueueARN") => "queue/abc",
+        ("kinesis", "ChannelARN") => "channel/abc",
+        ("kinesis", _) => "stream/abc",
+        ("cloudfront-keyvaluestore", _) => return "arn:aws:cloudfront::123456789012:key-value-store/abc".to_owned(),
+        _ => "thing/abc",
+    };
+    format!("arn:aws:{service}:eu-west-1:123456789012:{resource}")
 }
 
 /// What a call is not made without, be it that only its address needs it.

@@ -57,8 +57,21 @@ fn arguments_of(arguments: &CallArguments, lists: &HashSet<String>) -> Result<Ma
         Some(text) => object(&source(text)?)?,
         None => Map::new(),
     };
+    let single: Vec<_> = arguments.pairs.iter().chain(&arguments.more).cloned().collect();
+    add(&mut given, &single, lists)?;
+    Ok(given)
+}
+
+/// Arguments that are given one by one.
+pub(crate) fn pairs(pairs: &[String], lists: &HashSet<String>) -> Result<Map<String, Value>> {
+    let mut given = Map::new();
+    add(&mut given, pairs, lists)?;
+    Ok(given)
+}
+
+fn add(given: &mut Map<String, Value>, pairs: &[String], lists: &HashSet<String>) -> Result<()> {
     let mut seen = HashSet::new();
-    for pair in arguments.pairs.iter().chain(&arguments.more) {
+    for pair in pairs {
         let (name, value) = pair.split_once('=').ok_or_else(|| {
             Error::validation(format!("{pair:?} is not KEY=VALUE"))
                 .hint("for example states=running, or --args with a JSON object")
@@ -73,7 +86,7 @@ fn arguments_of(arguments: &CallArguments, lists: &HashSet<String>) -> Result<Ma
             _ => return Err(Error::validation(format!("argument {name:?} is given twice"))),
         }
     }
-    Ok(given)
+    Ok(())
 }
 
 /// What reads as JSON is JSON. For a list of strings, commas separate; anything else is one string.
@@ -87,7 +100,7 @@ fn value_of(text: &str, list: bool) -> Value {
 }
 
 /// Parameters of the tool that are lists of strings.
-fn lists(dispatch: &Dispatch<App>, tool: &str) -> HashSet<String> {
+pub(crate) fn lists(dispatch: &Dispatch<App>, tool: &str) -> HashSet<String> {
     let name = dispatch.registry().definition(tool).map_or(tool, |tool| tool.name);
     let view = dispatch.registry().views().iter().find(|view| view.name == name);
     let properties = view.and_then(|view| view.input.get("properties")).and_then(Value::as_object);

@@ -1,17 +1,21 @@
 //! The commands.
 
+mod approve;
+pub(crate) mod audit;
 mod call;
 mod doctor;
+pub(crate) mod policy;
 mod serve;
+mod terminal;
 mod tools;
 
 use std::{process::ExitCode, sync::Arc};
 
 use clap::CommandFactory;
-use trainyard_aws::{Engine, Settings};
+use trainyard_aws::{Engine, Settings, catalogue};
 use trainyard_contract::Result;
 use trainyard_dispatch::{Audit, Dispatch, Options, Registry};
-use trainyard_tools::{App, TOOLSETS};
+use trainyard_tools::{App, LocalPaths, TOOLSETS};
 
 use crate::{
     args::{Arguments, Command},
@@ -21,10 +25,13 @@ use crate::{
 
 pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode> {
     match command {
-        Command::Serve(arguments) => serve::run(&config, arguments).await,
+        Command::Serve(arguments) => serve::run(config, arguments).await,
         Command::Tools { name, json } => tools::run(&config, name.as_deref(), json),
         Command::Call(arguments) => call::run(&config, arguments).await,
         Command::Doctor { json } => doctor::run(&config, json).await,
+        Command::Policy(command) => policy::run(&config, command).await,
+        Command::Approve(arguments) => approve::run(&config, &arguments),
+        Command::Audit(command) => audit::run(&config, command).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "trainyard", &mut script);
@@ -45,6 +52,9 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         // Who allows a call more time than usual means one that takes it, such as a function that runs for minutes.
         (usual.attempt_timeout, usual.operation_timeout) = (config.call_timeout, config.call_timeout);
     }
+    if !config.aws_models.is_empty() {
+        catalogue::read_from(config.aws_models.clone())?;
+    }
     let aws = Engine::new(Settings {
         ceiling: config.ceiling,
         profile: config.profile.clone(),
@@ -56,10 +66,16 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         ceiling: config.ceiling,
         confirm: config.confirm,
         deadline: config.call_timeout,
+        policy: Arc::clone(&config.policy),
+        state: config.state_dir.clone(),
         ..Options::default()
     };
-    let app =
-        App { aws, state_dir: config.state_dir.clone(), template_buckets: config.template_buckets.clone().into() };
+    let app = App {
+        aws,
+        state_dir: config.state_dir.clone(),
+        template_buckets: config.template_buckets.clone().into(),
+        local_paths: LocalPaths::new(config.local_paths.clone()),
+    };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
     Ok(Arc::new(Dispatch::new(app, registry(config)?, options, audit)))
 }

@@ -1,26 +1,82 @@
 //! `trainyard serve`: MCP on standard input and output, or over HTTP.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
+use trainyard_aws::{
+    catalogue::services,
+    endpoint::partitions::{Partition, partitions},
+};
 use trainyard_contract::{Error, Result};
-use trainyard_serve::{About, Access, Http, HttpOptions, Listen, Tls, Token};
+use trainyard_serve::{About, Access, Http, HttpOptions, Listen, Tls, Token, Values};
 
 use crate::{args::ServeArguments, config::Config};
 
-pub(crate) async fn run(config: &Config, arguments: ServeArguments) -> Result<ExitCode> {
+const GATEWAY: &str = "The tools named below are not in the list: find_tools finds them, describe_tools shows what they take, \
+                       call_read and call_write call them.\n";
+
+pub(crate) async fn run(mut config: Config, arguments: ServeArguments) -> Result<ExitCode> {
+    if arguments.gateway && config.selection.toolsets.is_empty() && config.selection.tools.is_empty() {
+        // The list stays as short as ever, so nothing has to be left out of it.
+        config.selection.toolsets.push("all".to_owned());
+    }
+    let config = &config;
     let dispatch = super::dispatch(config)?;
-    let instructions = trainyard_tools::instructions(&dispatch.registry().toolset_names(), config.ceiling);
-    let about = About { version: env!("CARGO_PKG_VERSION"), instructions };
+    let mut instructions = trainyard_tools::instructions(&dispatch.registry().toolset_names(), config.ceiling);
+    if arguments.gateway {
+        instructions.insert_str(0, GATEWAY);
+    }
+    let about = About {
+        version: env!("CARGO_PKG_VERSION"),
+        instructions,
+        guide: trainyard_tools::GUIDE,
+        values: values(config),
+        gateway: arguments.gateway,
+    };
     match &arguments.http {
-        None => trainyard_serve::stdio(dispatch, about).await?,
+        None => Box::pin(trainyard_serve::stdio(dispatch, about)).await?,
         Some(address) => {
             let listen = listen(address)?;
             let http = Http::bind(options(config, &arguments, listen)?).await?;
             eprintln!("listening at {}", http.url());
-            http.serve(dispatch, about, told_to_stop()).await?;
+            Box::pin(http.serve(dispatch, about, told_to_stop())).await?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Values to choose from that need no call.
+fn values(config: &Config) -> Vec<Values> {
+    let files = config.profile_files.clone();
+    let regions = || partitions().iter().flat_map(Partition::real_regions).map(str::to_owned).collect();
+    let services = || services().iter().map(|service| service.name.to_owned()).collect();
+    vec![
+        Values { argument: "region", list: Arc::new(regions) },
+        Values { argument: "service", list: Arc::new(services) },
+        Values { argument: "profile", list: Arc::new(move || profiles(&files)) },
+    ]
+}
+
+/// Names of the profiles in AWS's own files.
+fn profiles(files: &[PathBuf]) -> Vec<String> {
+    let texts = files.iter().filter_map(|file| std::fs::read_to_string(file).ok());
+    let mut names: Vec<String> = texts.flat_map(|text| sections(&text)).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// `[default]`, `[profile NAME]` in one file and `[NAME]` in the other. Sections of other kinds have two words as well.
+fn sections(text: &str) -> Vec<String> {
+    let headings = text.lines().filter_map(|line| line.trim().strip_prefix('[')?.split(']').next());
+    let name = |heading: &str| {
+        let heading = heading.trim();
+        match heading.split_once(char::is_whitespace) {
+            None => Some(heading.to_owned()),
+            Some(("profile", name)) => Some(name.trim().to_owned()),
+            Some(_) => None,
+        }
+    };
+    headings.filter_map(name).filter(|name| !name.is_empty()).collect()
 }
 
 /// `HOST:PORT`, a port on this machine, or `unix:PATH`.
@@ -99,6 +155,12 @@ async fn told_to_stop() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn profiles_are_found_in_both_kinds_of_file() {
+        let text = "[default]\nregion = x\n[profile research]\n[sso-session corp]\n [ profile  two words ]\n[plain]\n[services local]\n[]";
+        assert_eq!(sections(text), ["default", "research", "two words", "plain"]);
+    }
 
     #[test]
     fn an_address_without_a_host_is_on_this_machine() {

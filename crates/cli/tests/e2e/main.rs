@@ -5,13 +5,20 @@
 
 mod clients;
 mod conformance;
+mod ebs_vpc_tools;
 mod ec2_many;
 mod ec2_money;
 mod ec2_tools;
 mod failures;
 mod fuzzer;
 mod gates;
+mod gateway;
+mod guide;
 mod http;
+mod hyperpod_cases;
+mod hyperpod_stacks;
+mod hyperpod_tools;
+mod models;
 mod shell;
 mod size;
 mod stdio;

@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
     let options = Options { ceiling, confirm: Confirm::Destructive, ..Options::default() };
     let audit = Audit::at(&folder.path().join("audit.jsonl"));
     let dispatch = Arc::new(Dispatch::new(tools::Nothing, registry, options, audit));
-    let about = About { version: "0", instructions: "Fixtures of the test suite".into() };
+    let about = About::tools("0", "Fixtures of the test suite".into());
     let closing = CancellationToken::new();
     let product = Handler::new(Arc::clone(&dispatch), about, "http", closing.clone());
     let http = Http::bind(HttpOptions {

@@ -37,7 +37,7 @@ pub(in crate::aws) async fn dry_runs<O: Operation>(
 /// What is gone.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::aws) struct Deleted {
-    deleted: String,
+    pub(in crate::aws) deleted: String,
 }
 
 /// Sends a request that deletes what `id` names.

@@ -10,6 +10,7 @@ pub(crate) mod iam;
 mod listing;
 pub(crate) mod operations;
 pub(crate) mod regions;
+pub(crate) mod s3;
 pub(crate) mod sagemaker;
 pub(crate) mod vpc;
 mod waiting;

@@ -35,6 +35,34 @@ pub(in crate::aws) struct Waited {
     pub(in crate::aws) operation_id: Option<String>,
 }
 
+/// What was made or changed, and how the wait for it ended where there was one.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::aws) struct Done<T> {
+    #[serde(flatten)]
+    pub(in crate::aws) thing: T,
+    /// Whether the wanted state was reached, where that was waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reached: Option<bool>,
+    /// For operation_get, which waits on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::aws) operation_id: Option<String>,
+}
+
+impl<T> Done<T> {
+    /// Waits for `condition` if there is one. Should the wait fail, the error still says what was done.
+    pub(in crate::aws) async fn after<A: Access>(
+        cx: &Cx<A>,
+        aws: &Aws<A>,
+        thing: T,
+        condition: Option<Condition>,
+        done: String,
+    ) -> Result<Self> {
+        let Some(condition) = condition else { return Ok(Self { thing, reached: None, operation_id: None }) };
+        let waited = condition.wait(cx, aws).await.map_err(|error| error.partial([done]))?;
+        Ok(Self { thing, reached: Some(waited.reached), operation_id: waited.operation_id })
+    }
+}
+
 /// A condition of AWS's own models, and the things it is to be true of.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::aws) struct Condition {

@@ -2,34 +2,30 @@
 
 mod wire;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, slice};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{
-    Access, Changes, Covers, Destroys, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef,
+    Access, Changes, Covers, Destroys, Error, ErrorKind, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef,
 };
 
-use self::wire::{CreateSnapshot, DeleteSnapshot, DescribeSnapshots, Snapshot};
-use super::{filters, specification};
+use self::wire::{CreateSnapshot, DeleteSnapshot, DescribeImages, DescribeSnapshots, Snapshot};
+use super::{filters, specification, whole};
 use crate::{
     App, Cx,
     aws::{
         batch::{Batch, each, some},
         change::{Asked, Deleted, asked, delete, dry_runs},
         listing::{Placed, list},
+        waiting::{Condition, Done},
     },
     common::{At, DryRun, Part},
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
-    ToolDef::reads::<List>().formerly(&[
-        "ebs.list_snapshots",
-        "ebs.describe_snapshot",
-        "ebs_describe_snapshot",
-        "ebs_get_snapshot_progress",
-    ]),
+    ToolDef::reads::<List>().formerly(&["ebs.list_snapshots", "ebs.describe_snapshot", "ebs_describe_snapshot"]),
     ToolDef::changes::<Create>().formerly(&["ebs.create_snapshot"]).spending(),
     ToolDef::destroys::<Delete>().formerly(&["ebs.delete_snapshot"]),
 ];
@@ -87,6 +83,11 @@ struct Create {
     description: Option<String>,
     /// Tags, Name among them.
     tags: Option<BTreeMap<String, String>>,
+    /// Names this request: sent again, it makes no second snapshot. Kept as a tag.
+    client_token: Option<String>,
+    /// Wait until it is complete, up to 38 seconds.
+    #[serde(default)]
+    wait: bool,
     #[serde(flatten)]
     at: At,
 }
@@ -96,7 +97,7 @@ impl Create {
         CreateSnapshot {
             volume_id: self.volume_id.clone(),
             description: self.description.clone(),
-            tag_specifications: specification("snapshot", self.tags.clone()),
+            tag_specifications: specification("snapshot", with_token(self.tags.clone(), self.client_token.as_ref())),
         }
     }
 }
@@ -105,11 +106,15 @@ impl Tool<App> for Create {
     const NAME: &'static str = "ebs_create_snapshot";
     const EXAMPLE: &'static str = r#"{"volume_id": "vol-0123456789abcdef0", "description": "before the upgrade"}"#;
     type Access = Changes;
-    type Output = Json<SnapshotRow>;
+    type Output = Json<Done<SnapshotRow>>;
 
-    async fn run(self, cx: Cx<Changes>) -> Result<Json<SnapshotRow>> {
+    async fn run(self, cx: Cx<Changes>) -> Result<Json<Done<SnapshotRow>>> {
         let aws = cx.at(&self.at);
-        aws.send(&self.request()).await.map(|snapshot| Json(snapshot.into()))
+        let snapshot = match made_before(&aws, self.client_token.as_ref()).await? {
+            Some(snapshot) => snapshot,
+            None => aws.send(&self.request()).await?.into(),
+        };
+        completed(&cx, &aws, snapshot, self.wait).await.map(Json)
     }
 }
 
@@ -125,9 +130,9 @@ impl Preview<App> for Create {
     }
 }
 
-/// Delete an EBS snapshot for good
+/// Delete EBS snapshots for good
 ///
-/// AWS refuses while an image uses it.
+/// AWS refuses while an image uses it; the plan names such images.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Delete {
@@ -161,7 +166,8 @@ impl Preview<App> for Delete {
         let aws = cx.at(&self.at);
         let ids = some("snapshot_ids", &self.snapshot_ids, "ebs_list_snapshots shows what there is")?;
         let now = named(&aws, &ids).await?;
-        Ok(Lost { now, dry_runs: dry_runs(&aws, &ids, |snapshot_id| DeleteSnapshot { snapshot_id }).await? })
+        let images = images_of(&cx, &aws, &ids).await?;
+        Ok(Lost { now, images, dry_runs: dry_runs(&aws, &ids, |snapshot_id| DeleteSnapshot { snapshot_id }).await? })
     }
 }
 
@@ -169,32 +175,93 @@ impl Preview<App> for Delete {
 #[derive(Serialize, JsonSchema)]
 struct Lost {
     now: Vec<SnapshotRow>,
+    /// Images that are made of them: AWS refuses until ec2_deregister_ami has removed these.
+    images: Vec<String>,
     dry_runs: BTreeMap<String, DryRun>,
 }
 
-async fn named<A: Access + Covers<Reads>>(aws: &Aws<A>, ids: &[String]) -> Result<Vec<SnapshotRow>> {
+/// Tag that keeps the token of a request, for operations that take none.
+const TOKEN_TAG: &str = "mcp:client-token";
+
+pub(super) fn with_token(
+    tags: Option<BTreeMap<String, String>>,
+    token: Option<&String>,
+) -> Option<BTreeMap<String, String>> {
+    let Some(token) = token else { return tags };
+    let mut tags = tags.unwrap_or_default();
+    tags.insert(TOKEN_TAG.to_owned(), token.clone());
+    Some(tags)
+}
+
+/// The snapshot that an earlier request with this token made.
+pub(super) async fn made_before<A: Access + Covers<Reads>>(
+    aws: &Aws<A>,
+    token: Option<&String>,
+) -> Result<Option<SnapshotRow>> {
+    let Some(token) = token else { return Ok(None) };
+    let filters = filters(Vec::new(), Some(&BTreeMap::from([(TOKEN_TAG.to_owned(), token.clone())])));
+    let question = DescribeSnapshots { snapshot_ids: Vec::new(), owner_ids: vec!["self".to_owned()], filters };
+    Ok(aws.send(&question).await?.snapshots.into_iter().next().map(SnapshotRow::from))
+}
+
+/// The snapshot, once it is complete if that was asked for.
+pub(super) async fn completed<A: Access>(
+    cx: &Cx<A>,
+    aws: &Aws<A>,
+    snapshot: SnapshotRow,
+    wait: bool,
+) -> Result<Done<SnapshotRow>> {
+    let id = snapshot.snapshot_id.clone();
+    let complete = wait.then(|| Condition::new("ec2", "SnapshotCompleted", "SnapshotIds", slice::from_ref(&id)));
+    Done::after(cx, aws, snapshot, complete, format!("created {id}")).await
+}
+
+/// Makes a snapshot of a volume that is about to go, and gives its id once it is complete.
+pub(super) async fn keep(cx: &Cx<Destroys>, aws: &Aws<Destroys>, volume_id: &str) -> Result<String> {
+    let description = Some(format!("{volume_id} before it was deleted"));
+    let request = CreateSnapshot { volume_id: volume_id.to_owned(), description, tag_specifications: Vec::new() };
+    let made = completed(cx, aws, aws.send(&request).await?.into(), true).await?;
+    let id = made.thing.snapshot_id.clone();
+    match made.operation_id {
+        None => Ok(id),
+        Some(operation_id) => {
+            Err(Error::new(ErrorKind::Timeout, format!("{id} is not complete yet, so {volume_id} stays"))
+                .partial([format!("created {id}")])
+                .hint(format!("wait with operation_get {operation_id}, then delete without snapshot_first")))
+        }
+    }
+}
+
+/// Images of this account that are made of these snapshots.
+async fn images_of(cx: &Cx<Reads>, aws: &Aws<Reads>, ids: &[String]) -> Result<Vec<String>> {
+    let filters = filters(vec![("block-device-mapping.snapshot-id", ids.to_vec())], None);
+    let images = whole(cx, aws, &DescribeImages { owners: vec!["self".to_owned()], filters }).await?;
+    Ok(images.into_iter().map(|image| image.image_id).collect())
+}
+
+pub(super) async fn named<A: Access + Covers<Reads>>(aws: &Aws<A>, ids: &[String]) -> Result<Vec<SnapshotRow>> {
     let question = DescribeSnapshots { snapshot_ids: ids.to_vec(), owner_ids: Vec::new(), filters: Vec::new() };
     aws.send(&question).await.map(|found| found.snapshots.into_iter().map(SnapshotRow::from).collect())
 }
 
 /// One snapshot.
-#[derive(Serialize, JsonSchema)]
-struct SnapshotRow {
-    snapshot_id: String,
-    name: Option<String>,
-    volume_id: Option<String>,
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(super) struct SnapshotRow {
+    pub(super) snapshot_id: String,
+    pub(super) name: Option<String>,
+    pub(super) volume_id: Option<String>,
     /// GiB of the volume.
-    volume_size: Option<u32>,
-    state: Option<String>,
+    pub(super) volume_size: Option<u32>,
+    pub(super) state: Option<String>,
     /// Percent.
-    progress: Option<String>,
-    started: Option<String>,
-    description: Option<String>,
-    encrypted: Option<bool>,
+    pub(super) progress: Option<String>,
+    pub(super) started: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) encrypted: Option<bool>,
     /// `archive` where it was moved there.
-    tier: Option<String>,
+    pub(super) tier: Option<String>,
     /// Tags other than Name.
-    tags: BTreeMap<String, String>,
+    pub(super) tags: BTreeMap<String, String>,
 }
 
 impl From<Snapshot> for SnapshotRow {

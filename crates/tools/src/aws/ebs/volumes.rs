@@ -1,36 +1,38 @@
-//! EBS volumes: find, make, change, attach, detach and delete them.
+//! EBS volumes: find, make, change and delete them.
 
 mod wire;
 
-use std::{collections::BTreeMap, slice};
+use std::{collections::BTreeMap, fmt, slice};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{
-    Access, Changes, Covers, Destroys, Error, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef,
+    Access, Changes, Covers, Destroys, Error, ErrorKind, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef,
 };
 
 use self::wire::{
-    AttachVolume, CreateVolume, DeleteVolume, DescribeVolumes, DetachVolume, Modification, ModifyVolume, Volume,
+    CreateVolume, DeleteVolume, DescribeVolumes, DescribeVolumesModifications, Modification, ModifyVolume, Volume,
 };
-use super::{filters, specification};
+use super::{filters, snapshots, specification};
 use crate::{
     App, Cx,
     aws::{
         batch::{Batch, each, some},
         change::{Asked, Deleted, asked, delete, dry_runs},
         listing::{Placed, list},
+        waiting::{Condition, Done},
     },
     common::{At, DryRun, Part},
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
     ToolDef::reads::<List>().formerly(&["ebs.describe_volumes", "ebs_list_volumes"]),
-    ToolDef::changes::<Create>().formerly(&["ebs.create_volume"]).spending(),
+    ToolDef::changes::<Create>()
+        .formerly(&["ebs.create_volume", "ebs.restore_volume_from_snapshot", "ebs_restore_volume_from_snapshot"])
+        .spending(),
     ToolDef::changes::<Modify>().formerly(&["ebs.modify_volume"]).spending(),
-    ToolDef::changes::<Attach>().formerly(&["ebs.attach_volume"]),
-    ToolDef::changes::<Detach>().formerly(&["ebs.detach_volume"]),
+    ToolDef::reads::<Modifications>().formerly(&["ebs_get_modification_progress"]),
     ToolDef::destroys::<Delete>().formerly(&["ebs.delete_volume"]),
 ];
 
@@ -44,6 +46,46 @@ enum VolumeType {
     St1,
     Sc1,
     Standard,
+}
+
+impl fmt::Display for VolumeType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gp3 => "gp3",
+            Self::Gp2 => "gp2",
+            Self::Io2 => "io2",
+            Self::Io1 => "io1",
+            Self::St1 => "st1",
+            Self::Sc1 => "sc1",
+            Self::Standard => "standard",
+        })
+    }
+}
+
+impl VolumeType {
+    /// IOPS have to be asked for.
+    fn wants_iops(self) -> bool {
+        matches!(self, Self::Io1 | Self::Io2)
+    }
+
+    /// What AWS would refuse in words that do not say what fits.
+    fn check(self, size: Option<u32>, iops: Option<u32>, throughput: Option<u32>) -> Result<()> {
+        if iops.is_some() && !self.wants_iops() && !matches!(self, Self::Gp3) {
+            return Err(Error::validation(format!("`iops` does not go with {self}")).hint("gp3, io1 and io2 take it"));
+        }
+        if throughput.is_some() && !matches!(self, Self::Gp3) {
+            return Err(Error::validation(format!("`throughput` does not go with {self}")).hint("gp3 takes it"));
+        }
+        let least = match self {
+            Self::St1 | Self::Sc1 => 125,
+            Self::Io1 | Self::Io2 => 4,
+            Self::Gp2 | Self::Gp3 | Self::Standard => 1,
+        };
+        match size {
+            Some(size) if size < least => Err(Error::validation(format!("{self} has {least} GiB or more, not {size}"))),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// List EBS volumes: size, type, state, and what they are attached to
@@ -109,6 +151,11 @@ struct Create {
     kms_key_id: Option<String>,
     /// Tags, Name among them.
     tags: Option<BTreeMap<String, String>>,
+    /// Names this request: sent again, it makes no second volume.
+    client_token: Option<String>,
+    /// Wait until it is available, up to 38 seconds.
+    #[serde(default)]
+    wait: bool,
     #[serde(flatten)]
     at: At,
 }
@@ -122,17 +169,22 @@ impl Create {
         if self.size.is_none() && self.snapshot_id.is_none() {
             return Err(Error::validation("neither `size` nor `snapshot_id` is given"));
         }
+        let volume_type = self.volume_type.unwrap_or(VolumeType::Gp3);
+        volume_type.check(self.size, self.iops, self.throughput)?;
+        if volume_type.wants_iops() && self.iops.is_none() {
+            return Err(Error::validation(format!("{volume_type} has no IOPS of its own")).hint("give `iops`"));
+        }
         Ok(CreateVolume {
             availability_zone: self.availability_zone.clone(),
             size: self.size,
             snapshot_id: self.snapshot_id.clone(),
-            volume_type: self.volume_type.unwrap_or(VolumeType::Gp3),
+            volume_type,
             iops: self.iops,
             throughput: self.throughput,
             encrypted: self.encrypted,
             kms_key_id: self.kms_key_id.clone(),
             tag_specifications: specification("volume", self.tags.clone()),
-            client_token: token,
+            client_token: self.client_token.clone().unwrap_or(token),
         })
     }
 }
@@ -141,11 +193,14 @@ impl Tool<App> for Create {
     const NAME: &'static str = "ebs_create_volume";
     const EXAMPLE: &'static str = r#"{"availability_zone": "eu-west-1a", "size": 500, "tags": {"Name": "datasets"}}"#;
     type Access = Changes;
-    type Output = Json<VolumeRow>;
+    type Output = Json<Done<VolumeRow>>;
 
-    async fn run(self, cx: Cx<Changes>) -> Result<Json<VolumeRow>> {
+    async fn run(self, cx: Cx<Changes>) -> Result<Json<Done<VolumeRow>>> {
         let aws = cx.at(&self.at);
-        aws.send(&self.request(cx.token())?).await.map(|volume| Json(volume.into()))
+        let volume = VolumeRow::from(aws.send(&self.request(cx.token())?).await?);
+        let id = volume.volume_id.clone();
+        let available = self.wait.then(|| Condition::new("ec2", "VolumeAvailable", "VolumeIds", slice::from_ref(&id)));
+        Done::after(&cx, &aws, volume, available, format!("created {id}")).await.map(Json)
     }
 }
 
@@ -165,6 +220,7 @@ impl Preview<App> for Create {
 /// Change the size, type or speed of an EBS volume while it is in use
 ///
 /// A volume never shrinks. The file system has to be grown afterwards; the next change has to wait six hours.
+/// ebs_describe_volume_modifications shows how far it is.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Modify {
@@ -179,6 +235,8 @@ struct Modify {
     iops: Option<u32>,
     /// MiB/s of gp3.
     throughput: Option<u32>,
+    /// Let several instances attach it; io1 and io2 only.
+    multi_attach_enabled: Option<bool>,
     #[serde(flatten)]
     at: At,
 }
@@ -191,11 +249,20 @@ impl Modify {
             volume_type: self.volume_type,
             iops: self.iops,
             throughput: self.throughput,
+            multi_attach_enabled: self.multi_attach_enabled,
         }
     }
 
     /// AWS would refuse it, after some services had already said yes.
     fn check(&self, now: &[VolumeRow]) -> Result<()> {
+        let nothing = self.size.is_none() && self.volume_type.is_none() && self.iops.is_none();
+        if nothing && self.throughput.is_none() && self.multi_attach_enabled.is_none() {
+            return Err(Error::validation("nothing to change")
+                .hint("give size, volume_type, iops, throughput or multi_attach_enabled"));
+        }
+        if let Some(volume_type) = self.volume_type {
+            volume_type.check(self.size, self.iops, self.throughput)?;
+        }
         match (self.size, now.first().and_then(|volume| volume.size)) {
             (Some(wanted), Some(size)) if wanted < size => {
                 Err(Error::validation(format!("{} has {size} GiB and cannot shrink to {wanted}", self.volume_id))
@@ -234,150 +301,85 @@ impl Preview<App> for Modify {
     }
 }
 
-/// Attach an EBS volume to an instance in the same zone
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Attach {
-    /// Volume ID.
-    volume_id: String,
-    /// Instance ID.
-    instance_id: String,
-    /// Device name, such as /dev/sdf.
-    #[serde(default = "first_device")]
-    device: String,
-    #[serde(flatten)]
-    at: At,
-}
-
-fn first_device() -> String {
-    "/dev/sdf".to_owned()
-}
-
-impl Attach {
-    fn request(&self) -> AttachVolume {
-        AttachVolume {
-            volume_id: self.volume_id.clone(),
-            instance_id: self.instance_id.clone(),
-            device: self.device.clone(),
-        }
-    }
-}
-
-impl Tool<App> for Attach {
-    const NAME: &'static str = "ebs_attach_volume";
-    const EXAMPLE: &'static str = r#"{"volume_id": "vol-0123456789abcdef0", "instance_id": "i-0123456789abcdef0"}"#;
-    type Access = Changes;
-    type Output = Json<wire::Attachment>;
-
-    async fn run(self, cx: Cx<Changes>) -> Result<Json<wire::Attachment>> {
-        let aws = cx.at(&self.at);
-        aws.send(&self.request()).await.map(Json)
-    }
-}
-
-impl Preview<App> for Attach {
-    type Plan = Asked<VolumeRow>;
-
-    fn target(&self) -> Target {
-        self.at.target("ebs volume", [&self.volume_id])
-    }
-
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<VolumeRow>> {
-        let aws = cx.at(&self.at);
-        let volumes = named(&aws, slice::from_ref(&self.volume_id)).await?;
-        asked(&aws, volumes, &self.request()).await
-    }
-}
-
-/// Detach an EBS volume from its instance
+/// Show how far changes of EBS volumes are, newest first
 ///
-/// Unmount it first: with force, what was not yet written is lost.
+/// A volume can be used at its new size once its change is optimizing.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Detach {
-    /// Volume ID.
-    volume_id: String,
-    /// Instance ID, for a volume that is attached to several.
-    instance_id: Option<String>,
-    /// Do not wait for the instance.
-    #[serde(default)]
-    force: bool,
+struct Modifications {
+    /// Only of these volumes.
+    volume_ids: Option<Vec<String>>,
+    /// modifying, optimizing, completed, failed.
+    states: Option<Vec<String>>,
     #[serde(flatten)]
-    at: At,
+    part: Part,
 }
 
-impl Detach {
-    /// The request, with the one instance that the volume is attached to where none was named.
-    fn request(&self, volumes: &[VolumeRow]) -> Result<DetachVolume> {
-        let attached = volumes.first().map(|volume| volume.attached_to.as_slice()).unwrap_or_default();
-        let instance_id = match (&self.instance_id, attached) {
-            (Some(id), _) => id.clone(),
-            (None, [only]) => only.clone(),
-            (None, []) => {
-                return Err(Error::new(
-                    trainyard_contract::ErrorKind::Conflict,
-                    format!("{} is attached to nothing", self.volume_id),
-                ));
-            }
-            (None, several) => {
-                return Err(Error::validation(format!("{} is attached to several instances", self.volume_id))
-                    .hint(format!("name one as instance_id: {}", several.join(", "))));
-            }
+impl Tool<App> for Modifications {
+    const NAME: &'static str = "ebs_describe_volume_modifications";
+    const EXAMPLE: &'static str = r#"{"states": ["modifying", "optimizing"]}"#;
+    type Access = Reads;
+    type Output = Listing<Placed<Modification>>;
+
+    async fn run(self, cx: Cx<Reads>) -> Result<Listing<Placed<Modification>>> {
+        let question = DescribeVolumesModifications {
+            volume_ids: self.volume_ids.unwrap_or_default(),
+            filters: filters(vec![("modification-state", self.states.unwrap_or_default())], None),
         };
-        Ok(DetachVolume { volume_id: self.volume_id.clone(), instance_id, force: self.force.then_some(true) })
+        list(&cx, &self.part, &question).await
     }
 }
 
-impl Tool<App> for Detach {
-    const NAME: &'static str = "ebs_detach_volume";
-    const EXAMPLE: &'static str = r#"{"volume_id": "vol-0123456789abcdef0"}"#;
-    type Access = Changes;
-    type Output = Json<wire::Attachment>;
-
-    async fn run(self, cx: Cx<Changes>) -> Result<Json<wire::Attachment>> {
-        let aws = cx.at(&self.at);
-        let request = self.request(&named(&aws, slice::from_ref(&self.volume_id)).await?)?;
-        aws.send(&request).await.map(Json)
-    }
-}
-
-impl Preview<App> for Detach {
-    type Plan = Asked<VolumeRow>;
-
-    fn target(&self) -> Target {
-        self.at.target("ebs volume", [&self.volume_id])
-    }
-
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<VolumeRow>> {
-        let aws = cx.at(&self.at);
-        let volumes = named(&aws, slice::from_ref(&self.volume_id)).await?;
-        let request = self.request(&volumes)?;
-        asked(&aws, volumes, &request).await
-    }
-}
-
-/// Delete an EBS volume for good
+/// Delete EBS volumes for good
 ///
-/// Only one that is attached to nothing. ebs_create_snapshot keeps what is on it.
+/// Only such as are attached to nothing. With snapshot_first they go once their snapshot is complete.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Delete {
     /// Volume IDs.
     volume_ids: Vec<String>,
+    /// Keep what is on each in a snapshot.
+    #[serde(default)]
+    snapshot_first: bool,
     #[serde(flatten)]
     at: At,
+}
+
+impl Delete {
+    /// A volume that is still attached is refused before a snapshot of it costs anything.
+    async fn one(&self, cx: &Cx<Destroys>, aws: &Aws<Destroys>, id: String) -> Result<DeletedVolume> {
+        let mut kept = None;
+        if self.snapshot_first {
+            if let Some(refusal) = aws.dry_run_of(&DeleteVolume { volume_id: id.clone() }).await? {
+                return Err(refusal);
+            }
+            if let Some(volume) =
+                named(aws, slice::from_ref(&id)).await?.first().filter(|it| !it.attached_to.is_empty())
+            {
+                let message = format!("{id} is attached to {}", volume.attached_to.join(", "));
+                return Err(Error::new(ErrorKind::Conflict, message).hint("ebs_detach_volume detaches it"));
+            }
+            kept = Some(snapshots::keep(cx, aws, &id).await?);
+        }
+        let gone = delete(aws, DeleteVolume { volume_id: id.clone() }, id).await;
+        match (gone, kept) {
+            (Ok(Deleted { deleted }), snapshot_id) => Ok(DeletedVolume { deleted, snapshot_id }),
+            (Err(error), Some(kept)) => Err(error.partial([format!("created {kept}")])),
+            (Err(error), None) => Err(error),
+        }
+    }
 }
 
 impl Tool<App> for Delete {
     const NAME: &'static str = "ebs_delete_volume";
     const EXAMPLE: &'static str = r#"{"volume_ids": ["vol-0123456789abcdef0"]}"#;
     type Access = Destroys;
-    type Output = Json<Batch<Deleted>>;
+    type Output = Json<Batch<DeletedVolume>>;
 
-    async fn run(self, cx: Cx<Destroys>) -> Result<Json<Batch<Deleted>>> {
+    async fn run(self, cx: Cx<Destroys>) -> Result<Json<Batch<DeletedVolume>>> {
         let aws = cx.at(&self.at);
         let ids = some("volume_ids", &self.volume_ids, "ebs_describe_volumes shows what there is")?;
-        each(&cx, ids, |id| delete(&aws, DeleteVolume { volume_id: id.clone() }, id)).await.map(Json)
+        each(&cx, ids, |id| self.one(&cx, &aws, id)).await.map(Json)
     }
 }
 
@@ -396,7 +398,7 @@ impl Preview<App> for Delete {
     }
 }
 
-async fn named<A: Access + Covers<Reads>>(aws: &Aws<A>, ids: &[String]) -> Result<Vec<VolumeRow>> {
+pub(super) async fn named<A: Access + Covers<Reads>>(aws: &Aws<A>, ids: &[String]) -> Result<Vec<VolumeRow>> {
     let question = DescribeVolumes { volume_ids: ids.to_vec(), filters: Vec::new() };
     aws.send(&question).await.map(|found| found.volumes.into_iter().map(VolumeRow::from).collect())
 }
@@ -408,9 +410,17 @@ struct Lost {
     dry_runs: BTreeMap<String, DryRun>,
 }
 
+#[derive(Serialize, JsonSchema)]
+struct DeletedVolume {
+    deleted: String,
+    /// Where what was on it is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot_id: Option<String>,
+}
+
 /// One volume.
 #[derive(Debug, Serialize, JsonSchema)]
-struct VolumeRow {
+pub(super) struct VolumeRow {
     volume_id: String,
     name: Option<String>,
     /// GiB.
@@ -419,9 +429,12 @@ struct VolumeRow {
     volume_type: Option<String>,
     state: Option<String>,
     /// Instance IDs.
-    attached_to: Vec<String>,
+    pub(super) attached_to: Vec<String>,
+    /// Its device names there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) devices: Vec<String>,
     /// Availability zone.
-    az: Option<String>,
+    pub(super) az: Option<String>,
     encrypted: Option<bool>,
     iops: Option<u32>,
     /// MiB/s.
@@ -435,13 +448,16 @@ struct VolumeRow {
 impl From<Volume> for VolumeRow {
     fn from(volume: Volume) -> Self {
         let (name, tags) = super::split(volume.tags);
+        let (instances, devices): (Vec<_>, Vec<_>) =
+            volume.attachments.into_iter().map(|attachment| (attachment.instance_id, attachment.device)).unzip();
         Self {
             volume_id: volume.volume_id,
             name,
             size: volume.size,
             volume_type: volume.volume_type,
             state: volume.state,
-            attached_to: volume.attachments.into_iter().filter_map(|attachment| attachment.instance_id).collect(),
+            attached_to: instances.into_iter().flatten().collect(),
+            devices: devices.into_iter().flatten().collect(),
             az: volume.availability_zone,
             encrypted: volume.encrypted,
             iops: volume.iops,

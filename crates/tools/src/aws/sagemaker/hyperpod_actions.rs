@@ -7,14 +7,16 @@ use serde::{Deserialize, Serialize};
 use trainyard_contract::{Changes, Destroys, Error, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef};
 
 use self::wire::{AddNodes, CheckHealth, ClusterEvent, FailedNode, ListEvents, NodeGroup, RebootNodes, ReplaceNodes};
-use super::hyperpod_nodes::{all_nodes, wire::NodeSummary};
+use super::hyperpod_nodes::{all_nodes, stopped, wire::NodeSummary};
 use crate::{
     App, Cx,
     common::{Cursor, Limit, Profile, Region, aws_target},
 };
 
+/// What one looks at when something is wrong.
+pub(crate) const EVENTS: &[ToolDef<App>] = &[ToolDef::reads::<Events>()];
+
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
-    ToolDef::reads::<Events>(),
     ToolDef::changes::<Reboot>(),
     ToolDef::destroys::<Replace>(),
     ToolDef::changes::<Add>().spending(),
@@ -161,10 +163,13 @@ where
     A: Future<Output = Result<wire::NodesDone>>,
 {
     let mut done = Done::default();
-    for some in chunks(ids)? {
+    for (at, some) in chunks(ids)?.enumerate() {
         match send(some.to_vec()).await {
             Ok(reply) => done.add(reply.successful, reply.failed),
-            Err(error) => return Err(error.partial(done.successful)),
+            Err(error) => {
+                let refused = done.failed.iter().map(FailedNode::in_words).collect();
+                return Err(stopped(error, done.successful, refused, &ids[at * NODES_AT_ONCE..]));
+            }
         }
     }
     Ok(Json(done))

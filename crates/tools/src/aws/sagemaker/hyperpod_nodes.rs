@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
-use trainyard_contract::{CallDef, Changes, Destroys, Json, Preview, Reads, Result, Target, Tool, ToolDef};
+use trainyard_contract::{
+    Access, CallDef, Changes, Covers, Destroys, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef,
+};
 
 use crate::{
     App, Cx,
@@ -230,11 +232,33 @@ impl Tool<App> for DeleteNodes {
 
     async fn run(self, cx: Cx<Destroys>) -> Result<Json<Deleted>> {
         let aws = cx.aws(self.region_name.as_ref(), self.profile_name.as_ref());
-        let cluster_name = self.cluster_name.clone();
-        let reply =
-            aws.send(&BatchDeleteClusterNodes { cluster_name: self.cluster_name, node_ids: self.node_ids }).await?;
-        Ok(Json(Deleted { cluster_name, successful: reply.successful, failed: reply.failed }))
+        if self.node_ids.is_empty() {
+            return Err(Error::validation("`node_ids` is empty").hint("list_nodes shows the nodes"));
+        }
+        let (mut successful, mut failed) = (Vec::new(), Vec::new());
+        for (at, some) in self.node_ids.chunks(NODES_DELETED_AT_ONCE).enumerate() {
+            let cluster_name = self.cluster_name.clone();
+            match aws.send(&BatchDeleteClusterNodes { cluster_name, node_ids: some.to_vec() }).await {
+                Ok(reply) => {
+                    successful.extend(reply.successful);
+                    failed.extend(reply.failed.unwrap_or_default());
+                }
+                Err(error) => {
+                    let refused = failed.iter().map(DeleteFailure::in_words).collect();
+                    return Err(stopped(error, successful, refused, &self.node_ids[at * NODES_DELETED_AT_ONCE..]));
+                }
+            }
+        }
+        let failed = Some(failed).filter(|failed| !failed.is_empty());
+        Ok(Json(Deleted { cluster_name: self.cluster_name, successful, failed }))
     }
+}
+
+/// A call of several steps that stopped: what was done, what was refused, what was left.
+pub(super) fn stopped(error: Error, done: Vec<String>, refused: Vec<String>, left: &[String]) -> Error {
+    let done = done.into_iter().map(|id| format!("{id}: done"));
+    let left = left.iter().map(|id| format!("{id}: left alone"));
+    error.partial(done.chain(refused).chain(left))
 }
 
 impl Preview<App> for DeleteNodes {
@@ -256,11 +280,13 @@ impl Preview<App> for DeleteNodes {
     }
 }
 
+/// Nodes that one request of the API deletes.
+const NODES_DELETED_AT_ONCE: usize = 3000;
 /// Pages of nodes that a plan looks through: 100 nodes each.
 const PLAN_PAGES: usize = 30;
 
 /// Every node of a cluster, as far as a plan or a report looks.
-pub(super) async fn all_nodes(aws: &Aws<Reads>, cluster: &str) -> Result<Vec<NodeSummary>> {
+pub(super) async fn all_nodes<A: Access + Covers<Reads>>(aws: &Aws<A>, cluster: &str) -> Result<Vec<NodeSummary>> {
     let mut nodes: Vec<NodeSummary> = Vec::new();
     let mut token: Option<String> = None;
     for _ in 0..PLAN_PAGES {

@@ -122,7 +122,8 @@ async fn look_into(aws: &Aws<Reads>, cluster_name: String) -> Result<Vec<Found>>
         message,
         ..Group::default()
     };
-    let groups: Vec<_> = cluster.instance_groups.into_iter().chain(cluster.restricted_instance_groups).collect();
+    let restricted = cluster.restricted_instance_groups.into_iter().map(GroupDetails::from);
+    let groups: Vec<_> = cluster.instance_groups.into_iter().chain(restricted).collect();
     if groups.is_empty() {
         return Ok(vec![Found { group: whole, types: Vec::new() }]);
     }
@@ -250,7 +251,7 @@ struct Cluster {
     #[serde(default)]
     instance_groups: Vec<GroupDetails>,
     #[serde(default)]
-    restricted_instance_groups: Vec<GroupDetails>,
+    restricted_instance_groups: Vec<RestrictedGroup>,
 }
 
 #[derive(Deserialize)]
@@ -276,6 +277,33 @@ struct GroupDetails {
     scheduled_update_config: Option<Schedule>,
     auto_patch_config: Option<AutoPatch>,
     training_plan_status: Option<String>,
+}
+
+/// A group for the training of models whose weights nobody may see. It says less of itself.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+struct RestrictedGroup {
+    instance_group_name: Option<String>,
+    instance_type: Option<String>,
+    target_count: Option<u64>,
+    status: Option<String>,
+    scheduled_update_config: Option<Schedule>,
+    training_plan_status: Option<String>,
+}
+
+impl From<RestrictedGroup> for GroupDetails {
+    fn from(group: RestrictedGroup) -> Self {
+        Self {
+            instance_group_name: group.instance_group_name,
+            instance_type: group.instance_type,
+            target_count: group.target_count,
+            status: group.status,
+            scheduled_update_config: group.scheduled_update_config,
+            training_plan_status: group.training_plan_status,
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,3 +1,4 @@
 //! VPC, noun by noun.
 
+pub(crate) mod details;
 pub(crate) mod networks;

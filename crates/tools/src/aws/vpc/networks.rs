@@ -1,6 +1,6 @@
 //! VPCs and their subnets: find them.
 
-mod wire;
+pub(super) mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
-    ToolDef::reads::<ListVpcs>().formerly(&["vpc.list_vpcs", "vpc.describe_vpc", "vpc_describe_vpc"]),
+    ToolDef::reads::<ListVpcs>().formerly(&["vpc.list_vpcs"]),
     ToolDef::reads::<GetDefaultVpc>().formerly(&["vpc.get_default_vpc"]),
     ToolDef::reads::<ListSubnets>().formerly(&["vpc.list_subnets", "vpc.describe_subnet", "vpc_describe_subnet"]),
     ToolDef::reads::<GetDefaultSubnets>().formerly(&["vpc.get_default_subnets"]),
@@ -157,7 +157,7 @@ pub(in crate::aws) async fn subnets(cx: &Cx<Reads>, aws: &Aws<Reads>, ids: Vec<S
 /// VPCs whose route tables are asked for at once.
 const VPCS_AT_ONCE: usize = 50;
 
-async fn rows(cx: &Cx<Reads>, aws: &Aws<Reads>, subnets: Vec<Subnet>) -> Result<Vec<SubnetRow>> {
+pub(super) async fn rows(cx: &Cx<Reads>, aws: &Aws<Reads>, subnets: Vec<Subnet>) -> Result<Vec<SubnetRow>> {
     let vpcs: BTreeSet<_> = subnets.iter().map(|subnet| subnet.vpc_id.clone()).collect();
     let vpcs: Vec<_> = vpcs.into_iter().collect();
     let mut tables = Vec::new();
@@ -194,18 +194,18 @@ struct DefaultVpc {
 
 /// One VPC.
 #[derive(Serialize, JsonSchema)]
-struct VpcRow {
-    vpc_id: String,
-    name: Option<String>,
+pub(super) struct VpcRow {
+    pub(super) vpc_id: String,
+    pub(super) name: Option<String>,
     /// Address blocks, the first one first.
-    cidrs: Vec<String>,
-    ipv6_cidrs: Vec<String>,
-    is_default: Option<bool>,
-    state: Option<String>,
+    pub(super) cidrs: Vec<String>,
+    pub(super) ipv6_cidrs: Vec<String>,
+    pub(super) is_default: Option<bool>,
+    pub(super) state: Option<String>,
     /// `dedicated` where instances get hardware of their own.
-    tenancy: Option<String>,
+    pub(super) tenancy: Option<String>,
     /// Tags other than Name.
-    tags: BTreeMap<String, String>,
+    pub(super) tags: BTreeMap<String, String>,
 }
 
 impl From<Vpc> for VpcRow {
@@ -230,26 +230,26 @@ impl From<Vpc> for VpcRow {
 /// One subnet.
 #[derive(Serialize, JsonSchema)]
 pub(in crate::aws) struct SubnetRow {
-    subnet_id: String,
-    name: Option<String>,
-    vpc_id: String,
+    pub(super) subnet_id: String,
+    pub(super) name: Option<String>,
+    pub(super) vpc_id: String,
     /// Availability zone.
-    az: Option<String>,
+    pub(super) az: Option<String>,
     /// The same for every account, unlike the zone's name.
-    az_id: Option<String>,
-    cidr: Option<String>,
-    ipv6_cidrs: Vec<String>,
+    pub(super) az_id: Option<String>,
+    pub(super) cidr: Option<String>,
+    pub(super) ipv6_cidrs: Vec<String>,
     /// Addresses that are free.
-    available_ips: Option<u32>,
+    pub(super) available_ips: Option<u32>,
     /// Its route table leads to an internet gateway.
-    public: Option<bool>,
+    pub(super) public: Option<bool>,
     /// Instances get a public address.
-    gives_public_ips: Option<bool>,
+    pub(super) gives_public_ips: Option<bool>,
     /// Default subnet of its zone.
-    is_default: Option<bool>,
-    state: Option<String>,
+    pub(super) is_default: Option<bool>,
+    pub(super) state: Option<String>,
     /// Tags other than Name.
-    tags: BTreeMap<String, String>,
+    pub(super) tags: BTreeMap<String, String>,
 }
 
 fn row(subnet: Subnet, tables: &[RouteTable]) -> SubnetRow {

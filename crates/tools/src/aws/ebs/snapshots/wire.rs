@@ -98,6 +98,49 @@ impl Operation for DeleteSnapshot {
     type Reply = Nothing;
 }
 
+/// Images, for what stands in the way of a snapshot's end.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(super) struct DescribeImages {
+    pub(super) owners: Vec<String>,
+    pub(super) filters: Vec<Filter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(super) struct Images {
+    #[serde(default)]
+    images: Vec<Image>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(super) struct Image {
+    pub(super) image_id: String,
+}
+
+impl Operation for DescribeImages {
+    const SERVICE: &'static str = "ec2";
+    const ACTION: &'static str = "DescribeImages";
+    type Needs = Reads;
+    type Reply = Images;
+}
+
+impl Paged for DescribeImages {
+    type Item = Image;
+
+    fn page_size(&self) -> Option<RangeInclusive<u32>> {
+        Some(1..=1000)
+    }
+
+    fn items(reply: Images) -> Vec<Image> {
+        reply.images
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,5 +151,6 @@ mod tests {
         check::<DescribeSnapshots>();
         check::<CreateSnapshot>();
         check::<DeleteSnapshot>();
+        check::<DescribeImages>();
     }
 }

@@ -48,14 +48,12 @@ pub(super) struct Volume {
     pub(super) tags: Vec<Tag>,
 }
 
-/// A volume at an instance.
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all(deserialize = "PascalCase"))]
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Attachment {
-    volume_id: Option<String>,
     pub(super) instance_id: Option<String>,
-    device: Option<String>,
-    state: Option<String>,
+    pub(super) device: Option<String>,
 }
 
 impl Operation for DescribeVolumes {
@@ -110,6 +108,7 @@ pub(super) struct ModifyVolume {
     pub(super) volume_type: Option<VolumeType>,
     pub(super) iops: Option<u32>,
     pub(super) throughput: Option<u32>,
+    pub(super) multi_attach_enabled: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -134,6 +133,45 @@ pub(super) struct Modification {
     target_throughput: Option<u32>,
     /// Percent.
     progress: Option<u64>,
+    start_time: Option<String>,
+    end_time: Option<String>,
+    status_message: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(super) struct DescribeVolumesModifications {
+    pub(super) volume_ids: Vec<String>,
+    pub(super) filters: Vec<Filter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(super) struct Modifications {
+    #[serde(default)]
+    volumes_modifications: Vec<Modification>,
+}
+
+impl Operation for DescribeVolumesModifications {
+    const SERVICE: &'static str = "ec2";
+    const ACTION: &'static str = "DescribeVolumesModifications";
+    type Needs = Reads;
+    type Reply = Modifications;
+}
+
+impl Paged for DescribeVolumesModifications {
+    type Item = Modification;
+
+    fn page_size(&self) -> Option<RangeInclusive<u32>> {
+        // EC2 refuses a page size beside ids.
+        self.volume_ids.is_empty().then_some(5..=500)
+    }
+
+    fn items(reply: Modifications) -> Vec<Modification> {
+        reply.volumes_modifications
+    }
 }
 
 impl Operation for ModifyVolume {
@@ -141,38 +179,6 @@ impl Operation for ModifyVolume {
     const ACTION: &'static str = "ModifyVolume";
     type Needs = Changes;
     type Reply = Modifying;
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct AttachVolume {
-    pub(super) volume_id: String,
-    pub(super) instance_id: String,
-    pub(super) device: String,
-}
-
-impl Operation for AttachVolume {
-    const SERVICE: &'static str = "ec2";
-    const ACTION: &'static str = "AttachVolume";
-    type Needs = Changes;
-    type Reply = Attachment;
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct DetachVolume {
-    pub(super) volume_id: String,
-    pub(super) instance_id: String,
-    pub(super) force: Option<bool>,
-}
-
-impl Operation for DetachVolume {
-    const SERVICE: &'static str = "ec2";
-    const ACTION: &'static str = "DetachVolume";
-    type Needs = Changes;
-    type Reply = Attachment;
 }
 
 #[derive(Serialize)]
@@ -203,8 +209,7 @@ mod tests {
         check::<DescribeVolumes>();
         check::<CreateVolume>();
         check::<ModifyVolume>();
-        check::<AttachVolume>();
-        check::<DetachVolume>();
+        check::<DescribeVolumesModifications>();
         check::<DeleteVolume>();
     }
 }

@@ -70,6 +70,12 @@ pub(super) struct FailedNode {
     message: String,
 }
 
+impl FailedNode {
+    pub(super) fn in_words(&self) -> String {
+        format!("{}: {} ({})", self.node_id, self.message, self.error_code)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]

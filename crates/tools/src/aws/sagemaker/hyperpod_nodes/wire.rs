@@ -408,6 +408,12 @@ pub(in crate::aws::sagemaker) struct DeleteFailure {
     node_id: String,
 }
 
+impl DeleteFailure {
+    pub(in crate::aws::sagemaker) fn in_words(&self) -> String {
+        format!("{}: {} ({})", self.node_id, self.message, self.code)
+    }
+}
+
 impl Operation for BatchDeleteClusterNodes {
     const SERVICE: &'static str = "sagemaker";
     const ACTION: &'static str = "BatchDeleteClusterNodes";

@@ -13,48 +13,48 @@ use crate::aws::ec2::tagged::{Filter, Tag};
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct DescribeVpcs {
-    pub(super) vpc_ids: Vec<String>,
-    pub(super) filters: Vec<Filter>,
+pub(in crate::aws::vpc) struct DescribeVpcs {
+    pub(in crate::aws::vpc) vpc_ids: Vec<String>,
+    pub(in crate::aws::vpc) filters: Vec<Filter>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Vpcs {
+pub(in crate::aws::vpc) struct Vpcs {
     #[serde(default)]
-    pub(super) vpcs: Vec<Vpc>,
+    pub(in crate::aws::vpc) vpcs: Vec<Vpc>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Vpc {
-    pub(super) vpc_id: String,
-    pub(super) cidr_block: Option<String>,
-    pub(super) state: Option<String>,
-    pub(super) is_default: Option<bool>,
-    pub(super) instance_tenancy: Option<String>,
+pub(in crate::aws::vpc) struct Vpc {
+    pub(in crate::aws::vpc) vpc_id: String,
+    pub(in crate::aws::vpc) cidr_block: Option<String>,
+    pub(in crate::aws::vpc) state: Option<String>,
+    pub(in crate::aws::vpc) is_default: Option<bool>,
+    pub(in crate::aws::vpc) instance_tenancy: Option<String>,
     #[serde(default)]
-    pub(super) cidr_block_association_set: Vec<Block4>,
+    pub(in crate::aws::vpc) cidr_block_association_set: Vec<Block4>,
     #[serde(default)]
-    pub(super) ipv6_cidr_block_association_set: Vec<Block6>,
+    pub(in crate::aws::vpc) ipv6_cidr_block_association_set: Vec<Block6>,
     #[serde(default)]
-    pub(super) tags: Vec<Tag>,
+    pub(in crate::aws::vpc) tags: Vec<Tag>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Block4 {
-    pub(super) cidr_block: Option<String>,
+pub(in crate::aws::vpc) struct Block4 {
+    pub(in crate::aws::vpc) cidr_block: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Block6 {
-    pub(super) ipv6_cidr_block: Option<String>,
+pub(in crate::aws::vpc) struct Block6 {
+    pub(in crate::aws::vpc) ipv6_cidr_block: Option<String>,
 }
 
 impl Operation for DescribeVpcs {
@@ -80,15 +80,15 @@ impl Paged for DescribeVpcs {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct DescribeSubnets {
-    pub(super) subnet_ids: Vec<String>,
-    pub(super) filters: Vec<Filter>,
+pub(in crate::aws::vpc) struct DescribeSubnets {
+    pub(in crate::aws::vpc) subnet_ids: Vec<String>,
+    pub(in crate::aws::vpc) filters: Vec<Filter>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Subnets {
+pub(in crate::aws::vpc) struct Subnets {
     #[serde(default)]
     pub(super) subnets: Vec<Subnet>,
 }
@@ -96,20 +96,20 @@ pub(super) struct Subnets {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Subnet {
-    pub(super) subnet_id: String,
-    pub(super) vpc_id: String,
-    pub(super) availability_zone: Option<String>,
-    pub(super) availability_zone_id: Option<String>,
-    pub(super) cidr_block: Option<String>,
-    pub(super) available_ip_address_count: Option<u32>,
-    pub(super) default_for_az: Option<bool>,
-    pub(super) map_public_ip_on_launch: Option<bool>,
-    pub(super) state: Option<String>,
+pub(in crate::aws::vpc) struct Subnet {
+    pub(in crate::aws::vpc) subnet_id: String,
+    pub(in crate::aws::vpc) vpc_id: String,
+    pub(in crate::aws::vpc) availability_zone: Option<String>,
+    pub(in crate::aws::vpc) availability_zone_id: Option<String>,
+    pub(in crate::aws::vpc) cidr_block: Option<String>,
+    pub(in crate::aws::vpc) available_ip_address_count: Option<u32>,
+    pub(in crate::aws::vpc) default_for_az: Option<bool>,
+    pub(in crate::aws::vpc) map_public_ip_on_launch: Option<bool>,
+    pub(in crate::aws::vpc) state: Option<String>,
     #[serde(default)]
-    pub(super) ipv6_cidr_block_association_set: Vec<Block6>,
+    pub(in crate::aws::vpc) ipv6_cidr_block_association_set: Vec<Block6>,
     #[serde(default)]
-    pub(super) tags: Vec<Tag>,
+    pub(in crate::aws::vpc) tags: Vec<Tag>,
 }
 
 impl Operation for DescribeSubnets {
@@ -135,14 +135,14 @@ impl Paged for DescribeSubnets {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct DescribeRouteTables {
-    pub(super) filters: Vec<Filter>,
+pub(in crate::aws::vpc) struct DescribeRouteTables {
+    pub(in crate::aws::vpc) filters: Vec<Filter>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct RouteTables {
+pub(in crate::aws::vpc) struct RouteTables {
     #[serde(default)]
     route_tables: Vec<RouteTable>,
 }
@@ -150,28 +150,28 @@ pub(super) struct RouteTables {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct RouteTable {
-    pub(super) vpc_id: Option<String>,
+pub(in crate::aws::vpc) struct RouteTable {
+    pub(in crate::aws::vpc) vpc_id: Option<String>,
     #[serde(default)]
-    pub(super) associations: Vec<Association>,
+    pub(in crate::aws::vpc) associations: Vec<Association>,
     #[serde(default)]
-    pub(super) routes: Vec<Route>,
+    pub(in crate::aws::vpc) routes: Vec<Route>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Association {
-    pub(super) main: Option<bool>,
-    pub(super) subnet_id: Option<String>,
+pub(in crate::aws::vpc) struct Association {
+    pub(in crate::aws::vpc) main: Option<bool>,
+    pub(in crate::aws::vpc) subnet_id: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Route {
-    pub(super) gateway_id: Option<String>,
-    pub(super) state: Option<String>,
+pub(in crate::aws::vpc) struct Route {
+    pub(in crate::aws::vpc) gateway_id: Option<String>,
+    pub(in crate::aws::vpc) state: Option<String>,
 }
 
 impl Operation for DescribeRouteTables {

@@ -1,240 +1,12 @@
 //! The road from end to end, with tools of its own and no cloud in sight.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+use std::{sync::atomic::Ordering, time::Duration};
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use serde_json::json;
+use trainyard_contract::{Ceiling, ErrorKind, Result};
+use trainyard_dispatch::{Audit, Confirm, Dispatch, Options, Outcome, Registry, Selection};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use trainyard_contract::{
-    Access, Call, CallDef, Ceiling, Changes, Context, Destroys, ErrorKind, Json, Offer, Preview, Reads, Result,
-    Reveals, Target, Tool, ToolDef, Toolset, Unheard,
-};
-use trainyard_dispatch::{Audit, Caller, Confirm, Dispatch, Options, Outcome, Registry, Request, Selection};
-
-/// A world with one light in it.
-#[derive(Clone, Default)]
-struct World {
-    switched: Arc<AtomicU32>,
-}
-
-struct Cx<A> {
-    world: World,
-    _access: std::marker::PhantomData<A>,
-}
-
-impl Context for World {
-    type At<A: Access> = Cx<A>;
-
-    fn at<A: Access>(&self, _: &Call) -> Cx<A> {
-        Cx { world: self.clone(), _access: std::marker::PhantomData }
-    }
-}
-
-#[derive(Serialize, JsonSchema)]
-struct Light {
-    /// Times it was switched.
-    switched: u32,
-    note: String,
-}
-
-/// Look at the light
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Look {
-    /// Text to come back.
-    note: Option<String>,
-}
-
-impl Tool<World> for Look {
-    const NAME: &'static str = "light_look";
-    const EXAMPLE: &'static str = "{}";
-    type Access = Reads;
-    type Output = Json<Light>;
-
-    async fn run(self, cx: Cx<Reads>) -> Result<Json<Light>> {
-        Ok(Json(Light { switched: cx.world.switched.load(Ordering::SeqCst), note: self.note.unwrap_or_default() }))
-    }
-}
-
-/// Wait for ever
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Wait {}
-
-impl Tool<World> for Wait {
-    const NAME: &'static str = "light_wait";
-    const EXAMPLE: &'static str = "{}";
-    type Access = Reads;
-    type Output = Json<Light>;
-
-    async fn run(self, _: Cx<Reads>) -> Result<Json<Light>> {
-        std::future::pending().await
-    }
-}
-
-/// Tell the secret
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Tell {}
-
-impl Tool<World> for Tell {
-    const NAME: &'static str = "light_tell";
-    const EXAMPLE: &'static str = "{}";
-    type Access = Reveals;
-    type Output = Json<Value>;
-
-    async fn run(self, _: Cx<Reveals>) -> Result<Json<Value>> {
-        Ok(Json(json!({ "SecretString": "open sesame" })))
-    }
-}
-
-macro_rules! switch {
-    ($name:ident, $tool:literal, $access:ident) => {
-        /// Switch the light
-        #[derive(Deserialize, JsonSchema)]
-        #[serde(deny_unknown_fields)]
-        struct $name {
-            /// Which light.
-            light: String,
-        }
-
-        impl Tool<World> for $name {
-            const NAME: &'static str = $tool;
-            const EXAMPLE: &'static str = r#"{"light": "hall"}"#;
-            type Access = $access;
-            type Output = Json<Light>;
-
-            async fn run(self, cx: Cx<$access>) -> Result<Json<Light>> {
-                let switched = cx.world.switched.fetch_add(1, Ordering::SeqCst) + 1;
-                Ok(Json(Light { switched, note: self.light }))
-            }
-        }
-
-        impl Preview<World> for $name {
-            type Plan = Light;
-
-            fn target(&self) -> Target {
-                let ids = vec![self.light.clone()];
-                Target { system: "house", kind: "light".into(), ids, region: None, profile: None }
-            }
-
-            async fn plan(&self, cx: Cx<Reads>) -> Result<Light> {
-                Ok(Light { switched: cx.world.switched.load(Ordering::SeqCst) + 1, note: "would switch".into() })
-            }
-        }
-    };
-}
-
-switch!(Switch, "light_switch", Changes);
-switch!(Smash, "light_smash", Destroys);
-switch!(Toggle, "toggle", Changes);
-
-/// Show the lights
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Show {
-    /// Most lights shown.
-    #[serde(default = "ten")]
-    max: u32,
-}
-
-fn ten() -> u32 {
-    10
-}
-
-impl Tool<World> for Show {
-    const NAME: &'static str = "show";
-    const EXAMPLE: &'static str = "{}";
-    type Access = Reads;
-    type Output = Json<Light>;
-
-    async fn run(self, _: Cx<Reads>) -> Result<Json<Light>> {
-        Ok(Json(Light { switched: self.max, note: "shown".into() }))
-    }
-}
-
-const LIGHTS: &[ToolDef<World>] = &[
-    ToolDef::reads::<Look>().formerly(&["light.look"]),
-    ToolDef::reads::<Wait>(),
-    ToolDef::reveals::<Tell>(),
-    ToolDef::changes::<Switch>(),
-    ToolDef::destroys::<Smash>(),
-    ToolDef::by_operation(
-        "manage_lights",
-        "Show or toggle lights",
-        &[CallDef::reads::<Show>(), CallDef::changes::<Toggle>()],
-    ),
-];
-static SETS: &[Toolset<World>] =
-    &[Toolset { name: "lights", about: "Lights", by_default: Offer::All, nouns: &[LIGHTS] }];
-
-struct House {
-    world: World,
-    dispatch: Dispatch<World>,
-    log: PathBuf,
-    _folder: tempfile::TempDir,
-}
-
-const ALL: Ceiling = Ceiling { write: true, sensitive: true };
-
-fn house(ceiling: Ceiling, confirm: Confirm) -> House {
-    let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("state/audit.jsonl");
-    let world = World::default();
-    let registry = Registry::new(SETS, &Selection::default(), ceiling).unwrap();
-    let options = Options { ceiling, confirm, deadline: Duration::from_secs(3), ..Options::default() };
-    let dispatch = Dispatch::new(world.clone(), registry, options, Audit::at(&log));
-    House { world, dispatch, log, _folder: folder }
-}
-
-impl House {
-    fn request(tool: &str, arguments: &Value) -> Request {
-        Request {
-            tool: tool.into(),
-            arguments: arguments.as_object().unwrap().clone(),
-            caller: Caller { door: "test", client: "test".into(), ..Caller::default() },
-            person: false,
-            agreed: None,
-            progress: Arc::new(Unheard),
-        }
-    }
-
-    async fn call(&self, tool: &str, arguments: Value) -> Outcome {
-        self.dispatch.call(Self::request(tool, &arguments)).await
-    }
-
-    async fn done(&self, tool: &str, arguments: Value) -> Value {
-        match self.call(tool, arguments).await {
-            Outcome::Done(done) => done.value,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn failed(&self, tool: &str, arguments: Value) -> trainyard_contract::Error {
-        match self.call(tool, arguments).await {
-            Outcome::Failed(error, _) => error,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn switched(&self) -> u32 {
-        self.world.switched.load(Ordering::SeqCst)
-    }
-
-    fn audit(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(&self.log).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
+use crate::house::{ALL, House, SETS, World, house};
 
 #[tokio::test]
 async fn a_read_runs_under_its_name_and_its_older_name() {
@@ -289,6 +61,11 @@ async fn what_destroys_is_asked_about_and_runs_once_with_the_handle() {
     assert_eq!(question.target.unwrap().ids, ["hall"]);
     assert_eq!(house.switched(), 0);
     let agreed = json!({ "light": "hall", "confirm": question.handle });
+    let error = house.failed("light_smash", agreed.clone()).await;
+    assert_eq!(error.code_str(), "ConfirmationRequired", "the caller's word is not a person's");
+    assert!(error.hint_str().unwrap().contains(&question.approve.unwrap()), "{error}");
+    assert_eq!(house.switched(), 0);
+    house.agree(&question.handle);
     assert_eq!(house.done("light_smash", agreed.clone()).await["switched"], 1);
     assert_eq!(house.failed("light_smash", agreed).await.code_str(), "PlanRefused");
     assert_eq!(house.switched(), 1);
@@ -362,6 +139,8 @@ async fn every_call_leaves_two_lines_bound_to_each_other() {
     let waiting = house.dispatch.call(House::request("light_wait", &json!({})));
     let _ = tokio::time::timeout(Duration::from_secs(1), waiting).await;
     let lines = house.audit();
+    let verdicts: Vec<_> = lines.iter().filter_map(|line| line["verdict"].as_str()).collect();
+    assert_eq!(verdicts, ["allow", "allow"]);
     let outcomes: Vec<_> = lines.iter().map(|line| line["outcome"].as_str().unwrap_or("-").to_owned()).collect();
     assert_eq!(outcomes, ["-", "done", "-", "cancelled"]);
     assert_eq!(lines[0]["arguments"]["light"], "password=[redacted]");
@@ -397,7 +176,8 @@ fn a_selection_offers_what_was_named_and_refuses_misspelt_names() {
     let words = |list: &[&str]| list.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
     let only = Selection { tools: words(&["light.look", "light_smash"]), ..Selection::default() };
     assert_eq!(names(only).unwrap(), ["light_look", "light_smash"]);
-    let hidden = Selection { hide_disabled: true, exclude: words(&["light_wait"]), ..Selection::default() };
+    let hidden =
+        Selection { hide_disabled: true, exclude: words(&["light_wait", "light_break"]), ..Selection::default() };
     assert_eq!(names(hidden).unwrap(), ["light_look", "manage_lights"]);
     let wrong = Selection { tools: words(&["light_loook"]), ..Selection::default() };
     assert!(names(wrong).unwrap_err().to_string().contains("light_look"));

@@ -1,29 +1,31 @@
-//! The audit log: one line before and one after each call, each line bound to the one before it.
+//! The audit log: one line before and one after each call. All lines of all processes form one chain: each names the
+//! hash of the line before it, whoever wrote that.
+
+mod chain;
+mod read;
 
 use std::{
-    fs::{File, OpenOptions},
-    io::Write,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::Instant,
 };
 
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use trainyard_contract::{Error, Result};
 
-/// The log of this process. Several processes may append to one file: each has a chain of its own, by session.
+use self::chain::Chain;
+pub use self::read::{Fault, Follow, Report, find, tail, verify};
+
+/// The log of this process. Several processes may share it.
 pub struct Audit {
     path: Option<PathBuf>,
     state: Mutex<State>,
 }
 
 struct State {
-    file: Option<File>,
+    chain: Option<Chain>,
     session: String,
-    sequence: u64,
-    previous: String,
 }
 
 /// A call under way. Dropped without [`Record::close`], it says that the call was taken back.
@@ -47,8 +49,7 @@ impl Audit {
     }
 
     fn new(path: Option<PathBuf>) -> Self {
-        let state = State { file: None, session: String::new(), sequence: 0, previous: String::new() };
-        Self { path, state: Mutex::new(state) }
+        Self { path, state: Mutex::new(State { chain: None, session: String::new() }) }
     }
 
     /// Where the log is, if one is kept.
@@ -79,36 +80,34 @@ impl Audit {
         let path = self.path.as_deref().ok_or("none is kept")?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
-        if state.file.is_none() {
-            state.file = Some(create(path).map_err(|error| format!("{}: {error}", path.display()))?);
+        if state.chain.is_none() {
+            state.chain = Some(Chain::open(path).map_err(|error| format!("{}: {error}", path.display()))?);
             state.session = session();
         }
-        let sequence = state.sequence + 1;
-        let mut line = json!({
-            "time": OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
-            "session": state.session,
-            "sequence": sequence,
-            "event": event,
-            "previous": state.previous,
-        });
-        if let (Some(line), Value::Object(facts)) = (line.as_object_mut(), facts) {
-            line.extend(facts);
-        }
-        let mut text = line.to_string();
-        let hash = hex(&Sha256::digest(&text));
-        text.push('\n');
-        let file = state.file.as_mut().ok_or("the file is gone")?;
-        file.write_all(text.as_bytes()).map_err(|error| error.to_string())?;
-        if durable {
-            file.sync_data().map_err(|error| error.to_string())?;
-        }
-        state.sequence = sequence;
-        state.previous = hash;
-        Ok(sequence)
+        let chain = state.chain.as_mut().ok_or("the file is gone")?;
+        let session = &state.session;
+        let line = |sequence: u64, previous: &str| {
+            let mut line = Map::with_capacity(20);
+            line.insert("time".into(), OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default().into());
+            line.insert("session".into(), session.as_str().into());
+            line.insert("sequence".into(), sequence.into());
+            line.insert("event".into(), event.into());
+            line.insert("previous".into(), previous.into());
+            if let Value::Object(facts) = facts {
+                line.extend(facts);
+            }
+            Value::Object(line).to_string()
+        };
+        chain.append(line, durable).map_err(|error| error.to_string())
     }
 }
 
 impl Record<'_> {
+    /// Names the call in the log; 0 where none is kept.
+    pub(crate) fn call(&self) -> u64 {
+        self.call
+    }
+
     /// Writes the line after a call.
     pub(crate) fn close(mut self, mut outcome: Value) {
         self.closed = true;
@@ -139,20 +138,6 @@ impl Drop for Record<'_> {
     }
 }
 
-fn create(path: &Path) -> std::io::Result<File> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)
-}
-
 fn session() -> String {
     let mut bytes = [0_u8; 8];
     // A session name need not be secret, only different; the process id is the fallback.
@@ -163,9 +148,7 @@ fn session() -> String {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    digits.map(char::from).collect()
 }

@@ -1,4 +1,4 @@
-//! May this call run? Pure: everything it knows is in its arguments.
+//! The gates that an operator opens, and what a person is asked about.
 
 use trainyard_contract::{Ceiling, Effect, Error, Needs};
 
@@ -14,42 +14,30 @@ pub enum Confirm {
     Never,
 }
 
-/// What is to be done with a call.
-#[derive(Debug)]
-pub(crate) enum Verdict {
-    /// Run it.
-    Allow,
-    /// Run it once a person has agreed to its plan.
-    Ask,
-    /// Refuse it.
-    Deny(Error),
-}
-
-pub(crate) fn judge(ceiling: Ceiling, confirm: Confirm, needs: Needs) -> Verdict {
-    if !ceiling.permits(needs.effect) {
-        return Verdict::Deny(refusal(needs.effect));
-    }
-    if needs.reveals && !ceiling.sensitive {
-        return Verdict::Deny(refusal(Effect::Reveals));
-    }
-    let ask = match confirm {
+/// Whether a person is to be asked, by the operator's general wish.
+pub(crate) fn by_confirm(confirm: Confirm, needs: Needs) -> bool {
+    match confirm {
         Confirm::Never => false,
         Confirm::Destructive => needs.effect == Effect::Destroys || (needs.effect.writes() && needs.spends),
         Confirm::Changes => needs.effect.writes(),
-    };
-    if ask { Verdict::Ask } else { Verdict::Allow }
+    }
 }
 
-fn refusal(effect: Effect) -> Error {
-    let what = match effect {
+/// The closed gate that a call meets, with the refusal.
+pub(crate) fn refusal(ceiling: Ceiling, needs: Needs) -> Option<(&'static str, Error)> {
+    let effects = [Some(needs.effect), needs.reveals.then_some(Effect::Reveals)];
+    let above = effects.into_iter().flatten().find(|effect| !ceiling.permits(*effect))?;
+    let what = match above {
         Effect::Reads | Effect::Reveals => "shows sensitive data",
         Effect::Changes => "changes something",
         Effect::Destroys => "destroys something",
     };
-    let flag = Ceiling::flag(effect);
-    Error::policy_denied(format!("this call {what}, and this server was started without {flag}; nothing was sent"))
-        .code("Refused")
-        .hint(format!("ask the operator to start the server with {flag}"))
+    let flag = Ceiling::flag(above);
+    let error =
+        Error::policy_denied(format!("this call {what}, and this server was started without {flag}; nothing was sent"))
+            .code("Refused")
+            .hint(format!("ask the operator to start the server with {flag}"));
+    Some((flag, error))
 }
 
 #[cfg(test)]
@@ -66,18 +54,18 @@ mod tests {
         Needs { effect, reveals: false, spends: true }
     }
 
-    fn word(verdict: &Verdict) -> &'static str {
-        match verdict {
-            Verdict::Allow => "allow",
-            Verdict::Ask => "ask",
-            Verdict::Deny(_) => "deny",
+    fn word(ceiling: Ceiling, confirm: Confirm, needs: Needs) -> &'static str {
+        match (refusal(ceiling, needs), by_confirm(confirm, needs)) {
+            (Some(_), _) => "deny",
+            (None, true) => "ask",
+            (None, false) => "allow",
         }
     }
 
     #[test]
     fn every_effect_under_every_ceiling() {
         let effects = [Effect::Reads, Effect::Reveals, Effect::Changes, Effect::Destroys];
-        let row = |ceiling, confirm| effects.map(|effect| word(&judge(ceiling, confirm, needs(effect))));
+        let row = |ceiling, confirm| effects.map(|effect| word(ceiling, confirm, needs(effect)));
         let write = Ceiling { write: true, sensitive: false };
         let sensitive = Ceiling { write: false, sensitive: true };
         assert_eq!(row(Ceiling::READ_ONLY, Confirm::Never), ["allow", "deny", "deny", "deny"]);
@@ -91,9 +79,10 @@ mod tests {
     fn a_change_that_reveals_needs_both_flags_and_one_that_spends_is_asked_about() {
         let both = Needs { effect: Effect::Changes, reveals: true, spends: false };
         let write = Ceiling { write: true, sensitive: false };
-        let Verdict::Deny(error) = judge(write, Confirm::Never, both) else { panic!("allowed") };
-        assert!(error.message().contains("--allow-sensitive-data-access"));
-        assert_eq!(word(&judge(ALL, Confirm::Destructive, spending(Effect::Changes))), "ask");
-        assert_eq!(word(&judge(ALL, Confirm::Destructive, spending(Effect::Reads))), "allow");
+        let (flag, error) = refusal(write, both).unwrap();
+        assert_eq!(flag, "--allow-sensitive-data-access");
+        assert!(error.message().contains(flag));
+        assert_eq!(word(ALL, Confirm::Destructive, spending(Effect::Changes)), "ask");
+        assert_eq!(word(ALL, Confirm::Destructive, spending(Effect::Reads)), "allow");
     }
 }

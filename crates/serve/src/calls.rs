@@ -1,0 +1,242 @@
+//! Calls of tools: down the road, with progress, questions and, where they take long, as tasks.
+
+use std::{sync::Arc, time::Duration};
+
+use rmcp::{
+    ErrorData, RoleServer,
+    model::{CallToolRequestParams, CallToolResponse},
+    service::RequestContext,
+};
+use serde_json::{Map, Value};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep_until},
+};
+use trainyard_contract::{Context, Envelope, Progress, Unheard};
+use trainyard_dispatch::{Caller, Outcome, Question, Request};
+
+use crate::{
+    consent::{self, Reach},
+    http::Identity,
+    mcp::Server,
+    progress::{self, Teller},
+    render,
+};
+
+/// A call that takes longer becomes a task, for clients that know tasks.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl<C: Context> Server<C> {
+    /// One call, with whatever has to be asked before it.
+    pub(crate) async fn call(
+        &self,
+        params: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let registry = self.dispatch.registry();
+        if !registry.knows(&params.name) {
+            let error = registry.definition(&params.name).err();
+            let why = error.map_or_else(|| "no such tool".to_owned(), |error| error.to_string());
+            return Err(ErrorData::invalid_params(why, None));
+        }
+        let reach = consent::reach(context.protocol_version().as_ref(), context.client_capabilities().as_ref());
+        if let Some(state) = &params.request_state
+            && !self.dispatch.awaits(state)
+        {
+            // Tampered with, used before, or too old. The client brought it, not the model, so it is the client's error.
+            return Err(ErrorData::invalid_params("no question waits for an answer with this requestState", None));
+        }
+        let request = |person: bool| {
+            let arguments = params.arguments.clone().unwrap_or_default();
+            self.request(&params.name, arguments, &context, person)
+        };
+        match (&params.request_state, consent::in_responses(params.input_responses.as_ref())) {
+            (Some(handle), Some(Ok(()))) if reach == Reach::Answer => {
+                let agreed = Request { agreed: Some(handle.clone()), ..request(true) };
+                self.run_agreed(agreed, &context).await
+            }
+            (_, Some(Err(error))) => Ok(render::failed(&error, Envelope::Plain).into()),
+            _ => match self.finish(request(reach != Reach::None), &context).await? {
+                Ended::Asked(question) => self.ask(question, reach, request(true), &context).await,
+                Ended::Answered(response) => Ok(response),
+            },
+        }
+    }
+
+    /// A call as dispatch takes it.
+    pub(crate) fn request(
+        &self,
+        tool: &str,
+        arguments: Map<String, Value>,
+        context: &RequestContext<RoleServer>,
+        person: bool,
+    ) -> Request {
+        let caller = self.caller(context);
+        Request { tool: tool.to_owned(), arguments, caller, person, agreed: None, progress: Arc::new(Unheard) }
+    }
+
+    /// Who makes a request: as the door found out, not as the client says.
+    pub(crate) fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
+        let client = context.client_info().map(|info| format!("{} {}", info.name, info.version));
+        let parts = context.extensions.get::<http::request::Parts>();
+        let identity = parts.and_then(|parts| parts.extensions.get::<Identity>()).cloned();
+        let (principal, grants) = identity.map_or_else(Default::default, |who| (who.principal, who.grants));
+        Caller { door: self.door, client: client.unwrap_or_default(), principal, grants }
+    }
+
+    /// Takes one call down the road and tells its progress, until it ends or is taken back.
+    pub(crate) async fn run(
+        &self,
+        request: Request,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Outcome, ErrorData> {
+        let (progress, mut heard) = Heard::of(context);
+        let call = self.dispatch.call(Request { progress, ..request });
+        tokio::select! {
+            outcome = heard.during(call) => Ok(outcome),
+            // Leaving here drops the call, and with it every request that it has under way.
+            error = self.taken_back(context) => Err(error),
+        }
+    }
+
+    /// The same, until it ends or has become a task.
+    async fn finish(&self, request: Request, context: &RequestContext<RoleServer>) -> Result<Ended, ErrorData> {
+        if !context.client_capabilities().is_some_and(|can| can.supports_tasks()) {
+            return self.run(request, context).await.map(Ended::from);
+        }
+        let principal = request.caller.principal.clone();
+        let (progress, mut heard) = Heard::of(context);
+        let server = self.clone();
+        // On its own, so that it can outlive this request.
+        let mut call =
+            Dropped(tokio::spawn(async move { server.dispatch.call(Request { progress, ..request }).await }));
+        let soon = Instant::now() + PATIENCE;
+        tokio::select! {
+            outcome = heard.during(&mut call.0) => Ok(outcome.map_err(|error| broke(&error))?.into()),
+            error = self.taken_back(context) => Err(error),
+            () = sleep_until(soon) => {
+                let closing = self.closing.clone();
+                let task = self.tasks.start(principal, async move {
+                    tokio::select! {
+                        outcome = &mut call.0 => match Ended::from(outcome.map_err(|error| broke(&error))?) {
+                            Ended::Answered(response) => Ok(response),
+                            Ended::Asked(question) => Ok(render::unasked(&question).into()),
+                        },
+                        () = closing.cancelled() => Err(ErrorData::internal_error("the server is stopping", None)),
+                    }
+                });
+                Ok(Ended::Answered(task.into()))
+            }
+        }
+    }
+
+    /// When the client takes the request back, or the connection ends.
+    async fn taken_back(&self, context: &RequestContext<RoleServer>) -> ErrorData {
+        let why = tokio::select! {
+            () = context.ct.cancelled() => "the call was cancelled",
+            () = self.closing.cancelled() => "the connection is closing",
+        };
+        ErrorData::internal_error(why, None)
+    }
+
+    /// Runs a call again with the person's word.
+    async fn run_agreed(
+        &self,
+        request: Request,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        match self.finish(request, context).await? {
+            // A plan that was agreed to is not asked about again.
+            Ended::Asked(question) => Ok(render::unasked(&question).into()),
+            Ended::Answered(response) => Ok(response),
+        }
+    }
+
+    async fn ask(
+        &self,
+        question: Question,
+        reach: Reach,
+        request: Request,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let envelope = question.envelope;
+        let failed = |error| CallToolResponse::from(render::failed(&error, envelope));
+        match reach {
+            Reach::None => Ok(render::unasked(&question).into()),
+            Reach::Answer => Ok(consent::as_answer(&question).map_or_else(failed, CallToolResponse::from)),
+            Reach::Request => {
+                let answer = tokio::select! {
+                    answer = consent::by_request(&context.peer, &question) => answer,
+                    error = self.taken_back(context) => return Err(error),
+                };
+                match answer {
+                    Ok(()) => self.run_agreed(Request { agreed: Some(question.handle), ..request }, context).await,
+                    Err(error) => Ok(failed(error)),
+                }
+            }
+        }
+    }
+}
+
+/// What became of a call, for the protocol.
+enum Ended {
+    Answered(CallToolResponse),
+    Asked(Question),
+}
+
+impl From<Outcome> for Ended {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done(done) => Self::Answered(render::done(done).into()),
+            Outcome::Failed(error, envelope) => Self::Answered(render::failed(&error, envelope).into()),
+            Outcome::Ask(question) => Self::Asked(question),
+        }
+    }
+}
+
+/// A call on its own, which ends when nobody waits for it any more.
+struct Dropped(JoinHandle<Outcome>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn broke(error: &tokio::task::JoinError) -> ErrorData {
+    tracing::error!("a call broke off: {error}");
+    ErrorData::internal_error("the call broke off", None)
+}
+
+/// The progress of a call on its way to the client, where the client wants it.
+struct Heard {
+    steps: progress::Steps,
+    teller: Option<Teller>,
+}
+
+impl Heard {
+    fn of(context: &RequestContext<RoleServer>) -> (Arc<dyn Progress>, Self) {
+        let (sender, steps) = progress::channel();
+        let teller = context.meta.get_progress_token().map(|token| Teller::new(context.peer.clone(), token));
+        let progress: Arc<dyn Progress> = if teller.is_some() { Arc::new(sender) } else { Arc::new(Unheard) };
+        (progress, Self { steps, teller })
+    }
+
+    /// Waits for the work and tells meanwhile how far it is.
+    async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        let Some(teller) = &mut self.teller else { return work.await };
+        loop {
+            tokio::select! {
+                result = &mut work => {
+                    // What was reported in the same breath as the end is told before the answer.
+                    while let Ok(step) = self.steps.try_recv() {
+                        teller.tell(step).await;
+                    }
+                    return result;
+                }
+                Some(step) = self.steps.recv() => teller.tell(step).await,
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! S3: buckets, objects, and files to and from them.
+
+pub(crate) mod buckets;
+mod local;
+pub(crate) mod objects;
+pub(crate) mod transfers;
+
+pub use local::LocalPaths;
