@@ -12,7 +12,10 @@ use tracing::level_filters::LevelFilter;
 use trainyard_contract::{Ceiling, Error, Result};
 use trainyard_dispatch::{Policy, Selection};
 
-use crate::args::{Confirm, Options};
+use crate::{
+    args::{Confirm, Options},
+    install::Folders,
+};
 
 /// Longest time for one call: clients give up at 60 seconds.
 const CALL_TIMEOUT: u64 = 45;
@@ -28,12 +31,17 @@ pub(crate) struct Config {
     pub(crate) selection: Selection,
     pub(crate) profile: Option<String>,
     pub(crate) region: Option<String>,
+    /// Profiles that calls may name, and accounts that they may be made in. Not from the environment: they are gates.
+    pub(crate) allowed_profiles: Option<Vec<String>>,
+    pub(crate) allowed_accounts: Option<Vec<String>>,
     /// Buckets whose CloudFormation templates may be deployed. Not from the environment: it is a gate.
     pub(crate) template_buckets: Vec<String>,
     /// Folders whose files tools may read and write. Not from the environment: it is a gate.
     pub(crate) local_paths: Vec<PathBuf>,
     pub(crate) call_timeout: Duration,
     pub(crate) state_dir: Option<PathBuf>,
+    /// Where settings of other programs lie.
+    pub(crate) folders: Option<Folders>,
     /// AWS's own files with profiles in them.
     pub(crate) profile_files: Vec<PathBuf>,
     /// Folders of descriptions of AWS services, before those that are built in.
@@ -57,6 +65,8 @@ struct Settings {
     hide_disabled: Option<bool>,
     profile: Option<String>,
     region: Option<String>,
+    allowed_profiles: Option<Vec<String>>,
+    allowed_accounts: Option<Vec<String>>,
     template_buckets: Option<Vec<String>>,
     local_paths: Option<Vec<PathBuf>>,
     state_dir: Option<PathBuf>,
@@ -102,6 +112,8 @@ impl Config {
             },
             profile: options.profile.clone().or(settings.profile),
             region: options.region.clone().or(settings.region),
+            allowed_profiles: settings.allowed_profiles,
+            allowed_accounts: settings.allowed_accounts,
             template_buckets: list(&options.template_buckets, None, settings.template_buckets),
             local_paths: local_paths(&options.local_paths, settings.local_paths)?,
             call_timeout: Duration::from_secs(call_timeout),
@@ -111,6 +123,7 @@ impl Config {
                 .or(environment.path("TRAINYARD_STATE_DIR"))
                 .or(settings.state_dir)
                 .or(environment.folder("XDG_STATE_HOME", ".local/state")),
+            folders: environment.client_folders(),
             profile_files: environment.profile_files(),
             aws_models: environment.folders("AWS_DATA_PATH").or(settings.aws_models).unwrap_or_default(),
             log: log_level(options.verbose, &environment),
@@ -215,6 +228,16 @@ impl Environment {
     fn list(&self, name: &str) -> Option<Vec<String>> {
         let text = self.text(name)?;
         Some(text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())
+    }
+
+    fn client_folders(&self) -> Option<Folders> {
+        let home = self.path("HOME")?;
+        let settings = if cfg!(target_os = "macos") {
+            home.join("Library/Application Support")
+        } else {
+            self.path("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"))
+        };
+        Some(Folders { home, settings })
     }
 
     fn profile_files(&self) -> Vec<PathBuf> {
