@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::install::Client;
+
 /// Run machine-learning infrastructure on AWS and Kubernetes: for AI assistants over MCP, and for you at the shell
 #[derive(Debug, Parser)]
 #[command(name = "trainyard", version, max_term_width = 100, after_help = AFTER)]
@@ -45,6 +47,10 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Put this server into the settings of an MCP client
+    Install(InstallArguments),
+    /// Take it out again
+    Uninstall(UninstallArguments),
     /// Explain, test and write down what is allowed; stop all changes
     #[command(subcommand)]
     Policy(crate::commands::policy::Command),
@@ -74,6 +80,19 @@ pub(crate) struct ServeArguments {
     /// File with the token that clients have to send; made where there is none
     #[arg(long, value_name = "FILE", requires = "http", help_heading = "HTTP")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Identity provider whose tokens are taken, instead of one token for all
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "http",
+        requires = "oauth_resource",
+        conflicts_with = "token_file",
+        help_heading = "HTTP"
+    )]
+    pub(crate) oauth_issuer: Option<String>,
+    /// Address of the endpoint as clients know it; the tokens are made for it
+    #[arg(long, value_name = "URL", requires = "oauth_issuer", help_heading = "HTTP")]
+    pub(crate) oauth_resource: Option<String>,
     /// Certificates as PEM, the server's own first
     #[arg(long, value_name = "FILE", requires = "http", requires = "tls_key", help_heading = "HTTP")]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -92,6 +111,30 @@ pub(crate) struct ServeArguments {
     /// No sessions for clients of the older revisions; they can then be asked nothing
     #[arg(long, requires = "http", help_heading = "HTTP")]
     pub(crate) no_sessions: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InstallArguments {
+    /// Which client
+    pub(crate) client: Client,
+    /// This settings file instead of the client's usual one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Print the entry and write nothing
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Flags of `trainyard serve`, after --
+    #[arg(last = true, value_name = "FLAGS")]
+    pub(crate) flags: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UninstallArguments {
+    /// Which client
+    pub(crate) client: Client,
+    /// This settings file instead of the client's usual one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

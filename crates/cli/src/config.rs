@@ -12,7 +12,10 @@ use tracing::level_filters::LevelFilter;
 use trainyard_contract::{Ceiling, Error, Result};
 use trainyard_dispatch::{Policy, Selection};
 
-use crate::args::{Confirm, Options};
+use crate::{
+    args::{Confirm, Options},
+    install::Folders,
+};
 
 /// Longest time for one call: clients give up at 60 seconds.
 const CALL_TIMEOUT: u64 = 45;
@@ -37,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) local_paths: Vec<PathBuf>,
     pub(crate) call_timeout: Duration,
     pub(crate) state_dir: Option<PathBuf>,
+    /// Where settings of other programs lie.
+    pub(crate) folders: Option<Folders>,
     /// AWS's own files with profiles in them.
     pub(crate) profile_files: Vec<PathBuf>,
     /// Folders of descriptions of AWS services, before those that are built in.
@@ -118,6 +123,7 @@ impl Config {
                 .or(environment.path("TRAINYARD_STATE_DIR"))
                 .or(settings.state_dir)
                 .or(environment.folder("XDG_STATE_HOME", ".local/state")),
+            folders: environment.client_folders(),
             profile_files: environment.profile_files(),
             aws_models: environment.folders("AWS_DATA_PATH").or(settings.aws_models).unwrap_or_default(),
             log: log_level(options.verbose, &environment),
@@ -222,6 +228,16 @@ impl Environment {
     fn list(&self, name: &str) -> Option<Vec<String>> {
         let text = self.text(name)?;
         Some(text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())
+    }
+
+    fn client_folders(&self) -> Option<Folders> {
+        let home = self.path("HOME")?;
+        let settings = if cfg!(target_os = "macos") {
+            home.join("Library/Application Support")
+        } else {
+            self.path("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"))
+        };
+        Some(Folders { home, settings })
     }
 
     fn profile_files(&self) -> Vec<PathBuf> {

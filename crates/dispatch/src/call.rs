@@ -222,7 +222,8 @@ impl<C: Context> Dispatch<C> {
             return Err(error);
         }
         let limits = self.options.policy.limits();
-        let destroys = way.said.needs.effect == Effect::Destroys && !way.said.dry_run;
+        let only_asks = way.said.dry_run || (matches!(step, Step::Ask) && handle.is_none());
+        let destroys = way.said.needs.effect == Effect::Destroys && !only_asks;
         let _turn = self.turns.take(way.caller, limits, destroys)?;
         if way.said.dry_run {
             return self.show_plan(way, &*decoded, target.as_ref()).await;

@@ -13,10 +13,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use trainyard_contract::{Context, Envelope, Progress, Unheard};
-use trainyard_dispatch::{Caller, Outcome, Question, Request};
+use trainyard_dispatch::{Caller, Grant, Outcome, Question, Request};
 
 use crate::{
     consent::{self, Reach},
+    gateway,
     http::Identity,
     mcp::Server,
     progress::{self, Teller},
@@ -61,6 +62,23 @@ impl<C: Context> Server<C> {
                 Ended::Answered(response) => Ok(response),
             },
         }
+    }
+
+    /// The grants that a message needs and its sender has not. What cannot be told is left to dispatch.
+    pub(crate) fn lacks(&self, identity: &Identity, message: &Value) -> Vec<Grant> {
+        if message["method"] != "tools/call" {
+            return Vec::new();
+        }
+        let (mut name, mut arguments) = (&message["params"]["name"], &message["params"]["arguments"]);
+        if self.about.gateway && name.as_str().is_some_and(gateway::knows) {
+            (name, arguments) = (&arguments["name"], &arguments["arguments"]);
+        }
+        let arguments = arguments.as_object().cloned().unwrap_or_default();
+        let Ok((toolset, needs)) = self.dispatch.needs(name.as_str().unwrap_or_default(), arguments) else {
+            return Vec::new();
+        };
+        let caller = Caller { grants: identity.grants.clone(), ..Caller::default() };
+        caller.lacks(toolset, needs)
     }
 
     /// A call as dispatch takes it.

@@ -14,7 +14,7 @@ mod render;
 mod stdio;
 mod tasks;
 
-pub use http::{Access, ENDPOINT, Http, HttpOptions, Listen, Tls, Token};
+pub use http::{Access, ENDPOINT, Http, HttpOptions, Listen, OAuth, Tls, Token};
 #[doc(hidden)]
 pub use mcp::Server as Handler;
 

@@ -4,6 +4,7 @@ mod approve;
 pub(crate) mod audit;
 mod call;
 mod doctor;
+mod install;
 pub(crate) mod policy;
 mod serve;
 mod terminal;
@@ -29,6 +30,8 @@ pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode> {
         Command::Tools { name, json } => tools::run(&config, name.as_deref(), json),
         Command::Call(arguments) => call::run(&config, arguments).await,
         Command::Doctor { json } => doctor::run(&config, json).await,
+        Command::Install(arguments) => install::install(&config, &arguments),
+        Command::Uninstall(arguments) => install::uninstall(&config, &arguments),
         Command::Policy(command) => policy::run(&config, command).await,
         Command::Approve(arguments) => approve::run(&config, &arguments),
         Command::Audit(command) => audit::run(&config, command).await,

@@ -7,7 +7,7 @@ use trainyard_aws::{
     endpoint::partitions::{Partition, partitions},
 };
 use trainyard_contract::{Error, Result};
-use trainyard_serve::{About, Access, Http, HttpOptions, Listen, Tls, Token, Values};
+use trainyard_serve::{About, Access, Http, HttpOptions, Listen, OAuth, Tls, Token, Values};
 
 use crate::{args::ServeArguments, config::Config};
 
@@ -123,6 +123,9 @@ fn options(config: &Config, arguments: &ServeArguments, listen: Listen) -> Resul
 /// A token, even on this machine: other users and every web page can reach a port here. A socket in the file system
 /// has an owner, which is as good.
 fn access(config: &Config, arguments: &ServeArguments, listen: &Listen) -> Result<Access> {
+    if let (Some(issuer), Some(resource)) = (&arguments.oauth_issuer, &arguments.oauth_resource) {
+        return Ok(Access::OAuth(Arc::new(OAuth::new(issuer, resource)?)));
+    }
     let file = match (&arguments.token_file, listen) {
         (Some(file), _) => file.clone(),
         (None, Listen::Unix(_)) => return Ok(Access::Open),

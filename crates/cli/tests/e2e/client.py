@@ -1,11 +1,13 @@
-"""A session of the Python SDK's client: client.py MODE COMMAND [ARGUMENT...]"""
+"""A session of the Python SDK's client: client.py MODE COMMAND [ARGUMENT...], or client.py MODE URL TOKEN"""
 
 import asyncio
 import sys
 
+import httpx2 as httpx
 import mcp_types as types
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 MODE, COMMAND, *ARGUMENTS = sys.argv[1:]
@@ -14,6 +16,10 @@ MODE, COMMAND, *ARGUMENTS = sys.argv[1:]
 def connect(elicitation_callback=None):
     import os
 
+    if COMMAND.startswith("http://"):
+        http = httpx.AsyncClient(headers={"Authorization": f"Bearer {ARGUMENTS[0]}"}, timeout=60)
+        transport = streamable_http_client(COMMAND, http_client=http)
+        return Client(transport, mode=MODE, elicitation_callback=elicitation_callback)
     # The SDK hands down only a few variables unless it is told all of them.
     server = StdioServerParameters(command=COMMAND, args=ARGUMENTS, env=dict(os.environ))
     return Client(stdio_client(server), mode=MODE, elicitation_callback=elicitation_callback)

@@ -34,6 +34,21 @@ fn the_python_client_of_the_newer_era() {
     python("2026-07-28", "us-west-2", "2026-07-28");
 }
 
+#[test]
+fn the_python_client_over_http() {
+    let at = with_moto("us-west-1");
+    let server = at.serve_http(&["--allow-write"]).unwrap();
+    for (mode, protocol) in [("auto", "2026-07-28"), ("legacy", "2025-11-25"), ("2026-07-28", "2026-07-28")] {
+        let script = root().join("crates/cli/tests/e2e/client.py");
+        let mut command = Command::new(venv().join("bin/python3"));
+        command.arg(script).args([mode, &server.url(), server.token().unwrap()]);
+        let ended = run(command.env_clear(), "", LIMIT).unwrap();
+        print!("{mode} over HTTP: {}", ended.stdout);
+        assert!(ended.status.success(), "{}{}", ended.stdout, ended.stderr);
+        assert!(ended.stdout.contains(protocol), "{}", ended.stdout);
+    }
+}
+
 /// One run of the Inspector's command line; `None` where it was left out on purpose.
 fn inspector(at: &Trainyard, arguments: &[&str]) -> Option<Ended> {
     let modules = npm()?;

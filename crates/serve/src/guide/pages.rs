@@ -27,8 +27,8 @@ pub(super) fn page<T>(
 mod tests {
     use super::*;
 
-    fn at(cursor: &str) -> Option<PaginatedRequestParams> {
-        Some(PaginatedRequestParams::default().with_cursor(Some(cursor.to_owned())))
+    fn at(cursor: &str) -> PaginatedRequestParams {
+        PaginatedRequestParams::default().with_cursor(Some(cursor.to_owned()))
     }
 
     #[test]
@@ -36,14 +36,14 @@ mod tests {
         let items: Vec<usize> = (0..120).collect();
         let (mut all, mut next) = page(items.clone(), None).unwrap();
         while let Some(cursor) = next {
-            let (more, after) = page(items.clone(), at(&cursor).as_ref()).unwrap();
+            let (more, after) = page(items.clone(), Some(&at(&cursor))).unwrap();
             all.extend(more);
             next = after;
         }
         assert_eq!(all, items);
-        assert_eq!(page(items.clone(), at("").as_ref()).unwrap().0.len(), PAGE, "an empty cursor is a cursor");
+        assert_eq!(page(items.clone(), Some(&at(""))).unwrap().0.len(), PAGE, "an empty cursor is a cursor");
         for cursor in ["from-120", "from--1", "50", "from-x", "from-99999999999999999999"] {
-            assert!(page(items.clone(), at(cursor).as_ref()).is_err(), "{cursor}");
+            assert!(page(items.clone(), Some(&at(cursor))).is_err(), "{cursor}");
         }
     }
 }

@@ -7,6 +7,7 @@ use trainyard_dispatch::Grant;
 
 use super::{
     Token,
+    oauth::OAuth,
     reply::{self, Reply},
 };
 
@@ -15,6 +16,8 @@ use super::{
 pub enum Access {
     /// Whoever has the token. They may do all that the process may.
     Token(Token),
+    /// Whoever brings a token of the identity provider. They may do what its scopes say, below what the process may.
+    OAuth(Arc<OAuth>),
     /// Whoever can open the connection: for a socket that only its owner can open, and for tests.
     Open,
 }
@@ -30,9 +33,9 @@ pub(crate) struct Identity {
 
 impl Access {
     /// Who sends this, or the answer to somebody who may not come in.
-    #[expect(clippy::result_large_err, reason = "the refusal is the answer")]
-    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<Identity, Reply> {
+    pub(super) async fn admit(&self, headers: &HeaderMap) -> Result<Identity, Reply> {
         match self {
+            Self::OAuth(oauth) => oauth.admit(headers).await,
             Self::Open => Ok(Identity { principal: "local".into(), grants: None }),
             Self::Token(token) => match bearer(headers) {
                 Some(secret) if token.is(secret) => Ok(Identity { principal: "token".into(), grants: None }),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use rmcp::{
     ServerHandler,
@@ -10,11 +11,12 @@ use rmcp::{
         StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
     },
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use trainyard_dispatch::Grant;
 
 use super::{
-    Access, ENDPOINT, HttpOptions,
+    Access, ENDPOINT, HttpOptions, Identity, OAuth,
     reply::{self, Reply},
     sessions::Sessions,
 };
@@ -24,9 +26,13 @@ const BODY_BYTES: usize = 4 << 20;
 /// Names of this machine itself.
 const HERE: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
+/// The grants that a message needs and its sender has not.
+pub(super) type Lacks = Box<dyn Fn(&Identity, &Value) -> Vec<Grant> + Send + Sync>;
+
 /// The way in.
 pub(super) struct Door<H: ServerHandler> {
     access: Access,
+    lacks: Lacks,
     sessions: Sessions,
     service: StreamableHttpService<H, LocalSessionManager>,
     closing: CancellationToken,
@@ -35,6 +41,7 @@ pub(super) struct Door<H: ServerHandler> {
 impl<H: ServerHandler> Door<H> {
     pub(super) fn new(
         handler: impl Fn() -> H + Send + Sync + 'static,
+        lacks: Lacks,
         options: HttpOptions,
         closing: CancellationToken,
     ) -> Self {
@@ -54,30 +61,66 @@ impl<H: ServerHandler> Door<H> {
             .with_cancellation_token(closing.clone());
         let sessions = Sessions::default();
         let service = StreamableHttpService::new(move || Ok(handler()), Arc::clone(&sessions.manager), config);
-        Self { access: options.access, sessions, service, closing }
+        Self { access: options.access, lacks, sessions, service, closing }
     }
 
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Reply {
         match request.uri().path() {
             ENDPOINT => self.endpoint(request).await,
             "/health" => self.health(request.method()),
-            _ => reply::refused(StatusCode::NOT_FOUND, "not_found", "the endpoint is /mcp"),
+            path if path.starts_with("/.well-known/") => match &self.access {
+                Access::OAuth(oauth) => oauth.metadata(path).unwrap_or_else(nothing),
+                _ => nothing(),
+            },
+            _ => nothing(),
         }
     }
 
     async fn endpoint(&self, mut request: Request<Incoming>) -> Reply {
-        let identity = match self.access.admit(request.headers()) {
+        let identity = match self.access.admit(request.headers()).await {
             Ok(identity) => identity,
             Err(refusal) => return refusal,
         };
         if let Some(refusal) = self.sessions.check(request.headers(), &identity.principal) {
             return refusal;
         }
+        let ends_session = request.method() == Method::DELETE;
         let principal = identity.principal.clone();
         // Travels with the request to the call that it becomes.
         request.extensions_mut().insert(identity);
-        let answer = self.service.handle(request).await;
-        self.sessions.note(answer, &principal).await
+        let answer = match &self.access {
+            Access::OAuth(oauth) => self.scoped(oauth, request).await,
+            _ => self.service.handle(request).await,
+        };
+        let mut answer = self.sessions.note(answer, &principal).await;
+        // It has ended by now; to some clients "accepted" sounds as if it had not.
+        if ends_session && answer.status() == StatusCode::ACCEPTED {
+            *answer.status_mut() = StatusCode::NO_CONTENT;
+        }
+        answer
+    }
+
+    /// A call beyond the scopes of its caller is answered before it is one, so that the client can ask for more. The
+    /// judgement itself is dispatch's, here as everywhere.
+    async fn scoped(&self, oauth: &OAuth, request: Request<Incoming>) -> Reply {
+        let (parts, body) = request.into_parts();
+        let Ok(body) = Limited::new(body, BODY_BYTES).collect().await else {
+            return reply::refused(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "the request is too large, or broke off",
+            );
+        };
+        let body = body.to_bytes();
+        if let Some(identity) = parts.extensions.get::<Identity>()
+            && let Ok(message) = serde_json::from_slice(&body)
+        {
+            let lacks = (self.lacks)(identity, &message);
+            if !lacks.is_empty() {
+                return oauth.step_up(&lacks);
+            }
+        }
+        self.service.handle(Request::from_parts(parts, Full::new(body))).await
     }
 
     /// Whether calls are taken. Told to everybody: a load balancer has no token.
@@ -92,4 +135,8 @@ impl<H: ServerHandler> Door<H> {
         };
         reply::json(status, &json!({ "status": word }))
     }
+}
+
+fn nothing() -> Reply {
+    reply::refused(StatusCode::NOT_FOUND, "not_found", "the endpoint is /mcp")
 }

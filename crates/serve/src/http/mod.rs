@@ -3,6 +3,7 @@
 mod accept;
 mod access;
 mod door;
+mod oauth;
 mod reply;
 mod sessions;
 mod tls;
@@ -17,6 +18,7 @@ use trainyard_dispatch::Dispatch;
 
 pub use access::Access;
 pub(crate) use access::Identity;
+pub use oauth::OAuth;
 pub use tls::Tls;
 pub use token::Token;
 
@@ -84,7 +86,9 @@ impl Http {
     ) -> Result<()> {
         let closing = CancellationToken::new();
         let server = mcp::Server::new(Arc::clone(&dispatch), about, "http", closing.clone());
-        self.serve_with(move || server.clone(), move || dispatch.under_way(), closing, stop).await
+        let handler = server.clone();
+        let lacks: door::Lacks = Box::new(move |identity, message| server.lacks(identity, message));
+        self.open(move || handler.clone(), lacks, move || dispatch.under_way(), closing, stop).await
     }
 
     /// The same with any handler: what the protocol's own test suite is run against.
@@ -96,9 +100,20 @@ impl Http {
         closing: CancellationToken,
         stop: impl Future<Output = ()>,
     ) -> Result<()> {
+        self.open(handler, Box::new(|_, _| Vec::new()), under_way, closing, stop).await
+    }
+
+    async fn open<H: ServerHandler>(
+        self,
+        handler: impl Fn() -> H + Send + Sync + 'static,
+        lacks: door::Lacks,
+        under_way: impl Fn() -> usize,
+        closing: CancellationToken,
+        stop: impl Future<Output = ()>,
+    ) -> Result<()> {
         let Self { listener, options } = self;
         let tls = options.tls.clone();
-        let door = Arc::new(door::Door::new(handler, options, closing.clone()));
+        let door = Arc::new(door::Door::new(handler, lacks, options, closing.clone()));
         accept::run(listener, tls, door, under_way, closing, stop).await;
         Ok(())
     }
