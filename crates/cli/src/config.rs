@@ -116,7 +116,7 @@ impl Config {
                 .or(environment.path("TRAINYARD_STATE_DIR"))
                 .or(settings.state_dir)
                 .or(environment.folder("XDG_STATE_HOME", ".local/state")),
-            folders: environment.folders(),
+            folders: environment.settings_folders(),
             profile_files: environment.profile_files(),
             aws_models: environment.folders("AWS_DATA_PATH").or(settings.aws_models).unwrap_or_default(),
             log: log_level(options.verbose, &environment),
@@ -223,7 +223,7 @@ impl Environment {
         Some(text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())
     }
 
-    fn folders(&self) -> Option<Folders> {
+    fn settings_folders(&self) -> Option<Folders> {
         let home = self.path("HOME")?;
         let settings = if cfg!(target_os = "macos") {
             home.join("Library/Application Support")
