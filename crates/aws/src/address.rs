@@ -1,12 +1,20 @@
 //! The address of one call: what it answers to its service's endpoint rules, and how those rules speak to the runtime.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU32, Ordering},
+};
 
 use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::{
     endpoint::{EndpointFuture, EndpointPrefix, EndpointResolverParams, ResolveEndpoint},
     identity::Identity as SmithyIdentity,
-    interceptors::{Intercept, context::BeforeSerializationInterceptorContextRef, dyn_dispatch_hint},
+    interceptors::{
+        Intercept,
+        context::{BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef},
+        dyn_dispatch_hint,
+    },
+    runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::{Document, config_bag::ConfigBag, endpoint::Endpoint};
 use aws_types::{SdkConfig, endpoint_config::AccountIdEndpointMode, service_config::ServiceConfigKey};
@@ -28,6 +36,7 @@ pub(crate) struct Address {
     service: &'static Service<'static>,
     parameters: Parameters<'static>,
     found: Arc<OnceLock<Found>>,
+    attempts: Arc<AtomicU32>,
 }
 
 /// Where the answers led.
@@ -70,12 +79,17 @@ impl Address {
             // The one question that is asked of a bucket before its region is known.
             parameters.set("ForcePathStyle", true);
         }
-        Ok(Self { service, parameters, found: Arc::default() })
+        Ok(Self { service, parameters, found: Arc::default(), attempts: Arc::default() })
     }
 
     /// Where the call went, once that was resolved.
     pub(crate) fn found(&self) -> Option<&Found> {
         self.found.get()
+    }
+
+    /// How often the call was tried.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts.load(Ordering::Relaxed)
     }
 
     fn resolve(&self, account: Option<&str>) -> Result<Endpoint> {
@@ -252,6 +266,16 @@ impl Intercept for Carry {
         cfg: &mut ConfigBag,
     ) -> Result<(), aws_smithy_runtime_api::box_error::BoxError> {
         cfg.interceptor_state().store_put(EndpointResolverParams::new(self.0.clone()));
+        Ok(())
+    }
+
+    fn read_before_attempt(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _cfg: &mut ConfigBag,
+    ) -> Result<(), aws_smithy_runtime_api::box_error::BoxError> {
+        self.0.attempts.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 }

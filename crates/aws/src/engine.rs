@@ -12,6 +12,7 @@ use trainyard_contract::{Error, ErrorKind, Result};
 
 use crate::{
     address::{self, Address},
+    caller::asks_who,
     ceiling,
     customise::{self, Wishes},
     error::{self, Call},
@@ -209,8 +210,23 @@ impl Engine {
         Ok(identity.region(&self.0.settings, scope).await?.0.to_string())
     }
 
+    /// Sends a call, if its account is one that the operator allows.
     pub(crate) async fn send_checked(&self, call: &Checked, scope: &Scope) -> Result<Answered> {
-        let identity = self.0.identities.get(&self.0.settings, scope).await?;
+        if !asks_who(call.loaded.service.name, call.prepared.operation.name) {
+            let identity = self.identity(scope).await?;
+            self.check_account(&identity, scope).await?;
+        }
+        self.send_unasked(call, scope).await
+    }
+
+    /// Who calls in a scope.
+    pub(crate) async fn identity(&self, scope: &Scope) -> Result<Arc<Identity>> {
+        self.0.identities.get(&self.0.settings, scope).await
+    }
+
+    /// Sends a call, whatever its account is.
+    pub(crate) async fn send_unasked(&self, call: &Checked, scope: &Scope) -> Result<Answered> {
+        let identity = self.identity(scope).await?;
         let result = self.send_as(call, scope, &identity).await;
         if let Err(error) = &result
             && (error.kind() == ErrorKind::Credentials || error.code_str() == "MissingRegion")
@@ -309,6 +325,7 @@ impl Engine {
             identity,
             max_response_bytes: self.0.settings.max_response_bytes,
             host: address.found().map(|found| found.host.clone()),
+            attempts: address.attempts(),
         }
     }
 }

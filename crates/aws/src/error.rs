@@ -31,6 +31,8 @@ pub(crate) struct Call<'c> {
     pub(crate) max_response_bytes: usize,
     /// Where the request went, once that was known.
     pub(crate) host: Option<String>,
+    /// How often it was tried.
+    pub(crate) attempts: u32,
 }
 
 /// The region that a bucket answered from, when the call went to another.
@@ -121,6 +123,10 @@ impl Call<'_> {
                 "the identity lacks {}:{} on this resource, or a policy denies it",
                 self.loaded.service.signing_name,
                 self.operation()
+            )),
+            ErrorKind::Throttled => Some(format!(
+                "tried {}; wait, then ask for less at once or less often",
+                if self.attempts == 1 { "once".to_owned() } else { format!("{} times", self.attempts) }
             )),
             ErrorKind::Quota => Some("service-quotas shows the limit and takes a request to raise it".to_owned()),
             ErrorKind::Capacity => Some("try another availability zone, instance type or time".to_owned()),

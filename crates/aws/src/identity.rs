@@ -33,6 +33,7 @@ use tokio::sync::{Mutex, OnceCell};
 use trainyard_contract::{Error, ErrorKind, Result};
 
 use crate::{
+    caller::{self, check_profile},
     catalogue::model::Service,
     client,
     settings::{Role, Scope, Settings},
@@ -71,6 +72,8 @@ pub(crate) struct Identity {
     who: Who,
     /// By region and service. They live with the identity whose credentials they sign with, so none outlives it.
     clients: std::sync::Mutex<HashMap<(String, &'static str), RuntimePlugins>>,
+    /// Whose account it is of.
+    pub(crate) caller: caller::Known,
     /// Temporary credentials that were asked for outside of a call.
     temporary: Mutex<Option<Credentials>>,
     region: Option<(Region, &'static str)>,
@@ -87,6 +90,8 @@ impl Identities {
     pub(crate) async fn get(&self, settings: &Settings, scope: &Scope) -> Result<Arc<Identity>> {
         let who = Who { profile: scope.profile.clone().or_else(|| settings.profile.clone()), role: scope.role.clone() };
         who.check()?;
+        let allowed = settings.allowed_profiles.as_deref();
+        check_profile(allowed, settings.profile.as_deref(), scope.profile.as_deref())?;
         // The lock is held while files are read, so that calls at the same moment read them once. Nothing here waits
         // for the network.
         let mut known = self.known.lock().await;
@@ -143,7 +148,8 @@ impl Identity {
             config = config.into_builder().credentials_provider(assumed).identity_cache(cache).build();
         }
         let (clients, temporary) = (std::sync::Mutex::default(), Mutex::default());
-        Ok(Self { config, who, clients, temporary, region, metadata, metadata_region: OnceCell::new() })
+        let caller = caller::Known::default();
+        Ok(Self { config, who, clients, caller, temporary, region, metadata, metadata_region: OnceCell::new() })
     }
 
     /// The region that a scope means and where that is written.

@@ -3,6 +3,7 @@
 
 mod address;
 mod blob;
+mod caller;
 pub mod catalogue;
 mod ceiling;
 mod client;
@@ -37,6 +38,7 @@ mod value;
 mod waiting;
 
 pub use blob::{from_base64, show_text, to_base64};
+pub use caller::Caller;
 pub use ceiling::effect;
 pub use describe::{describe_input, describe_output, example_input};
 pub use engine::{CredentialsInfo, Engine, Preview, Reply, ScopeInfo};

@@ -11,6 +11,11 @@ pub struct Settings {
     pub ceiling: Ceiling,
     /// Profile of the shared files where a call names none.
     pub profile: Option<String>,
+    /// Profiles that a call may name, beside the one above; `None` allows any.
+    pub allowed_profiles: Option<Vec<String>>,
+    /// Accounts that calls may be made in, by their 12 digits; `None` allows any. An identity whose account is not known
+    /// is asked for it before its first call.
+    pub allowed_accounts: Option<Vec<String>>,
     /// Region where a call names none.
     pub region: Option<String>,
     /// How long a connection may take to open.
@@ -36,6 +41,8 @@ impl Default for Settings {
         Self {
             ceiling: Ceiling::READ_ONLY,
             profile: None,
+            allowed_profiles: None,
+            allowed_accounts: None,
             region: None,
             connect_timeout: Duration::from_secs(10),
             attempt_timeout: Duration::from_secs(30),

@@ -136,6 +136,37 @@ async fn an_endpoint_that_never_answers_is_left_when_the_call_has_had_its_time()
     }
 }
 
+/// Linux does not answer who wants to connect to a listener whose queue is full, as a firewall would not.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_that_does_not_open_is_left_after_its_time() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) =
+        tokio::time::timeout(Duration::from_millis(500), tokio::net::TcpStream::connect(address)).await
+    {
+        queued.push(stream.unwrap());
+        assert!(queued.len() < 100, "the queue has no end");
+    }
+    let url = format!("http://{address}");
+    let connect_timeout = Duration::from_millis(300);
+    let engine = Engine::new(Settings { connect_timeout, max_attempts: Some(2), ..settings(url) });
+    let begun = Instant::now();
+    // One that acts anew each time: nothing was sent, so it may be repeated all the same.
+    let [(service, operation, input), ..] = acts();
+    let error = engine.call(service, operation, input, &Scope::default()).await.unwrap_err();
+    assert_eq!((error.kind(), error.code_str()), (ErrorKind::Timeout, "Timeout"), "{error:?}");
+    assert!(error.message().contains("127.0.0.1"), "{error:?}");
+    assert!(
+        begun.elapsed() >= connect_timeout * 2 && begun.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
 #[tokio::test]
 async fn a_host_that_does_not_exist_is_a_network_error_that_names_it() {
     // A label of 64 letters: the system refuses it itself, and no name server is asked.
@@ -181,6 +212,7 @@ async fn throttling_is_waited_out_for_as_long_as_the_service_asks() {
     let outcome = call(vec![refusal("429 Too Many Requests", "TooManyRequestsException", &[])]).await;
     outcome.is(ErrorKind::Throttled, "TooManyRequestsException", true);
     assert_eq!(outcome.server.connections(), 3);
+    assert!(outcome.error().hint_str().unwrap().contains("tried 3 times"), "{:?}", outcome.error());
     assert!(outcome.took < BOUND, "{:?}", outcome.took);
 }
 

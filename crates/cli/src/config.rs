@@ -31,6 +31,9 @@ pub(crate) struct Config {
     pub(crate) selection: Selection,
     pub(crate) profile: Option<String>,
     pub(crate) region: Option<String>,
+    /// Profiles that calls may name, and accounts that they may be made in. Not from the environment: they are gates.
+    pub(crate) allowed_profiles: Option<Vec<String>>,
+    pub(crate) allowed_accounts: Option<Vec<String>>,
     /// Buckets whose CloudFormation templates may be deployed. Not from the environment: it is a gate.
     pub(crate) template_buckets: Vec<String>,
     /// Folders whose files tools may read and write. Not from the environment: it is a gate.
@@ -62,6 +65,8 @@ struct Settings {
     hide_disabled: Option<bool>,
     profile: Option<String>,
     region: Option<String>,
+    allowed_profiles: Option<Vec<String>>,
+    allowed_accounts: Option<Vec<String>>,
     template_buckets: Option<Vec<String>>,
     local_paths: Option<Vec<PathBuf>>,
     state_dir: Option<PathBuf>,
@@ -107,6 +112,8 @@ impl Config {
             },
             profile: options.profile.clone().or(settings.profile),
             region: options.region.clone().or(settings.region),
+            allowed_profiles: settings.allowed_profiles,
+            allowed_accounts: settings.allowed_accounts,
             template_buckets: list(&options.template_buckets, None, settings.template_buckets),
             local_paths: local_paths(&options.local_paths, settings.local_paths)?,
             call_timeout: Duration::from_secs(call_timeout),
@@ -116,7 +123,7 @@ impl Config {
                 .or(environment.path("TRAINYARD_STATE_DIR"))
                 .or(settings.state_dir)
                 .or(environment.folder("XDG_STATE_HOME", ".local/state")),
-            folders: environment.settings_folders(),
+            folders: environment.client_folders(),
             profile_files: environment.profile_files(),
             aws_models: environment.folders("AWS_DATA_PATH").or(settings.aws_models).unwrap_or_default(),
             log: log_level(options.verbose, &environment),
@@ -223,7 +230,7 @@ impl Environment {
         Some(text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect())
     }
 
-    fn settings_folders(&self) -> Option<Folders> {
+    fn client_folders(&self) -> Option<Folders> {
         let home = self.path("HOME")?;
         let settings = if cfg!(target_os = "macos") {
             home.join("Library/Application Support")

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
-use crate::{Error, Result, nearest, page::Cursor};
+use crate::{Error, Result, nearest, others::OTHERS, page::Cursor};
 
 /// An answer with its type forgotten.
 #[derive(Debug, Clone)]
@@ -139,7 +139,7 @@ fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
+        Value::Object(members) => members.is_empty() || members.get(OTHERS).is_some_and(|text| text == ""),
         Value::String(text) => text.is_empty(),
         _ => false,
     }

@@ -84,9 +84,6 @@ pub struct CallDef<C: Context> {
     pub input: fn() -> Value,
     /// Schema of its answer.
     pub output: fn() -> Value,
-    /// Every AWS operation that it or its plan may send, as `ec2:DescribeInstances`; `None` where only the arguments
-    /// tell.
-    pub sends: Option<&'static [&'static str]>,
     decode: fn(Value) -> Result<Box<dyn Decoded<C>>>,
 }
 
@@ -178,7 +175,6 @@ impl<C: Context> CallDef<C> {
             effect: <T::Access as Access>::EFFECT,
             input: input::<T>,
             output: output::<<T::Output as Output>::Schema>,
-            sends: None,
             decode: |arguments| Ok(Box::new(ReadCall(decode::<T>(arguments)?))),
         }
     }
@@ -205,13 +201,6 @@ impl<C: Context> CallDef<C> {
     /// A call that cannot be undone.
     pub const fn destroys<T: Preview<C, Access = Destroys>>() -> Self {
         Self::of_change::<T>()
-    }
-
-    /// Declares every AWS operation that the call or its plan may send. Permissions are made from this.
-    #[must_use]
-    pub const fn sends(mut self, operations: &'static [&'static str]) -> Self {
-        self.sends = Some(operations);
-        self
     }
 
     /// Turns arguments into a call.
@@ -303,21 +292,6 @@ impl<C: Context> ToolDef<C> {
     #[must_use]
     pub const fn under_result(mut self) -> Self {
         self.envelope = Envelope::Result;
-        self
-    }
-
-    /// Declares every AWS operation that the one call of this tool or its plan may send; the calls of a tool that has
-    /// several declare theirs each.
-    ///
-    /// # Panics
-    ///
-    /// While compiling, for a tool with several calls.
-    #[must_use]
-    pub const fn sends(mut self, operations: &'static [&'static str]) -> Self {
-        match &mut self.behind {
-            Behind::One(call) => call.sends = Some(operations),
-            Behind::ByOperation { .. } | Behind::ByEffect { .. } => panic!("each call declares what it sends"),
-        }
         self
     }
 

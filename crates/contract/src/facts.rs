@@ -12,6 +12,8 @@ use crate::tool::Target;
 pub struct Inquiry<'a> {
     /// The tool's listed name.
     pub tool: &'static str,
+    /// Which of its calls.
+    pub call: &'static str,
     /// Its arguments, in the form of its schema.
     pub arguments: &'a Value,
     /// What it is aimed at, if it changes something.
@@ -37,7 +39,7 @@ pub struct Found {
     /// Clusters that the arguments name in a way that only the engine understands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clusters: Option<Vec<String>>,
-    /// Operations that the call would send, as `ec2:TerminateInstances`, where the tool cannot declare them.
+    /// Operations that the call may send, as `ec2:TerminateInstances`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operations: Option<Vec<String>>,
     /// Tags of everything that the call is aimed at, one by one.

@@ -4,13 +4,14 @@ use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use serde_json::{Map, Value, json};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::sync::Semaphore;
 use trainyard_contract::{
     Answer, Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Needs, Permit, Progress, Result,
     Target,
 };
 
 use crate::{
+    alive::Live,
     arguments::{self, Said},
     audit::{Audit, Record},
     budget,
@@ -221,7 +222,8 @@ impl<C: Context> Dispatch<C> {
             return Err(error);
         }
         let limits = self.options.policy.limits();
-        let destroys = way.said.needs.effect == Effect::Destroys && !way.said.dry_run;
+        let only_asks = way.said.dry_run || (matches!(step, Step::Ask) && handle.is_none());
+        let destroys = way.said.needs.effect == Effect::Destroys && !only_asks;
         let _turn = self.turns.take(way.caller, limits, destroys)?;
         if way.said.dry_run {
             return self.show_plan(way, &*decoded, target.as_ref()).await;
@@ -281,7 +283,8 @@ impl<C: Context> Dispatch<C> {
         let _mark = self.mark(way)?;
         #[expect(clippy::disallowed_methods, reason = "this is the one place: the call has been judged above")]
         let permit = Permit::grant(effect);
-        let run = self.in_time(decoded.run(&self.context, way.call, permit));
+        let live = Live::new(way.call.clone());
+        let run = self.in_time(&live, decoded.run(&self.context, &live.call, permit));
         let answer = if effect.writes() {
             tokio::select! {
                 answer = run => answer?,
@@ -302,8 +305,8 @@ impl<C: Context> Dispatch<C> {
         unfinished::begin(state, &way.said.digest, way.entry.tool.name, way.number, &way.call.id).map(Some)
     }
 
-    /// Runs under the deadline, when there is a slot for it. A tool that panics fails alone.
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    /// Runs under the deadline, when there is a slot for it. Progress puts the deadline off. A tool that panics fails alone.
+    async fn in_time<T>(&self, live: &Live, work: impl Future<Output = Result<T>>) -> Result<T> {
         let deadline = self.options.deadline;
         let slotted = async {
             let _slot = self.slots.acquire().await.map_err(|_| Error::internal("the server is stopping"))?;
@@ -313,7 +316,7 @@ impl<C: Context> Dispatch<C> {
                     .hint("the server's standard error says where; please report it"))
             })
         };
-        timeout(deadline, slotted).await.unwrap_or_else(|_| {
+        live.within(deadline, slotted).await.unwrap_or_else(|| {
             Err(Error::new(
                 ErrorKind::Timeout,
                 format!("no answer within {} s; the call was cancelled", deadline.as_secs()),
@@ -324,8 +327,9 @@ impl<C: Context> Dispatch<C> {
 
     /// What would happen, as the tool says it.
     async fn plan(&self, decoded: &dyn Decoded<C>, call: &Call) -> Result<Value> {
-        match decoded.plan(&self.context, call) {
-            Some(plan) => self.in_time(plan).await,
+        let live = Live::new(call.clone());
+        match decoded.plan(&self.context, &live.call) {
+            Some(plan) => self.in_time(&live, plan).await,
             None => Ok(json!({})),
         }
     }

@@ -122,6 +122,7 @@ impl<C: Context> Dispatch<C> {
         let wants = self.options.policy.wants(said.needs.effect.writes());
         let inquiry = Inquiry {
             tool: entry.tool.name,
+            call: said.call.name,
             arguments: &said.arguments,
             target,
             account: wants.account,
@@ -136,16 +137,20 @@ impl<C: Context> Dispatch<C> {
     pub async fn explain(
         &self,
         tool: &str,
-        arguments: Map<String, Value>,
+        mut arguments: Map<String, Value>,
         caller: &Caller,
         given: Found,
     ) -> Result<Explanation> {
         let entry = self.registry.find(tool)?;
+        if let Some(preset) = entry.tool.preset(tool) {
+            arguments::complete(&mut arguments, preset)?;
+        }
         let said = arguments::read(entry, arguments)?;
         let decoded = said.call.decode(said.arguments.clone())?;
         let target = decoded.target();
         let inquiry = Inquiry {
             tool: entry.tool.name,
+            call: said.call.name,
             arguments: &said.arguments,
             target: target.as_ref(),
             account: false,

@@ -3,6 +3,7 @@
 //! [`Dispatch::call`] is the only way to a tool: it finds it, decodes the arguments, judges the effect, plans or asks,
 //! grants the permit, runs it under a deadline, redacts and fits the answer, and writes the audit log.
 
+mod alive;
 mod arguments;
 pub mod audit;
 mod budget;

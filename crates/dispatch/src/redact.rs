@@ -49,8 +49,12 @@ static PATTERNS: LazyLock<Regex> = LazyLock::new(|| {
         r"(?P<url>(?i:X-Amz-(?:Signature|Security-Token|Credential))=)[^&\s\x22']+",
         // JSON web tokens.
         r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
-        // Tokens of well-known providers: GitHub, Slack, Hugging Face, Weights & Biases style keys, OpenAI, Anthropic.
-        r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,})",
+        // Tokens of well-known providers: GitHub, Slack, Hugging Face, OpenAI and those of its form, NVIDIA, Google, GitLab.
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}|nvapi-[A-Za-z0-9_-]{20,}|AIza[A-Za-z0-9_-]{30,}|glpat-[A-Za-z0-9_-]{20,})",
+        // Shared access signatures, registry logins and the keys of a kubeconfig.
+        r"(?P<sig>[?&]sig=)[^&\s\x22']{10,}",
+        r"(?P<auth>\x22auth\x22\s*:\s*\x22)[A-Za-z0-9+/=]{16,}",
+        r"(?P<data>\bclient-key-data:\s*)[A-Za-z0-9+/=]{16,}",
         // Words that announce one.
         r"(?P<bearer>(?i:\bBearer\s+))[A-Za-z0-9._~+/=-]{12,}",
         r"(?P<basic>(?i:\bBasic\s+))[A-Za-z0-9+/=]{16,}",
@@ -123,7 +127,8 @@ pub(crate) fn text(text: &mut String) -> usize {
     let mut count = 0;
     let replaced = PATTERNS.replace_all(text, |found: &Captures<'_>| {
         count += 1;
-        let kept = ["url", "bearer", "basic", "pair", "user"].iter().find_map(|name| found.name(name));
+        let kept =
+            ["url", "bearer", "basic", "pair", "user", "sig", "auth", "data"].iter().find_map(|name| found.name(name));
         let after = if found.name("user").is_some() { "@" } else { "" };
         format!("{}{MARK}{after}", kept.map_or("", |kept| kept.as_str()))
     });
@@ -169,6 +174,26 @@ mod tests {
         ] {
             assert_eq!(redacted(text), text);
         }
+    }
+
+    /// Each line of the corpus: what has to go, between « and », and what has to stay around it. A line without them is
+    /// a near miss and stays whole.
+    #[test]
+    fn the_corpus_of_secrets_and_of_near_misses() {
+        let corpus = include_str!("secrets.txt");
+        let mut secrets = 0;
+        for line in corpus.lines().filter(|line| !line.is_empty() && !line.starts_with("# ")) {
+            let given = line.replace(['«', '»'], "").replace("\\n", "\n");
+            let mut expected = String::new();
+            for (at, part) in line.split(['«', '»']).enumerate() {
+                secrets += at % 2;
+                expected.push_str(if at % 2 == 1 { MARK } else { part });
+            }
+            assert_eq!(redacted(&given), expected.replace("\\n", "\n"), "{line}");
+            let mut answer = json!([{ "text": given }]);
+            assert_eq!(value(&mut answer, true), line.matches('«').count(), "{line}");
+        }
+        assert!(secrets >= 30, "{secrets}");
     }
 
     #[test]

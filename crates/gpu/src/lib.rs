@@ -1,7 +1,5 @@
-//! Facts about the accelerators of a Kubernetes cluster, from objects as its API gives them: which devices there are, how they are shared, who
-//! holds what, what still fits, and why a pod waits. With HAMi or without it. Nothing here talks to a cluster.
-//!
-//! [`FleetBuilder`] takes nodes and pods, page by page; [`Fleet`] answers the questions.
+//! Facts about the accelerators of a Kubernetes cluster.
+#![doc = include_str!("../README.md")]
 
 pub mod annotations;
 pub mod codec;

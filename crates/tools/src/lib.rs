@@ -14,7 +14,7 @@ mod policy;
 pub use app::{App, Cx};
 pub use aws::s3::LocalPaths;
 pub use guide::GUIDE;
-pub use policy::SENT_FOR_POLICIES;
+pub use policy::{SENT_FOR_POLICIES, operations};
 use trainyard_contract::{Ceiling, Offer, Toolset};
 
 /// Every toolset of this binary, in the order of the list.
@@ -129,5 +129,7 @@ pub fn instructions(toolsets: &[&str], ceiling: Ceiling) -> String {
 
 #[cfg(test)]
 mod docs_tests;
+#[cfg(test)]
+mod operations_tests;
 #[cfg(test)]
 mod registry_tests;

@@ -26,6 +26,8 @@ pub(crate) async fn facts(app: &App, inquiry: Inquiry<'_>) -> Found {
     let mut found = Found::default();
     if inquiry.tool == FREE {
         (found.operations, found.clusters) = free(inquiry.arguments);
+    } else {
+        found.operations = operations(inquiry.tool, inquiry.call);
     }
     if inquiry.region {
         found.region = app.aws.describe_scope(aws.scope()).await.region.ok().map(|(region, _)| region);
@@ -41,6 +43,19 @@ pub(crate) async fn facts(app: &App, inquiry: Inquiry<'_>) -> Found {
         found.tags = tags(&aws, &target.kind, &target.ids).await.unwrap_or_default();
     }
     found
+}
+
+/// What each call may send: the operations that its code can reach, written down by a test that reads the sources.
+static REACHED: &str = include_str!("../operations.tsv");
+
+/// Every AWS operation that a call of a tool, or its plan, may send, as `ec2:DescribeInstances`. `None` where only the
+/// arguments tell.
+pub fn operations(tool: &str, call: &str) -> Option<Vec<String>> {
+    let line = REACHED.lines().find_map(|line| {
+        let mut cells = line.split('\t');
+        (cells.next() == Some(tool) && cells.next() == Some(call)).then(|| cells.next())?
+    })?;
+    Some(line.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }
 
 /// The only one of a list.

@@ -253,7 +253,7 @@ fn instructions_are_not_cut_by_clients() {
 }
 
 /// Every source file below `src`, with its path.
-fn sources() -> Vec<(String, String)> {
+pub(crate) fn sources() -> Vec<(String, String)> {
     fn walk(folder: &Path, found: &mut Vec<(String, String)>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

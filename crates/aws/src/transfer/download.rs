@@ -24,7 +24,7 @@ use super::{
     checksum::{self, Algorithm, OURS, Sum},
     disk::{self, Temporary},
     journal::Journal,
-    pause, text,
+    pause, text, version,
 };
 /// Bytes that are written to the file at a time.
 const WRITE: usize = 1024 * 1024;
@@ -111,8 +111,7 @@ impl Object {
         let size = answer["ContentLength"]
             .as_u64()
             .ok_or_else(|| Error::internal("S3 does not say how long the object is"))?;
-        let (etag, version_id) = (text(answer, "ETag"), text(answer, "VersionId"));
-        let version_id = version_id.filter(|version| version != "null");
+        let (etag, version_id) = (text(answer, "ETag"), version(answer));
         Ok(Self { size, etag, version_id, modified: time(&answer["LastModified"]), proof: Proof::of(answer) })
     }
 

@@ -334,3 +334,8 @@ fn conditional(existing: &Existing, key: &str, error: Error) -> Error {
 fn text(answer: &Value, member: &str) -> Option<String> {
     answer[member].as_str().map(str::to_owned)
 }
+
+/// The version that an answer names. Objects of a bucket that keeps none have the version `null`.
+fn version(answer: &Value) -> Option<String> {
+    text(answer, "VersionId").filter(|version| version != "null")
+}

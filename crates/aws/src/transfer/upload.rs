@@ -20,7 +20,7 @@ use super::{
     checksum::{self, OURS, OURS_NAME, Sum},
     condition, conditional, disk,
     journal::Journal,
-    persist, text,
+    persist, text, version,
 };
 use crate::stream::Body;
 
@@ -345,7 +345,7 @@ fn object(upload: &Upload) -> Value {
 }
 
 fn uploaded(answer: &Value, bytes: u64, sum: &Sum, resumed_bytes: u64, parts: u32) -> Uploaded {
-    let (etag, version_id) = (text(answer, "ETag"), text(answer, "VersionId"));
+    let (etag, version_id) = (text(answer, "ETag"), version(answer));
     Uploaded { bytes, resumed_bytes, parts, etag, version_id, checksum: sum.text() }
 }
 

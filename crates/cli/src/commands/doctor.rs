@@ -46,7 +46,7 @@ impl Check {
 
 pub(crate) async fn run(config: &Config, json: bool) -> Result<ExitCode> {
     let dispatch = super::dispatch(config)?;
-    let mut checks = vec![settings(config), gates(config), tools(&dispatch), log(config)];
+    let mut checks = vec![settings(config), gates(config), policy(config), tools(&dispatch), log(config)];
     checks.extend(aws(&dispatch, config).await);
     let failed = checks.iter().any(|check| check.health == Health::Fail);
     if json || !output::at_terminal() {
@@ -93,6 +93,19 @@ fn gates(config: &Config) -> Check {
         return Check::warn("gates", found, "anything can be destroyed without a question");
     }
     Check::ok("gates", found)
+}
+
+fn policy(config: &Config) -> Check {
+    if trainyard_dispatch::Switch::of(config.state_dir.as_deref()).is_on() {
+        return Check::warn("policy", "all changes are stopped", "`trainyard policy resume` lets them go on");
+    }
+    match (&config.policy_file, config.policy.digest()) {
+        (Some(path), Some(digest)) => Check::ok(
+            "policy",
+            format!("{} ({} rules, sha256 {})", path.display(), config.policy.count(), &digest[..16]),
+        ),
+        _ => Check::ok("policy", "none; the gates alone decide"),
+    }
 }
 
 fn tools(dispatch: &Dispatch<App>) -> Check {

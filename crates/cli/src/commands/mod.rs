@@ -61,6 +61,8 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
     let aws = Engine::new(Settings {
         ceiling: config.ceiling,
         profile: config.profile.clone(),
+        allowed_profiles: config.allowed_profiles.clone(),
+        allowed_accounts: config.allowed_accounts.clone(),
         region: config.region.clone(),
         user_agent: concat!("trainyard-", env!("CARGO_PKG_VERSION")),
         ..usual

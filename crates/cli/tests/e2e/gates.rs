@@ -12,10 +12,12 @@ const SENSITIVE: &str = "--allow-sensitive-data-access";
 const OFFLINE: [&str; 2] = ["aws_search", "aws_describe"];
 
 /// One call, and what it does.
-struct Case {
-    tool: String,
-    arguments: Value,
-    effect: String,
+pub(crate) struct Case {
+    pub(crate) tool: String,
+    pub(crate) arguments: Value,
+    pub(crate) effect: String,
+    /// It shows content of others besides.
+    pub(crate) reveals: bool,
 }
 
 impl Case {
@@ -24,6 +26,7 @@ impl Case {
         match self.effect.as_str() {
             "reads" => &[],
             "reveals" => &[SENSITIVE],
+            "changes" | "destroys" if self.reveals => &[WRITE, SENSITIVE],
             "changes" | "destroys" => &[WRITE],
             other => panic!("no such effect: {other}"),
         }
@@ -31,7 +34,7 @@ impl Case {
 }
 
 /// What the tools say of themselves; the calls of `aws_call`, whose effect depends on the operation, are written here.
-fn cases(at: &Trainyard) -> Vec<Case> {
+pub(crate) fn cases(at: &Trainyard) -> Vec<Case> {
     let list: Value = serde_json::from_str(&at.run(&["tools", "--json", "--toolsets", "all"]).unwrap().stdout).unwrap();
     let mut cases = Vec::new();
     for tool in list["tools"].as_array().unwrap() {
@@ -49,7 +52,13 @@ fn cases(at: &Trainyard) -> Vec<Case> {
                 std::fs::write(&file, "[]").unwrap();
                 arguments["params_file"] = file.display().to_string().into();
             }
-            cases.push(Case { tool: name.to_owned(), arguments, effect });
+            for place in ["path", "folder"] {
+                if arguments.get(place).is_some() {
+                    arguments[place] = local(&at.home().join("files"), name, place).into();
+                }
+            }
+            let reveals = name == "s3_download";
+            cases.push(Case { tool: name.to_owned(), arguments, effect, reveals });
         }
     }
     for (effect, service, operation, parameters) in [
@@ -68,13 +77,38 @@ fn cases(at: &Trainyard) -> Vec<Case> {
         ("destroys", "cloudformation", "DeleteStack", json!({ "StackName": "s" })),
     ] {
         let arguments = json!({ "service": service, "operation": operation, "parameters": parameters });
-        cases.push(Case { tool: "aws_call".to_owned(), arguments, effect: effect.to_owned() });
+        cases.push(Case { tool: "aws_call".to_owned(), arguments, effect: effect.to_owned(), reveals: false });
     }
     cases
 }
 
+/// What a call sends is among what its code was found to reach: permissions are made from that.
+fn assert_known(case: &Case, sent: &[trainyard_harness::Seen]) {
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/operations.tsv");
+    let table = std::fs::read_to_string(table).unwrap();
+    let mut lines = table.lines().filter(|line| line.split('\t').next() == Some(case.tool.as_str())).peekable();
+    if lines.peek().is_none() {
+        return;
+    }
+    let known: Vec<&str> = lines.flat_map(|line| line.rsplit('\t').next().unwrap().split(' ')).collect();
+    for seen in sent {
+        let Some(action) = seen.action() else { continue };
+        assert!(known.iter().any(|name| name.rsplit(':').next() == Some(action)), "{} sent {action}", case.tool);
+    }
+}
+
+/// A file to upload, a path to download to, or a folder.
+fn local(files: &std::path::Path, tool: &str, place: &str) -> String {
+    let path = files.join(tool);
+    std::fs::create_dir_all(if place == "folder" { &path } else { files }).unwrap();
+    if tool == "s3_upload" {
+        std::fs::write(&path, "x").unwrap();
+    }
+    path.display().to_string()
+}
+
 /// Takes everything down and refuses it in a way that no client repeats.
-fn recorder() -> Endpoint {
+pub(crate) fn recorder() -> Endpoint {
     Endpoint::start(|_| {
         Reply::new(400, "application/x-amz-json-1.1", r#"{"__type":"ValidationException","message":"recorded"}"#)
     })
@@ -90,7 +124,8 @@ fn what_is_refused_names_its_flag_and_sends_nothing_and_what_is_allowed_arrives(
     assert_eq!(effects.len(), 4, "{effects:?}");
     let (mut refused, mut allowed) = (0, 0);
     for gates in [&[][..], &[WRITE], &[SENSITIVE], &[WRITE, SENSITIVE]] {
-        let mut flags = vec!["--toolsets", "all", "--confirm", "never"];
+        let files = at.home().join("files").display().to_string();
+        let mut flags = vec!["--toolsets", "all", "--confirm", "never", "--local-paths", &files];
         flags.extend(gates);
         let mut session = at.serve(&flags, Era::Legacy).unwrap();
         session.hello().unwrap();
@@ -98,6 +133,7 @@ fn what_is_refused_names_its_flag_and_sends_nothing_and_what_is_allowed_arrives(
             let what = format!("{} {} under {gates:?}", case.tool, case.arguments);
             let result = session.call(&case.tool, case.arguments.clone()).unwrap();
             let sent = recorder.take();
+            assert_known(case, &sent);
             let Some(missing) = case.flags().iter().find(|flag| !gates.contains(flag)) else {
                 let offline = OFFLINE.contains(&case.tool.as_str());
                 assert_eq!(sent.is_empty(), offline, "{what}: {result}");
@@ -164,8 +200,12 @@ fn a_call_that_would_be_asked_about_sends_nothing_but_reads_before_the_answer() 
     assert_eq!(actions(&recorder), ["ListClusterNodes"], "shown for another call it is used up, so ask again");
     let mut agreed = arguments;
     agreed["confirm"] = asked["structuredContent"]["confirm"].clone();
+    let alone = session.call("manage_hyperpod_cluster_nodes", agreed.clone()).unwrap();
+    assert_eq!(alone["structuredContent"]["error"]["code"], "ConfirmationRequired", "{alone}");
+    assert_eq!(actions(&recorder), [""; 0], "the caller's word is not a person's");
+    crate::operator::approve(&at, agreed["confirm"].as_str().unwrap(), "i-0123456789abcdef0");
     session.call("manage_hyperpod_cluster_nodes", agreed.clone()).unwrap();
-    assert_eq!(actions(&recorder), ["BatchDeleteClusterNodes"]);
+    assert_eq!(actions(&recorder), ["ListClusterNodes", "BatchDeleteClusterNodes"], "the plan has to hold still");
     assert_eq!(session.call("manage_hyperpod_cluster_nodes", agreed).unwrap()["isError"], true);
     assert_eq!(actions(&recorder), [""; 0], "a handle is good once");
 }

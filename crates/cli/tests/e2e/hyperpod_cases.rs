@@ -131,6 +131,19 @@ fn row(answer: &Value, at: usize) -> Value {
     columns.zip(answer["rows"][at].as_array().unwrap().iter().cloned()).collect::<serde_json::Map<_, _>>().into()
 }
 
+/// Everything that a plan may look at.
+pub(crate) fn world(aws: &StandIn) {
+    looked_at(aws);
+    template(aws);
+    ours(aws);
+    offered(aws);
+    governed(aws);
+    network(aws, "vpc-1");
+    quotas(aws);
+    aws.answer("ec2", "DescribeAvailabilityZones", json!({ "AvailabilityZones": [{ "ZoneId": "usw2-az1" }] }));
+    aws.answer("cloudformation", "ListStackResources", json!({ "StackResourceSummaries": [] }));
+}
+
 /// One for each call.
 pub(crate) fn cases() -> Vec<Case> {
     [drop_in(), stacks(), nodes_in_depth(), clusters_in_depth(), planning()].into_iter().flatten().collect()
@@ -493,6 +506,24 @@ fn nodes_in_depth() -> Vec<Case> {
     ]
 }
 
+/// A subnet and a security group, the latter of this VPC; and the lifecycle script.
+pub(crate) fn network(aws: &StandIn, vpc: &str) {
+    let subnet = json!({ "SubnetId": "subnet-0123456789abcdef0", "VpcId": "vpc-1", "AvailableIpAddressCount": 200 });
+    aws.answer("ec2", "DescribeSubnets", json!({ "Subnets": [subnet] }));
+    let group = json!({ "GroupId": "sg-0123456789abcdef0", "VpcId": vpc });
+    aws.answer("ec2", "DescribeSecurityGroups", json!({ "SecurityGroups": [group] }));
+    aws.answer("s3", "ListObjectsV2", json!({ "Contents": [{ "Key": "train/on_create.sh" }] }));
+}
+
+fn quotas(aws: &StandIn) {
+    let quota = |kind: &str, value: f64| {
+        let name = format!("{kind} for cluster usage");
+        json!({ "QuotaName": name, "QuotaCode": "L-1", "Value": value, "Adjustable": true })
+    };
+    aws.answer("service-quotas", "ListServiceQuotas", json!({ "Quotas": [quota(KIND, 8.0)] }));
+    aws.answer("service-quotas", "ListAWSDefaultServiceQuotas", json!({ "Quotas": [quota("ml.g5.xlarge", 1.0)] }));
+}
+
 fn clusters_in_depth() -> Vec<Case> {
     vec![
         Case {
@@ -505,12 +536,7 @@ fn clusters_in_depth() -> Vec<Case> {
             }),
             refused: ("sagemaker", "CreateCluster"),
             answers: |aws| {
-                let subnet =
-                    json!({ "SubnetId": "subnet-0123456789abcdef0", "VpcId": "vpc-1", "AvailableIpAddressCount": 200 });
-                aws.answer("ec2", "DescribeSubnets", json!({ "Subnets": [subnet] }));
-                let group = json!({ "GroupId": "sg-0123456789abcdef0", "VpcId": "vpc-1" });
-                aws.answer("ec2", "DescribeSecurityGroups", json!({ "SecurityGroups": [group] }));
-                aws.answer("s3", "ListObjectsV2", json!({ "Contents": [{ "Key": "train/on_create.sh" }] }));
+                network(aws, "vpc-1");
                 aws.answer("sagemaker", "CreateCluster", json!({ "ClusterArn": ARN }));
             },
             check: |answer, aws| {
@@ -554,13 +580,7 @@ fn clusters_in_depth() -> Vec<Case> {
             refused: ("service-quotas", "ListServiceQuotas"),
             answers: |aws| {
                 looked_at(aws);
-                let quota = |kind: &str, value: f64| json!({ "QuotaName": format!("{kind} for cluster usage"), "QuotaCode": "L-1", "Value": value, "Adjustable": true });
-                aws.answer("service-quotas", "ListServiceQuotas", json!({ "Quotas": [quota(KIND, 8.0)] }));
-                aws.answer(
-                    "service-quotas",
-                    "ListAWSDefaultServiceQuotas",
-                    json!({ "Quotas": [quota("ml.g5.xlarge", 1.0)] }),
-                );
+                quotas(aws);
             },
             check: |answer, _| {
                 let first = row(answer, 0);
@@ -581,43 +601,44 @@ fn offered(aws: &StandIn) {
     aws.answer("sagemaker", "SearchTrainingPlanOfferings", json!({ "TrainingPlanOfferings": [offering] }));
 }
 
+fn governed(aws: &StandIn) {
+    looked_at(aws);
+    aws.answer(
+        "sagemaker",
+        "ListClusterSchedulerConfigs",
+        json!({ "ClusterSchedulerConfigSummaries": [{
+        "ClusterSchedulerConfigArn": "arn:scheduler", "ClusterSchedulerConfigId": "abcdef012345", "Name": "s",
+        "CreationTime": TIME, "Status": "Created" }] }),
+    );
+    aws.answer(
+        "sagemaker",
+        "DescribeClusterSchedulerConfig",
+        json!({
+        "ClusterSchedulerConfigArn": "arn:scheduler", "ClusterSchedulerConfigId": "abcdef012345", "Name": "s",
+        "ClusterSchedulerConfigVersion": 3, "Status": "Created", "CreationTime": TIME,
+        "SchedulerConfig": { "PriorityClasses": [{ "Name": "training", "Weight": 80 }], "FairShare": "Enabled" } }),
+    );
+    aws.answer(
+        "sagemaker",
+        "ListComputeQuotas",
+        json!({ "ComputeQuotaSummaries": [{
+        "ComputeQuotaArn": "arn:quota", "ComputeQuotaId": "abcdef012345", "Name": "q", "ComputeQuotaVersion": 2,
+        "Status": "Created", "CreationTime": TIME, "ComputeQuotaTarget": { "TeamName": "research" } }] }),
+    );
+    aws.answer(
+        "sagemaker",
+        "UpdateClusterSchedulerConfig",
+        json!({
+        "ClusterSchedulerConfigArn": "arn:scheduler", "ClusterSchedulerConfigVersion": 4 }),
+    );
+    aws.answer(
+        "sagemaker",
+        "CreateComputeQuota",
+        json!({ "ComputeQuotaArn": "arn:quota2", "ComputeQuotaId": "abcdef012346" }),
+    );
+}
+
 fn planning() -> Vec<Case> {
-    let governed: fn(&StandIn) = |aws| {
-        looked_at(aws);
-        aws.answer(
-            "sagemaker",
-            "ListClusterSchedulerConfigs",
-            json!({ "ClusterSchedulerConfigSummaries": [{
-            "ClusterSchedulerConfigArn": "arn:scheduler", "ClusterSchedulerConfigId": "abcdef012345", "Name": "s",
-            "CreationTime": TIME, "Status": "Created" }] }),
-        );
-        aws.answer(
-            "sagemaker",
-            "DescribeClusterSchedulerConfig",
-            json!({
-            "ClusterSchedulerConfigArn": "arn:scheduler", "ClusterSchedulerConfigId": "abcdef012345", "Name": "s",
-            "ClusterSchedulerConfigVersion": 3, "Status": "Created", "CreationTime": TIME,
-            "SchedulerConfig": { "PriorityClasses": [{ "Name": "training", "Weight": 80 }], "FairShare": "Enabled" } }),
-        );
-        aws.answer(
-            "sagemaker",
-            "ListComputeQuotas",
-            json!({ "ComputeQuotaSummaries": [{
-            "ComputeQuotaArn": "arn:quota", "ComputeQuotaId": "abcdef012345", "Name": "q", "ComputeQuotaVersion": 2,
-            "Status": "Created", "CreationTime": TIME, "ComputeQuotaTarget": { "TeamName": "research" } }] }),
-        );
-        aws.answer(
-            "sagemaker",
-            "UpdateClusterSchedulerConfig",
-            json!({
-            "ClusterSchedulerConfigArn": "arn:scheduler", "ClusterSchedulerConfigVersion": 4 }),
-        );
-        aws.answer(
-            "sagemaker",
-            "CreateComputeQuota",
-            json!({ "ComputeQuotaArn": "arn:quota2", "ComputeQuotaId": "abcdef012346" }),
-        );
-    };
     let search = json!({ "instance_type": KIND, "instance_count": 4, "duration_hours": 72 });
     let mut buy = search.clone();
     buy.as_object_mut().unwrap().extend(

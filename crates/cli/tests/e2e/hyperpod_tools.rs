@@ -9,7 +9,7 @@ use trainyard_stand_in::{Answer, StandIn};
 
 use crate::{
     BINARY,
-    hyperpod_cases::{Case, cases, node_id, nodes},
+    hyperpod_cases::{Case, cases, network, node_id, nodes, world},
 };
 
 const TOOLSETS: [&str; 2] = ["--toolsets", "hyperpod,hyperpod_admin"];
@@ -100,6 +100,87 @@ fn what_is_not_allowed_is_refused_and_nothing_is_sent() {
     }
 }
 
+/// The case of a tool that has one call only.
+fn case(tool: &str) -> Case {
+    cases().into_iter().find(|case| case.tool == tool).unwrap()
+}
+
+/// What a dry run of these arguments says.
+fn planned(aws: &StandIn, tool: &str, arguments: &Value) -> Value {
+    let at = at(aws);
+    let mut arguments = placed(arguments, &at);
+    arguments["dry_run"] = true.into();
+    session(&at, &ALLOWED).call(tool, arguments).unwrap()
+}
+
+#[test]
+fn a_plan_only_reads() {
+    let effects = listed();
+    for case in cases() {
+        let known = effects.iter().find(|(tool, operation, _)| tool == case.tool && operation == case.operation());
+        let (_, _, effect) = known.unwrap();
+        if effect != "changes" && effect != "destroys" {
+            continue;
+        }
+        let aws = StandIn::start();
+        world(&aws);
+        let mut arguments = case.arguments.clone();
+        if arguments.get("delete_instance_groups").is_some() {
+            arguments["delete_instance_groups"] = json!(["workers"]);
+        }
+        let result = planned(&aws, case.tool, &arguments);
+        assert_eq!(result["isError"], false, "{} {arguments}: {result}", case.tool);
+        let calls = aws.calls();
+        let reads = |name: &str| ["Describe", "List", "Get", "Search"].iter().any(|verb| name.starts_with(verb));
+        let writes: Vec<_> = calls.iter().filter(|call| !reads(call.operation)).collect();
+        assert!(writes.is_empty() && !calls.is_empty(), "{} {arguments}: {calls:?}", case.tool);
+    }
+}
+
+#[test]
+fn a_new_cluster_is_planned_with_its_quotas_and_cost_and_not_begun_where_it_cannot_come_up() {
+    let new = case("hyperpod_create_cluster");
+    let aws = StandIn::start();
+    world(&aws);
+    let mut more = new.arguments.clone();
+    more["instance_groups"][0]["count"] = 7.into();
+    let result = planned(&aws, new.tool, &more);
+    let plan = &result["structuredContent"]["plan"];
+    assert_eq!(plan["cost"]["usd_per_hour"], 420.0, "{result}");
+    assert_eq!(plan["quotas"][0]["left"], 6.0, "{result}");
+    assert_eq!(plan["warnings"], json!(["the quota of ml.p5.48xlarge leaves 6 nodes, and 7 are wanted"]));
+
+    network(&aws, "vpc-2");
+    aws.answer("s3", "ListObjectsV2", json!({ "KeyCount": 0 }));
+    let result = call(&new, &at(&aws), &ALLOWED);
+    let error = &result["structuredContent"]["error"];
+    assert_eq!((&result["isError"], &error["category"]), (&json!(true), &json!("validation")), "{result}");
+    for fault in
+        ["is of VPC \"vpc-2\", the subnets are not", "no lifecycle script s3://sagemaker-scripts/train/on_create.sh"]
+    {
+        assert!(error["message"].as_str().unwrap().contains(fault), "{fault}: {error}");
+    }
+    assert!(aws.calls_of("CreateCluster").is_empty());
+}
+
+#[test]
+fn a_training_plan_is_not_bought_at_another_fee_than_the_one_agreed_to() {
+    let buy = case("hyperpod_create_training_plan");
+    let aws = StandIn::start();
+    world(&aws);
+    let at = at(&aws);
+    let mut cheaper = buy.arguments.clone();
+    cheaper["upfront_fee"] = "8000".into();
+    let result = session(&at, &ALLOWED).call(buy.tool, cheaper).unwrap();
+    assert_eq!(result["structuredContent"]["error"]["category"], "conflict", "{result}");
+    let flags = [&TOOLSETS[..], &["--allow-write"]].concat();
+    let asked = session(&at, &flags).call(buy.tool, buy.arguments).unwrap();
+    let asked = &asked["structuredContent"];
+    assert_eq!(asked["error"]["code"], "ConfirmationRequired", "what costs is asked about: {asked}");
+    assert_eq!(asked["plan"]["upfront_fee"], "9000.00", "{asked}");
+    assert!(aws.calls_of("CreateTrainingPlan").is_empty());
+}
+
 #[test]
 fn what_the_service_says_against_it_is_an_error() {
     for case in cases() {
@@ -183,7 +264,7 @@ fn region_and_profile_of_a_call_are_those_that_it_names() {
 #[test]
 fn a_report_says_what_is_wrong_what_is_behind_and_what_it_costs_over_regions() {
     let aws = StandIn::start();
-    let report = cases().into_iter().find(|case| case.tool == "hyperpod_report").unwrap();
+    let report = case("hyperpod_report");
     (report.answers)(&aws);
     aws.answer_with("sagemaker", "ListClusterNodes", |call| match call.region.as_str() {
         "eu-west-1" => Answer::refusal(400, "AccessDeniedException", "not here"),

@@ -18,6 +18,8 @@ mod hyperpod_tools;
 mod install;
 mod models;
 mod oauth;
+mod operator;
+mod s3;
 mod shell;
 mod size;
 mod stdio;

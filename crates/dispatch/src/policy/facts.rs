@@ -96,11 +96,7 @@ impl Facts {
             effect: said.needs.effect,
             reveals: said.needs.reveals,
             principal: caller.principal.clone(),
-            operations: match (found.operations, said.call.sends) {
-                (Some(found), _) => Fact::Known(found),
-                (None, Some(declared)) => Fact::Known(declared.iter().map(|&name| name.to_owned()).collect()),
-                (None, None) => Fact::Unknown,
-            },
+            operations: found.operations.map_or(Fact::Unknown, Fact::Known),
             accounts: if reaches_aws { Fact::Unknown.or(found.account.map(|one| vec![one])) } else { Fact::Absent },
             // A caller that names no profile acts as the process does, which a rule calls "default".
             profiles: profiles.or(Some(vec!["default".to_owned()])),

@@ -170,7 +170,7 @@ impl Default for Limits {
             dollars_per_hour: None,
             destructive_per_minute: 60,
             calls_per_minute: None,
-            calls_at_once: 128,
+            calls_at_once: 1024,
         }
     }
 }

@@ -60,6 +60,6 @@ impl Default for Device {
 /// Decodes a register value of any release: JSON when it begins with `[`, else text. A value with one wrong device is wrong as a
 /// whole, as it is for HAMi.
 pub fn decode_register(value: &str) -> Result<Vec<Device>> {
-    let value = value.trim();
-    if value.starts_with('[') { json::decode(value) } else { text::decode(value) }
+    // Blanks may be part of a text, so they are looked past and not cut off.
+    if value.trim_start().starts_with('[') { json::decode(value) } else { text::decode(value) }
 }

@@ -81,12 +81,12 @@ impl Card {
 
     /// Tasks that it may still take.
     pub fn free_slots(&self) -> i64 {
-        (i64::from(self.device.count) - self.used.slots).max(0)
+        i64::from(self.device.count).saturating_sub(self.used.slots).max(0)
     }
 
     /// MiB that nobody was promised.
     pub fn free_memory_mib(&self) -> i64 {
-        (i64::from(self.device.memory_mib) - self.used.memory_mib).max(0)
+        i64::from(self.device.memory_mib).saturating_sub(self.used.memory_mib).max(0)
     }
 
     /// Number of units of computing.
@@ -103,7 +103,7 @@ impl Card {
     pub fn free_cores(&self) -> i64 {
         match self.core_unit {
             CoreUnit::CoreMask => self.core_unit.amount(i64::from(self.device.cores) & !self.used.cores),
-            _ => (self.total_cores() - self.used.cores).max(0),
+            _ => self.total_cores().saturating_sub(self.used.cores).max(0),
         }
     }
 

@@ -207,16 +207,17 @@ impl Gathered {
     fn add_pool(&mut self, node: &FleetNode, capacity: i64, free: i64, memory: i64) {
         let size = |amount: i64| usize::try_from(amount).unwrap_or(0);
         self.nodes += 1;
-        self.cards += size(capacity);
+        self.cards = self.cards.saturating_add(size(capacity));
         let all = memory.saturating_mul(free);
         self.free_memory_mib = self.free_memory_mib.saturating_add(all);
         if !node.node.schedulable || !node.node.ready {
             if all > 0 {
-                *self.stranded.entry(Obstacle::NodeUnavailable).or_default() += all;
+                let stranded = self.stranded.entry(Obstacle::NodeUnavailable).or_default();
+                *stranded = stranded.saturating_add(all);
             }
             return;
         }
-        self.empty_cards += size(free);
+        self.empty_cards = self.empty_cards.saturating_add(size(free));
         // Units are alike, so the largest number alone says what fits.
         if free > 0 && self.largest.first().is_none_or(|largest| size(free) > largest.cards) {
             let node = node.node.name.clone();

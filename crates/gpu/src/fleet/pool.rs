@@ -37,12 +37,12 @@ pub struct Pool {
 impl Pool {
     /// Units that nobody holds.
     pub fn free(&self) -> i64 {
-        (self.allocatable - self.used).max(0)
+        self.allocatable.saturating_sub(self.used).max(0)
     }
 
     /// Units that the plugin took back, mostly because they are broken.
     pub fn withdrawn(&self) -> i64 {
-        (self.capacity - self.allocatable).max(0)
+        self.capacity.saturating_sub(self.allocatable).max(0)
     }
 
     /// The accelerators among a node's resources, but those that `covered` by cards.

@@ -277,8 +277,8 @@ impl VendorSummary {
     fn add_pool(&mut self, pool: &Pool) {
         self.models.extend(pool.model.clone());
         let cards = pool.capacity / pool.replicas;
-        self.cards += cards;
-        self.healthy_cards += pool.allocatable / pool.replicas;
+        self.cards = self.cards.saturating_add(cards);
+        self.healthy_cards = self.healthy_cards.saturating_add(pool.allocatable.max(0) / pool.replicas);
         self.slots_total = self.slots_total.saturating_add(pool.capacity);
         self.slots_used = self.slots_used.saturating_add(pool.used);
         if let Some(memory) = pool.memory_mib_each {

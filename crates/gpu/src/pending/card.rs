@@ -194,10 +194,10 @@ fn check(
         return if place.used.cores == 0 { Ok(share) } else { Err(CardReason::CardInsufficientCore) };
     }
     let (memory, cores) = (i64::from(card.device.memory_mib), i64::from(card.device.cores));
-    if memory - place.used.memory_mib < share.memory_mib {
+    if memory.saturating_sub(place.used.memory_mib) < share.memory_mib {
         return Err(CardReason::CardInsufficientMemory);
     }
-    if cores - place.used.cores < share.cores {
+    if cores.saturating_sub(place.used.cores) < share.cores {
         return Err(CardReason::CardInsufficientCore);
     }
     if cores == 100 && share.cores == 100 && place.used.slots > 0 {
@@ -248,7 +248,7 @@ fn share(card: &Card, backend: &Backend, device: &DeviceAsk) -> Used {
         // A whole MIG card cannot be had: the smallest instance is what such a pod gets.
         MemoryAsk::Card if card.is_mig() => 0,
         MemoryAsk::Card => total,
-        MemoryAsk::Percent(percent) => total * percent.clamp(0, 100) / 100,
+        MemoryAsk::Percent(percent) => total.saturating_mul(percent.clamp(0, 100)) / 100,
         MemoryAsk::Units(amount) => backend.memory_unit.mib(amount, total),
         MemoryAsk::Mib(mib) => mib,
     };
@@ -259,7 +259,7 @@ fn share(card: &Card, backend: &Backend, device: &DeviceAsk) -> Used {
         CoreUnit::Sixteenths if device.cores == 100 => card.total_cores(),
         CoreUnit::Percent | CoreUnit::Sixteenths => device.cores,
         CoreUnit::ComputeUnits if device.cores == 0 => 0,
-        CoreUnit::ComputeUnits => (device.cores * card.total_cores() / 100).max(1),
+        CoreUnit::ComputeUnits => (device.cores.saturating_mul(card.total_cores()) / 100).max(1),
     };
     Used { slots: 1, memory_mib, cores }
 }

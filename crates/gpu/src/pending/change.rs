@@ -213,7 +213,10 @@ fn describe(judge: &mut Judge<'_>, start: &Trial, trial: &Trial, knob: &Knob, no
 /// How much a change disturbs, in hundredths: what its owner can do alone costs less than what takes an operator, and a small step
 /// less than a large one.
 fn cost(change: &Change) -> i64 {
-    let share = |from: i64, to: i64| ((from - to) * 100).checked_div(from).unwrap_or(100).clamp(0, 100);
+    let share = |from: i64, to: i64| {
+        let percent = i128::from(from.saturating_sub(to)).saturating_mul(100).checked_div(i128::from(from));
+        percent.map_or(100, |percent| i64::try_from(percent.clamp(0, 100)).unwrap_or(100))
+    };
     match change {
         Change::RemoveGates | Change::UseScheduler { .. } | Change::AwaitLock => 50,
         Change::DropPrivileges { .. } | Change::LowerPercentage => 100,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::SCHEDULER_NAME,
-    fleet::{Fleet, FleetNode},
+    fleet::{Card, Fleet, FleetNode},
     object::BindPhase,
     quota::QuotaObject,
 };
@@ -188,8 +188,13 @@ impl Fleet {
             [] => scheduler == SCHEDULER_NAME,
             names => names.contains(scheduler),
         };
-        let handed_out: BTreeSet<&str> =
-            self.nodes.iter().flat_map(|node| &node.cards).map(|card| &*card.word).collect();
+        // Devices that are known from capacity alone are handed out by HAMi for sure only where somebody got one from it.
+        let by_hami = |card: &&Card| {
+            let registered = self.backends.by_word(&card.word).is_none_or(|backend| backend.register_key().is_some());
+            registered || !card.holders.is_empty()
+        };
+        let cards = self.nodes.iter().flat_map(|node| &node.cards).filter(by_hami);
+        let handed_out: BTreeSet<&str> = cards.map(|card| &*card.word).collect();
         let wants_of_hami = ask.needs_hami(&self.backends)
             || ask.devices().any(|device| handed_out.contains(&*self.backends.get(device.backend).word));
         if self.hami && wants_of_hami && !of_hami {

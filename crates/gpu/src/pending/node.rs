@@ -102,7 +102,9 @@ impl Judge<'_> {
         if !lift.lifts(Lifted::Quota) {
             self.quota(&taken)?;
         }
-        let held = |lock: &&NodeLock| self.fleet.lock_row(lock, self.now).state == LockState::Held;
+        // Whoever takes no device of a vendor that locks is bound without the lock.
+        let concerns = |lock: &NodeLock| taken.keys().any(|at| self.fleet.backends.get(*at).lock == Some(lock.key));
+        let held = |lock: &&NodeLock| concerns(lock) && self.fleet.lock_row(lock, self.now).state == LockState::Held;
         match node.node.locks.iter().find(held) {
             Some(lock) if !lift.lifts(Lifted::Lock) => {
                 Err(NodeReason::Locked { owner: self.fleet.lock_row(lock, self.now).owner })
@@ -159,7 +161,7 @@ impl Judge<'_> {
                     QuotaKind::Cores if resources.cores.as_ref() == Some(&row.resource) => *cores,
                     _ => continue,
                 };
-                if let Some(missing) = row.free.map(|free| wanted - free).filter(|missing| *missing > 0) {
+                if let Some(missing) = row.free.map(|free| wanted.saturating_sub(free)).filter(|missing| *missing > 0) {
                     return Err(NodeReason::Quota { resource: row.resource.clone(), missing });
                 }
             }
@@ -265,7 +267,7 @@ pub(super) fn free_amounts(nodes: &[&FleetNode], words: &BTreeSet<&str>) -> (Vec
     let (mut memory, mut cores) = (BTreeSet::new(), BTreeSet::new());
     for card in cards {
         memory.insert(card.largest_request_mib());
-        cores.insert(card.free_cores() * 100 / card.total_cores().max(1));
+        cores.insert(card.free_cores().saturating_mul(100) / card.total_cores().max(1));
     }
     (memory.into_iter().collect(), cores.into_iter().collect())
 }

@@ -88,6 +88,11 @@ impl CardReason {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 /// Why a node does not do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
@@ -115,9 +120,11 @@ pub enum NodeReason {
     },
     /// No way to take enough cards.
     Cards {
-        /// Cards by what speaks against them.
+        /// Cards by what speaks against them; told of all nodes together where nodes are counted.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         reasons: BTreeMap<CardReason, usize>,
-        /// Cards of the kind.
+        /// Cards of the kind; none where nodes are counted.
+        #[serde(skip_serializing_if = "is_zero")]
         cards: usize,
     },
     /// The namespace's quota does not leave enough.

@@ -1,10 +1,15 @@
 //! Cambricon MLU, known from capacity: a card has 100 virtual cores and memory in units of 256 MiB.
 
+use serde::Serialize;
+
 use super::{
     backend::{Backend, Inventory, MemoryUnit, Resources, Selectors, Vendor},
     capacity::{Capacity, small},
 };
-use crate::{codec::Device, error::Result};
+use crate::{
+    codec::Device,
+    error::{DecodeError, Result, quoted},
+};
 
 const CORES_OF_CARD: i64 = 100;
 const UNIT_MIB: i64 = 256;
@@ -38,4 +43,30 @@ fn cards(backend: &Backend, capacity: &Capacity<'_>) -> Result<Vec<Device>> {
         ..Device::default()
     };
     capacity.devices(count, "cambricon-mlu", &each)
+}
+
+/// What the Cambricon runtime is told of a pod's device (annotation `CAMBRICON_DSMLU_PROFILE`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CambriconProfile {
+    /// Number of the card on the node.
+    pub index: u32,
+    /// Percent.
+    pub cores: i64,
+    /// MiB.
+    pub memory_mib: i64,
+}
+
+impl CambriconProfile {
+    /// Decodes `<index>_<cores>_<memory in 256 MiB>`.
+    pub fn decode(value: &str) -> Result<Self> {
+        let wrong = || DecodeError::new(format!("{} must be card, cores and memory parted by `_`", quoted(value)));
+        let mut parts = value.split('_');
+        let (Some(index), Some(cores), Some(memory), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(wrong());
+        };
+        let number = |text: &str| text.parse::<u32>().map_err(|_| wrong());
+        let (cores, memory) = (i64::from(number(cores)?), i64::from(number(memory)?));
+        Ok(Self { index: number(index)?, cores, memory_mib: memory * UNIT_MIB })
+    }
 }

@@ -1,5 +1,8 @@
 //! Enflame: slices of cards (DRS) with a register of their own form, and whole cards (GCU) known from capacity.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{
@@ -34,9 +37,9 @@ pub(super) fn whole() -> Backend {
     }
 }
 
-/// HAMi writes 100 for the memory of a whole card, which is a share and no MiB.
+/// HAMi gives a whole card a memory of 100, which is a share and no MiB: nothing says how much there is.
 fn whole_cards(backend: &Backend, capacity: &Capacity<'_>) -> Result<Vec<Device>> {
-    let each = Device { count: 1, memory_mib: 100, cores: 100, model: backend.word.clone(), ..Device::default() };
+    let each = Device { count: 1, cores: 100, model: backend.word.clone(), ..Device::default() };
     capacity.devices(capacity.amount(&backend.resources.count), "GCU", &each)
 }
 
@@ -72,4 +75,30 @@ fn slice_card(device: &Value, node: &str, memory_mib: i64) -> Result<Device> {
 fn profile_gb(name: &str) -> Option<i64> {
     let gb: i64 = name.split_once('.')?.1.strip_suffix("gb")?.parse().ok()?;
     (0..=1 << 20).contains(&gb).then_some(gb)
+}
+
+/// The slice of a card that one container has (annotation `assigned-containers`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EnflameSlice {
+    /// The plugin has made it.
+    pub allocated: bool,
+    /// Such as `1g.6gb`.
+    pub profile: String,
+    /// Once it was made.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub instance_uuid: String,
+}
+
+impl EnflameSlice {
+    /// Decodes the annotation's value: slices by the name of their container.
+    pub fn decode(value: &str) -> Result<BTreeMap<String, Self>> {
+        let containers: BTreeMap<String, Value> = serde_json::from_str(value)
+            .map_err(|error| DecodeError::new(format!("the slices by container are no JSON object: {error}")))?;
+        let slice = |(container, slice): (String, Value)| {
+            let fields = Fields::of(&slice, "a slice")?;
+            let (allocated, profile) = (fields.flag("allocated")?, fields.text("profileName")?);
+            Ok((container, Self { allocated, profile, instance_uuid: fields.text("instanceUUID")? }))
+        };
+        containers.into_iter().map(slice).collect()
+    }
 }

@@ -9,6 +9,7 @@ mod capacity;
 mod enflame;
 mod hygon;
 mod iluvatar;
+mod indexes;
 mod kunlun;
 mod metax;
 mod mthreads;
@@ -20,7 +21,10 @@ mod vastai;
 
 pub use ascend::AscendRuntimeDevice;
 pub use backend::{Backend, CoreUnit, Inventory, MemoryUnit, QuotaKinds, Resources, Selectors, Vendor};
+pub use cambricon::CambriconProfile;
 pub use capacity::Capacity;
+pub use enflame::EnflameSlice;
+pub use indexes::decode_indexes;
 pub use metax::MetaxRuntimeDevice;
 pub use plain::{PlainResource, plain_resource};
 pub use registry::{Backends, ResourceRole, VendorRow};

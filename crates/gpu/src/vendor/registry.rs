@@ -105,8 +105,7 @@ impl Backends {
         &self.list[at]
     }
 
-    /// The backend of a register annotation. A key of HAMi's form with an unknown word is answered with a backend of an
-    /// unknown vendor.
+    /// The backend of a register annotation.
     pub fn by_register(&self, key: &str) -> Option<&Backend> {
         self.registers.get(key).map(|at| &self.list[*at])
     }
@@ -157,7 +156,8 @@ fn named_roles(resources: &Resources) -> impl Iterator<Item = (&str, ResourceRol
 pub(crate) fn register_word(key: &str) -> Option<&str> {
     let rest = key.strip_prefix("hami.io/node-")?;
     let word = rest.strip_suffix("-register").or_else(|| rest.strip_prefix("register-"))?;
-    (!word.is_empty()).then_some(word)
+    // `hami.io/node-devices-to-register` has the form, and was never HAMi's.
+    (!word.is_empty() && word != "devices-to").then_some(word)
 }
 
 /// The word of an annotation of HAMi's form with what a pod was given.

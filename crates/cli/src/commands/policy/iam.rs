@@ -1,4 +1,4 @@
-//! `trainyard policy iam`: the least that AWS has to allow, from what the tools declare.
+//! `trainyard policy iam`: the least that AWS has to allow, from what the code of the tools can reach.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,8 +33,8 @@ fn declared(registry: &Registry<App>, config: &Config, wanted: &mut BTreeSet<Str
     let mut free = Vec::new();
     for tool in registry.views().iter().filter_map(|view| registry.definition(view.name).ok()) {
         for call in tool.calls().iter().filter(|call| config.ceiling.permits(call.effect)) {
-            match call.sends {
-                Some(operations) => wanted.extend(operations.iter().map(|&operation| operation.to_owned())),
+            match trainyard_tools::operations(tool.name, call.name) {
+                Some(operations) => wanted.extend(operations),
                 None if free.last() != Some(&tool.name) => free.push(tool.name),
                 None => {}
             }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use trainyard_aws::{Aws, Operation};
-use trainyard_contract::{Error, ErrorKind, Listing, Reads, Result, Reveals, Tool, ToolDef};
+use trainyard_contract::{Error, ErrorKind, Listing, Others, Reads, Result, Reveals, Tool, ToolDef};
 
 use super::hyperpod_nodes::{all_nodes, wire::NodeSummary};
 use crate::{
@@ -113,7 +113,7 @@ impl LifecycleLogs {
         let line = |event: LogEvent| Line {
             node: logged.node.clone(),
             time: event.timestamp,
-            line: event.message.unwrap_or_default().trim_end().to_owned(),
+            line: Others(event.message.unwrap_or_default().trim_end().to_owned()),
         };
         Ok(events.into_iter().map(line).collect())
     }
@@ -133,7 +133,7 @@ fn log_group(cluster: &Cluster) -> Result<String> {
 struct Line {
     node: String,
     time: Option<String>,
-    line: String,
+    line: Others,
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,100 @@
+//! Which AWS operations the code of each call can reach, read from the sources and written down in `operations.tsv`.
+//!
+//! From the `impl` blocks of a tool's struct the test follows every name that means an item of this crate, as the compiler
+//! would look it up, until it comes to operations. It knows no types, so it may reach a little more than is sent. What
+//! the binary sends in its tests is held against the table.
+
+mod source;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use trainyard_aws::catalogue;
+use trainyard_contract::{Behind, Effect, ToolDef};
+
+use self::source::Crate;
+use crate::{App, TOOLSETS};
+
+const FILE: &str = "operations.tsv";
+
+fn all() -> impl Iterator<Item = &'static ToolDef<App>> {
+    // What a free call sends, its arguments say.
+    let tools = TOOLSETS.iter().flat_map(|set| set.nouns.iter().copied().flatten());
+    tools.filter(|tool| !matches!(tool.behind, Behind::ByEffect { .. }))
+}
+
+/// Whether a call of this effect may send an operation at all: what it may not does not compile.
+fn may_send(effect: Effect, name: &str) -> bool {
+    let (service, operation) = name.split_once(':').unwrap();
+    let needed = trainyard_aws::effect(catalogue::service(service).unwrap().operation(operation).unwrap());
+    match effect {
+        Effect::Reads => needed == Effect::Reads,
+        Effect::Reveals => !needed.writes(),
+        Effect::Changes => matches!(needed, Effect::Reads | Effect::Changes),
+        Effect::Destroys => needed != Effect::Reveals,
+    }
+}
+
+/// Operations that are named as text: beside their service, or as what a waiter asks.
+fn by_text(literals: &[Vec<String>]) -> BTreeSet<String> {
+    let known = |text: &&String| catalogue::services().iter().any(|entry| entry.name == text.as_str());
+    let services = |texts: &[String]| -> Vec<_> {
+        texts.iter().filter(known).filter_map(|text| catalogue::service(text).ok()).collect()
+    };
+    let everywhere = services(&literals.concat());
+    let mut found = BTreeSet::new();
+    for item in literals {
+        let here = services(item);
+        for text in item {
+            let named = here.iter().filter_map(|service| Some((service.name, service.operation(text)?.name)));
+            let waited = everywhere.iter().filter_map(|service| {
+                let waiter = service.waiters.iter().find(|waiter| waiter.name == text)?;
+                Some((service.name, waiter.operation))
+            });
+            found.extend(named.chain(waited).map(|(service, operation)| format!("{service}:{operation}")));
+        }
+    }
+    found
+}
+
+#[test]
+fn what_each_call_can_send_is_written_down() {
+    let sources = Crate::read();
+    let mut table = String::from("tool\tcall\toperations\n");
+    for tool in all() {
+        let at = tool.listed_at.file().rsplit_once("src/").unwrap().1;
+        for call in tool.calls() {
+            let reached = sources.reached(at, call.name);
+            let mut operations = by_text(&reached.literals);
+            operations.extend(reached.operations);
+            operations.retain(|name| may_send(call.effect, name));
+            let operations = operations.into_iter().collect::<Vec<_>>().join(" ");
+            table.push_str(&format!("{}\t{}\t{operations}\n", tool.name, call.name));
+        }
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
+    #[expect(clippy::disallowed_methods, reason = "a test has no settings but these")]
+    if std::env::var_os("TRAINYARD_WRITE_DOCS").is_some() {
+        std::fs::write(&path, &table).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == table, "{FILE} is not up to date: TRAINYARD_WRITE_DOCS=1 cargo test -p trainyard-tools");
+}
+
+#[test]
+fn what_a_plan_sends_is_among_it_and_what_a_neighbour_sends_is_not() {
+    let mut sent: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let table = include_str!("../operations.tsv");
+    for line in table.lines().skip(1) {
+        let (tool, rest) = line.split_once('\t').unwrap();
+        let operations = rest.split_once('\t').unwrap().1.split(' ').filter(|name| !name.is_empty());
+        sent.entry(tool).or_default().extend(operations.map(str::to_owned));
+    }
+    let of = |tool: &str| sent[tool].iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(of("ec2_terminate_instances"), ["ec2:DescribeInstances", "ec2:TerminateInstances"]);
+    assert_eq!(of("ec2_reboot_instances"), ["ec2:DescribeInstances", "ec2:RebootInstances"]);
+    assert_eq!(of("iam_get_caller_identity"), ["sts:GetCallerIdentity"]);
+    assert_eq!(of("aws_search"), [""; 0]);
+}
