@@ -26,7 +26,7 @@ def connect(elicitation_callback=None):
 
 
 async def run_instance(client):
-    """What costs money is asked about as well; without a person to ask, by a handle."""
+    """What costs money is asked about as well."""
     call = {
         "service": "ec2",
         "operation": "RunInstances",
@@ -34,10 +34,6 @@ async def run_instance(client):
         "query": "Instances[0].InstanceId",
     }
     result = await client.call_tool("aws_call", call)
-    if result.is_error:
-        asked = result.structured_content
-        assert asked["error"]["code"] == "ConfirmationRequired", result
-        result = await client.call_tool("aws_call", {**call, "confirm": asked["confirm"]})
     assert not result.is_error, result
     return result.structured_content["result"]
 
@@ -82,20 +78,17 @@ async def plain():
         else:
             raise AssertionError("an unknown tool was called")
 
-        # No person can be asked: the plan and a handle, and the handle works once.
-        instance = await run_instance(client)
-        result = await client.call_tool("aws_call", terminate(instance))
+        # No person can be asked: a plan and a handle, and the handle proves nothing until the operator has agreed.
+        doomed = terminate("i-0123456789abcdef0")
+        result = await client.call_tool("aws_call", doomed)
         assert result.is_error, result
         asked = result.structured_content
-        assert asked["error"]["code"] == "ConfirmationRequired" and asked["target"]["ids"] == [instance], asked
-        assert await state(client, instance) == "running"
-        agreed = terminate(instance, confirm=asked["confirm"])
-        result = await client.call_tool("aws_call", agreed)
-        assert not result.is_error, result
-        assert await state(client, instance) == "terminated"
-        result = await client.call_tool("aws_call", agreed)
-        assert result.is_error and result.structured_content["error"]["code"] == "PlanRefused", result
-        print("without elicitation: a plan, a handle, one run")
+        assert asked["error"]["code"] == "ConfirmationRequired", asked
+        assert asked["target"]["ids"] == ["i-0123456789abcdef0"], asked
+        result = await client.call_tool("aws_call", {**doomed, "confirm": asked["confirm"]})
+        assert result.is_error, result
+        assert result.structured_content["error"]["code"] == "ConfirmationRequired", result
+        print("without elicitation: a plan, a handle, and nothing done")
 
 
 async def asked():
