@@ -91,7 +91,6 @@ async fn an_account_is_part_of_the_host_where_s3_control_wants_it() {
 /// Not a test of its own: prints where calls go in its environment.
 #[tokio::test]
 #[ignore = "run by the others"]
-#[expect(clippy::print_stdout, reason = "this is how the parent is answered")]
 async fn child() {
     let engine = Engine::new(Settings::default());
     let mut said = serde_json::Map::new();
