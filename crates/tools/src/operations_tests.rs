@@ -12,17 +12,60 @@ use std::{
 };
 
 use trainyard_aws::catalogue;
-use trainyard_contract::{Behind, Effect, ToolDef};
+use trainyard_contract::{Effect, ToolDef};
 
 use self::source::Crate;
 use crate::{App, TOOLSETS};
 
 const FILE: &str = "operations.tsv";
 
-fn all() -> impl Iterator<Item = &'static ToolDef<App>> {
-    // What a free call sends, its arguments say.
+/// What transfers send: the engine moves the bytes, and no operation of a tool is in sight.
+const TRANSFERS: [(&str, &[&str]); 3] = [
+    (
+        "s3_upload",
+        &[
+            "s3:AbortMultipartUpload",
+            "s3:CompleteMultipartUpload",
+            "s3:CreateMultipartUpload",
+            "s3:HeadObject",
+            "s3:ListParts",
+            "s3:PutObject",
+            "s3:UploadPart",
+        ],
+    ),
+    ("s3_download", &["s3:GetObject", "s3:HeadObject"]),
+    (
+        "s3_sync",
+        &[
+            "s3:AbortMultipartUpload",
+            "s3:CompleteMultipartUpload",
+            "s3:CreateMultipartUpload",
+            "s3:DeleteObjects",
+            "s3:GetObject",
+            "s3:HeadObject",
+            "s3:ListObjectsV2",
+            "s3:ListParts",
+            "s3:PutObject",
+            "s3:UploadPart",
+        ],
+    ),
+];
+
+/// Every call with the most that it may do. What the free call sends, its arguments say.
+fn all() -> Vec<(&'static ToolDef<App>, &'static str, Effect)> {
     let tools = TOOLSETS.iter().flat_map(|set| set.nouns.iter().copied().flatten());
-    tools.filter(|tool| !matches!(tool.behind, Behind::ByEffect { .. }))
+    let mut found: Vec<(&'static ToolDef<App>, &'static str, Effect)> = Vec::new();
+    for tool in tools.filter(|tool| tool.name != crate::policy::FREE) {
+        for call in tool.calls() {
+            match found.last_mut() {
+                Some((last, name, most)) if last.name == tool.name && *name == call.name => {
+                    *most = call.effect.max(*most)
+                }
+                _ => found.push((tool, call.name, call.effect)),
+            }
+        }
+    }
+    found
 }
 
 /// Whether a call of this effect may send an operation at all: what it may not does not compile.
@@ -63,16 +106,16 @@ fn by_text(literals: &[Vec<String>]) -> BTreeSet<String> {
 fn what_each_call_can_send_is_written_down() {
     let sources = Crate::read();
     let mut table = String::from("tool\tcall\toperations\n");
-    for tool in all() {
+    for (tool, call, effect) in all() {
         let at = tool.listed_at.file().rsplit_once("src/").unwrap().1;
-        for call in tool.calls() {
-            let reached = sources.reached(at, call.name);
-            let mut operations = by_text(&reached.literals);
-            operations.extend(reached.operations);
-            operations.retain(|name| may_send(call.effect, name));
-            let operations = operations.into_iter().collect::<Vec<_>>().join(" ");
-            table.push_str(&format!("{}\t{}\t{operations}\n", tool.name, call.name));
-        }
+        let reached = sources.reached(at, call);
+        let mut operations = by_text(&reached.literals);
+        operations.extend(reached.operations);
+        operations.retain(|name| may_send(effect, name));
+        let moved = TRANSFERS.iter().filter(|(name, _)| *name == call).flat_map(|(_, names)| names.iter());
+        operations.extend(moved.map(|&name| name.to_owned()));
+        let operations = operations.into_iter().collect::<Vec<_>>().join(" ");
+        table.push_str(&format!("{}\t{call}\t{operations}\n", tool.name));
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
     #[expect(clippy::disallowed_methods, reason = "a test has no settings but these")]

@@ -14,7 +14,7 @@ pub const SENT_FOR_POLICIES: &[&str] =
     &["ec2:DescribeTags", "sagemaker:DescribeCluster", "sagemaker:ListTags", "cloudformation:DescribeStacks"];
 
 /// The free tool: its arguments name service, operation and parameters.
-const FREE: &str = "aws_call";
+pub(crate) const FREE: &str = "aws_call";
 
 type Tags = BTreeMap<String, String>;
 

@@ -15,8 +15,8 @@ macro_rules! pattern {
     };
 }
 
-pattern!(USE, r"(?m)^(?:pub(?:\([a-z ]+\))? )?use ([^;]+);");
-pattern!(PUBLIC, r"^pub(\([a-z ]+\))? ");
+pattern!(USE, r"(?m)^(?:pub(?:\([a-z0-9_: ]+\))? )?use ([^;]+);");
+pattern!(PUBLIC, r"^pub(\([a-z0-9_: ]+\))? ");
 pattern!(ITEM, r"^(?:(?:const |async )*fn|struct|enum|const|static|type|trait) (\w+)");
 pattern!(SUBJECT, r"^impl(?:<.*?>)? (?:.* for )?(\w+)");
 pattern!(TEXT, r#""((?:[^"\\]|\\.)*)""#);

@@ -34,13 +34,21 @@ fn declared(registry: &Registry<App>, config: &Config, wanted: &mut BTreeSet<Str
     for tool in registry.views().iter().filter_map(|view| registry.definition(view.name).ok()) {
         for call in tool.calls().iter().filter(|call| config.ceiling.permits(call.effect)) {
             match trainyard_tools::operations(tool.name, call.name) {
-                Some(operations) => wanted.extend(operations),
+                // A call that shows something besides needs the gate for that as well.
+                Some(operations) => wanted.extend(operations.into_iter().filter(|name| permitted(config, name))),
                 None if free.last() != Some(&tool.name) => free.push(tool.name),
                 None => {}
             }
         }
     }
     free
+}
+
+fn permitted(config: &Config, name: &str) -> bool {
+    let known = name
+        .split_once(':')
+        .and_then(|(service, operation)| catalogue::service(service).ok()?.find_operation(operation));
+    known.is_none_or(|operation| config.ceiling.permits(effect(operation)))
 }
 
 /// The policy document: one statement for each thing that a call can do to the world.
