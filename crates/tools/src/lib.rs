@@ -72,6 +72,18 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         ],
     },
     Toolset {
+        name: "capacity",
+        about: "GPU capacity: instance types, where they are, spot scores, capacity blocks, reservations, quotas, images",
+        by_default: Offer::Nothing,
+        nouns: &[aws::ec2::types::TOOLS, aws::ec2::capacity::TOOLS, aws::ec2::gpu_images::TOOLS, aws::quotas::TOOLS],
+    },
+    Toolset {
+        name: "commands",
+        about: "Inside of EC2 instances: console output, and commands through Systems Manager",
+        by_default: Offer::Nothing,
+        nouns: &[aws::ec2::commands::TOOLS],
+    },
+    Toolset {
         name: "ebs",
         about: "EBS volumes and snapshots: find, make, change, attach, delete",
         by_default: Offer::Nothing,

@@ -18,9 +18,9 @@ use trainyard_dispatch::{Registry, Selection, View};
 use crate::{App, TOOLSETS, instructions};
 
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
-const READS: [&str; 10] =
-    ["list", "get", "describe", "search", "find", "explain", "estimate", "generate", "watch", "report"];
-const CHANGES: [&str; 27] = [
+const READS: [&str; 11] =
+    ["list", "get", "describe", "search", "find", "explain", "estimate", "generate", "watch", "recommend", "report"];
+const CHANGES: [&str; 28] = [
     "add",
     "apply",
     "attach",
@@ -40,6 +40,7 @@ const CHANGES: [&str; 27] = [
     "replace",
     "request",
     "revoke",
+    "run",
     "scale",
     "start",
     "stop",

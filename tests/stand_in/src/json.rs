@@ -107,6 +107,8 @@ fn time(
 fn inner_json(value: &Value, way: Direction) -> Result<Value, String> {
     match (way, value) {
         (Direction::In, Value::String(text)) => parse(text),
+        // Text is taken to be that JSON already.
+        (Direction::Out, Value::String(_)) => Ok(value.clone()),
         (Direction::Out, value) => Ok(Value::from(value.to_string())),
         (Direction::In, _) => Err("wants JSON as text".to_owned()),
     }

@@ -1,48 +1,16 @@
-//! Every tool of the toolsets ebs, vpc and operation through the protocol: with success, behind its gate, as a plan that
-//! changes nothing, and with a refusal of the service. A listed tool without a case fails.
-
-use std::collections::BTreeSet;
+//! Every tool of the toolsets ebs, vpc and operation through the protocol.
 
 use serde_json::{Value, json};
-use trainyard_harness::{Era, Session, Trainyard};
 use trainyard_stand_in::{Answer, StandIn};
 
-use crate::{BINARY, with_moto};
+use crate::{
+    tool_cases::{
+        Case, at, changes, check_complete, check_gates, check_refusals, check_work, error, open, reads, said,
+    },
+    with_moto,
+};
 
 const TOOLSETS: &str = "ebs,vpc,operation";
-
-/// One tool, called once.
-struct Case {
-    tool: &'static str,
-    arguments: Value,
-    /// What the service answers.
-    answers: Vec<(&'static str, Value)>,
-    /// Where in the answer something stands, and what.
-    says: (&'static str, Value),
-    /// The operation that does it, refused for the second call.
-    refused: &'static str,
-    /// The tool changes something.
-    changes: bool,
-}
-
-fn reads(
-    tool: &'static str,
-    arguments: Value,
-    answers: Vec<(&'static str, Value)>,
-    says: (&'static str, Value),
-) -> Case {
-    let refused = answers[0].0;
-    Case { tool, arguments, answers, says, refused, changes: false }
-}
-
-fn changes(
-    tool: &'static str,
-    arguments: Value,
-    answers: Vec<(&'static str, Value)>,
-    says: (&'static str, Value),
-) -> Case {
-    Case { changes: true, ..reads(tool, arguments, answers, says) }
-}
 
 fn volume(state: &str) -> Value {
     let attachments = if state == "in-use" {
@@ -225,112 +193,29 @@ fn cases() -> Vec<Case> {
     volume_cases().into_iter().chain(snapshot_cases()).chain(vpc_cases()).collect()
 }
 
-fn at(aws: &StandIn) -> Trainyard {
-    Trainyard::at(BINARY, &aws.url()).unwrap()
-}
-
-fn serve(at: &Trainyard, flags: &[&str]) -> Session {
-    let mut session = at.serve(flags, Era::Legacy).unwrap();
-    session.hello().unwrap();
-    session
-}
-
-/// A session in which everything is allowed and nobody is asked.
-fn open(at: &Trainyard) -> Session {
-    serve(at, &["--toolsets", TOOLSETS, "--allow-write", "--confirm", "never"])
-}
-
-fn prepare(aws: &StandIn, case: &Case) {
-    aws.forget_calls();
-    for (operation, output) in &case.answers {
-        aws.answer("ec2", operation, output.clone());
-    }
-}
-
-/// What the tool said, which has to be an answer.
-fn said(result: &Value) -> &Value {
-    assert_ne!(result["isError"], true, "{result}");
-    &result["structuredContent"]
-}
-
-fn error(result: &Value) -> &Value {
-    assert_eq!(result["isError"], true, "{result}");
-    &result["structuredContent"]["error"]
-}
-
 #[test]
 fn every_listed_tool_has_a_case() {
-    let list = at(&StandIn::start()).run(&["tools", "--json", "--toolsets", TOOLSETS]).unwrap();
-    let list: Value = serde_json::from_str(&list.stdout).unwrap();
-    let listed: BTreeSet<String> =
-        list["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect();
-    let tried: BTreeSet<String> = cases().iter().map(|case| case.tool.to_owned()).collect();
-    assert_eq!(listed, tried);
+    check_complete(TOOLSETS, &cases());
 }
 
 #[test]
 fn every_tool_does_its_work_and_its_plan_does_none() {
-    let aws = StandIn::start();
-    let mut session = open(&at(&aws));
-    for case in cases() {
-        prepare(&aws, &case);
-        if case.changes {
-            let mut arguments = case.arguments.clone();
-            arguments["dry_run"] = true.into();
-            let result = session.call(case.tool, arguments).unwrap();
-            assert!(said(&result)["plan"].is_object(), "{}: {result}", case.tool);
-            let sent = aws.calls_of(case.refused);
-            assert!(!sent.is_empty() && sent.iter().all(|input| input["DryRun"] == true), "{}: {sent:?}", case.tool);
-            aws.forget_calls();
-        }
-        let result = session.call(case.tool, case.arguments.clone()).unwrap();
-        assert_eq!(said(&result).pointer(case.says.0), Some(&case.says.1), "{}: {result}", case.tool);
-        assert!(!aws.calls_of(case.refused).is_empty(), "{} sent no {}", case.tool, case.refused);
-    }
+    check_work(TOOLSETS, &cases());
 }
 
 #[test]
 fn what_is_off_is_refused_and_sends_nothing() {
-    let aws = StandIn::start();
-    let at = at(&aws);
-    let mut reading = serve(&at, &["--toolsets", TOOLSETS]);
-    let mut without = serve(&at, &["--toolsets", "iam"]);
-    for case in cases() {
-        let result = without.call(case.tool, case.arguments.clone());
-        let text = result.map_or_else(|error| error.to_string(), |result| error(&result).to_string());
-        assert!(text.contains("toolset"), "{}: {text}", case.tool);
-        if case.changes {
-            let result = reading.call(case.tool, case.arguments.clone()).unwrap();
-            assert_eq!(error(&result)["category"], "policy_denied", "{}: {result}", case.tool);
-        }
-    }
-    assert_eq!(aws.calls(), []);
+    check_gates(TOOLSETS, &cases());
 }
 
 #[test]
 fn a_refusal_of_the_service_is_an_error_that_names_the_operation() {
-    let aws = StandIn::start();
-    let mut session = open(&at(&aws));
-    for case in cases() {
-        prepare(&aws, &case);
-        aws.refuse(
-            "ec2",
-            case.refused,
-            403,
-            "UnauthorizedOperation",
-            "You are not authorized to perform this operation.",
-        );
-        let result = session.call(case.tool, case.arguments.clone()).unwrap();
-        let error = error(&result);
-        assert_eq!(error["category"], "access_denied", "{}: {error}", case.tool);
-        assert_eq!(error["operation"], case.refused, "{}: {error}", case.tool);
-        assert!(error["region"].is_string() && error["request_id"].is_string(), "{}: {error}", case.tool);
-    }
+    check_refusals(TOOLSETS, &cases());
 }
 
 #[test]
 fn a_volume_lives_its_life_on_moto() {
-    let mut session = open(&with_moto("eu-central-1"));
+    let mut session = open(&with_moto("eu-central-1"), TOOLSETS);
     let mut call = |tool: &str, arguments: Value| said(&session.call(tool, arguments).unwrap()).clone();
     let zones = call("vpc_list_subnets", json!({"fields": ["az"]}));
     let zone = zones["rows"][0][0].as_str().unwrap().to_owned();
@@ -367,10 +252,109 @@ fn several_regions_answer_and_one_that_fails_does_not_take_the_others_along() {
         "eu-north-1" => Answer::refusal(403, "UnauthorizedOperation", "not here"),
         region => json!({"Volumes": [{"VolumeId": format!("vol-{region}"), "State": "available"}]}).into(),
     });
-    let mut session = open(&at(&aws));
+    let mut session = open(&at(&aws), TOOLSETS);
     let regions = ["eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1"];
     let result = session.call("ebs_describe_volumes", json!({"regions": regions})).unwrap();
     let said = said(&result);
     assert_eq!((&said["count"], &said["regions_asked"]), (&json!(4), &json!(5)), "{said}");
     assert_eq!(said["region_errors"]["eu-north-1"]["category"], "access_denied", "{said}");
+}
+
+/// What the AWS-MCP server got wrong here, each by its number in the list of faults.
+#[test]
+fn the_faults_of_the_original_are_not_here() {
+    let aws = StandIn::start();
+    let mut session = open(&at(&aws), TOOLSETS);
+    let lists = [
+        ("ebs.describe_volumes", "DescribeVolumes", json!({"Volumes": []})),
+        ("ebs.list_snapshots", "DescribeSnapshots", json!({"Snapshots": []})),
+        ("vpc.list_vpcs", "DescribeVpcs", json!({"Vpcs": []})),
+        ("vpc.describe_subnet", "DescribeSubnets", json!({"Subnets": []})),
+    ];
+    // F01: the plainest call sends no empty filter; F32: and an empty list is an answer.
+    for (tool, operation, empty) in lists {
+        aws.answer("ec2", operation, empty);
+        let result = session.call(tool, json!({})).unwrap();
+        assert_eq!(said(&result)["count"], 0, "{tool}");
+        assert!(aws.calls_of(operation)[0].get("Filters").is_none(), "{tool}");
+    }
+    // F19: a list without owners is the account's own.
+    assert_eq!(aws.calls_of("DescribeSnapshots")[0]["OwnerIds"], json!(["self"]));
+    // F04: the server's region and no other is asked.
+    assert!(aws.calls().iter().all(|call| call.region == "eu-west-1"));
+
+    // F02: pages are followed to the limit, and the cursor goes on where they ended.
+    aws.answer_with("ec2", "DescribeVolumes", |call| {
+        let from: usize = call.input["NextToken"].as_str().map_or(0, |token| token.parse().unwrap());
+        let asked = usize::try_from(call.input["MaxResults"].as_u64().unwrap()).unwrap().min(500);
+        let to = (from + asked).min(3000);
+        let volumes: Vec<Value> = (from..to).map(|number| json!({"VolumeId": format!("vol-{number}")})).collect();
+        let mut page = json!({"Volumes": volumes});
+        if to < 3000 {
+            page["NextToken"] = to.to_string().into();
+        }
+        page.into()
+    });
+    let (mut seen, mut cursor) = (Vec::new(), None);
+    while seen.len() < 3000 {
+        let mut arguments = json!({"limit": 1000, "fields": ["volume_id"]});
+        if let Some(cursor) = &cursor {
+            arguments["cursor"] = Value::clone(cursor);
+        }
+        let result = session.call("ebs_describe_volumes", arguments).unwrap();
+        let page = said(&result);
+        seen.extend(page["rows"].as_array().unwrap().iter().map(|row| row[0].as_str().unwrap().to_owned()));
+        cursor = page.get("next").cloned();
+        assert_eq!(cursor.is_some(), seen.len() < 3000, "{} rows, {page}", seen.len());
+    }
+    let wanted: Vec<String> = (0..3000).map(|number| format!("vol-{number}")).collect();
+    assert_eq!(seen, wanted);
+
+    // F31: no default VPC is an error, not an answer with an error in it.
+    aws.answer("ec2", "DescribeVpcs", json!({"Vpcs": []}));
+    for tool in ["vpc_get_default_vpc", "vpc.get_default_subnets"] {
+        assert_eq!(error(&session.call(tool, json!({})).unwrap())["category"], "not_found", "{tool}");
+    }
+
+    // #38: a volume is detached without its instance being named; #37: the device need not be, either.
+    aws.answer("ec2", "DescribeVolumes", json!({"Volumes": [volume("in-use")]}));
+    aws.answer("ec2", "DescribeInstances", instance());
+    aws.answer("ec2", "DetachVolume", json!({"VolumeId": "vol-1", "State": "detaching"}));
+    said(&session.call("ebs.detach_volume", json!({"VolumeId": "vol-1"})).unwrap());
+    assert_eq!(aws.calls_of("DetachVolume"), [json!({"VolumeId": "vol-1", "InstanceId": "i-1"})]);
+
+    // #36: ids and filters are both sent.
+    session.call("ebs.describe_volumes", json!({"VolumeId": "vol-1", "states": ["in-use"]})).unwrap();
+    let both = aws.calls_of("DescribeVolumes").pop().unwrap();
+    assert_eq!((&both["VolumeIds"], &both["Filters"][0]["Name"]), (&json!(["vol-1"]), &json!("status")));
+
+    // F07: fast restores are asked for in the members that the API has; what was not switched is no success.
+    let why = json!({"Code": "InvalidSnapshot.InUse", "Message": "in use"});
+    let errors = json!([{"AvailabilityZone": "eu-west-1a", "Error": why}]);
+    let failed = json!([{"SnapshotId": "snap-1", "FastSnapshotRestoreStateErrors": errors}]);
+    aws.answer("ec2", "EnableFastSnapshotRestores", json!({"Successful": [], "Unsuccessful": failed}));
+    let arguments = json!({"snapshot_ids": ["snap-1"], "availability_zones": ["eu-west-1a"], "state": "enable"});
+    let result = session.call("ebs.manage_fast_snapshot_restore", arguments).unwrap();
+    assert!(error(&result)["message"].as_str().unwrap().contains("in use"), "{result}");
+    let sent = json!({"SourceSnapshotIds": ["snap-1"], "AvailabilityZones": ["eu-west-1a"]});
+    assert_eq!(aws.calls_of("EnableFastSnapshotRestores"), [sent]);
+
+    // F20: before a snapshot is deleted, the plan names the images that are made of it.
+    aws.answer("ec2", "DescribeSnapshots", json!({"Snapshots": [snapshot()]}));
+    aws.answer("ec2", "DescribeImages", json!({"Images": [{"ImageId": "ami-1"}]}));
+    aws.answer("ec2", "DeleteSnapshot", json!({}));
+    let plan = session.call("ebs.delete_snapshot", json!({"SnapshotId": "snap-1", "dry_run": true})).unwrap();
+    assert_eq!(said(&plan)["plan"]["images"], json!(["ami-1"]), "{plan}");
+    assert!(aws.calls_of("DeleteSnapshot").iter().all(|input| input["DryRun"] == true), "F26: a plan acts on nothing");
+
+    // F27: a caller's token is sent, or kept as a tag where the operation takes none.
+    aws.answer("ec2", "CreateVolume", volume("creating"));
+    let arguments = json!({"AvailabilityZone": "eu-west-1a", "Size": 1, "client_token": "once"});
+    said(&session.call("ebs.create_volume", arguments).unwrap());
+    assert_eq!(aws.calls_of("CreateVolume")[0]["ClientToken"], "once");
+    aws.answer("ec2", "DescribeSnapshots", json!({"Snapshots": []}));
+    aws.answer("ec2", "CreateSnapshot", snapshot());
+    said(&session.call("ebs.create_snapshot", json!({"VolumeId": "vol-1", "client_token": "once"})).unwrap());
+    let tag = &aws.calls_of("CreateSnapshot")[0]["TagSpecifications"][0]["Tags"][0];
+    assert_eq!(tag, &json!({"Key": "mcp:client-token", "Value": "once"}));
 }

@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a broken environment ends the test")]
 #![expect(clippy::print_stdout, reason = "figures, for whoever runs the tests with --nocapture")]
 
+mod capacity_tools;
 mod clients;
 mod conformance;
 mod ebs_vpc_tools;
+mod ec2_many;
+mod ec2_money;
+mod ec2_tools;
 mod failures;
 mod fuzzer;
 mod gates;
@@ -23,6 +27,7 @@ mod s3;
 mod shell;
 mod size;
 mod stdio;
+mod tool_cases;
 
 use std::sync::OnceLock;
 

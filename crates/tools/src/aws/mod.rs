@@ -9,6 +9,7 @@ pub(crate) mod ec2;
 pub(crate) mod iam;
 mod listing;
 pub(crate) mod operations;
+pub(crate) mod quotas;
 pub(crate) mod regions;
 pub(crate) mod s3;
 pub(crate) mod sagemaker;

@@ -178,7 +178,7 @@ struct GetShell {
     /// User; guessed from the AMI when absent.
     user: Option<String>,
     /// Private key's file.
-    #[serde(alias = "pem_path")]
+    #[schemars(extend("x-also" = ["pem_path"]))]
     key_path: Option<String>,
     /// One way only; all that may work when absent.
     via: Option<Via>,

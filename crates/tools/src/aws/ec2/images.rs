@@ -213,7 +213,7 @@ struct Copy {
     #[serde(default)]
     wait: bool,
     /// Region of the copy.
-    #[serde(alias = "destination_region")]
+    #[schemars(extend("x-also" = ["destination_region"]))]
     region: Option<Region>,
     profile: Option<Profile>,
 }

@@ -58,7 +58,7 @@ struct ListInstances {
     spot_request_id: Option<String>,
     /// Further EC2 filters by name.
     filters: Option<Vec<NamedFilter>>,
-    /// More columns.
+    /// Columns; when absent summary of few instances, and of many what tells them apart.
     detail: Option<Detail>,
     /// Only these columns.
     fields: Option<Vec<String>>,
@@ -120,8 +120,11 @@ impl Tool<App> for ListInstances {
             Some(regions) => self.in_regions(&cx, &aws, regions).await?,
             None => self.in_one(&cx, &aws).await?,
         };
-        let listing =
-            if self.detail == Some(Detail::Full) || self.fields.is_some() { listing } else { summary(listing) };
+        let listing = match (self.detail, &self.fields) {
+            (Some(Detail::Full), _) | (_, Some(_)) => listing,
+            _ if self.is_lean(listing.items.len()) => lean(listing),
+            _ => summary(listing),
+        };
         Ok(listing.fields(self.fields.as_deref().unwrap_or_default()))
     }
 }
@@ -177,16 +180,29 @@ impl ListInstances {
         }
         let mut across = across(cx, aws, regions, |aws| async move {
             let found = self.page(cx, &aws, None).await?;
-            Ok((found.next.is_some(), rows(&aws, found.items).await.0))
+            let mut rows = rows(&aws, found.items).await.0;
+            if self.is_lean(rows.len()) {
+                // Many regions of many instances are held at once.
+                rows.iter_mut().for_each(InstanceRow::strip);
+            }
+            Ok((found.next.is_some(), rows))
         })
         .await?;
-        let (mut items, mut more) = (Vec::new(), Vec::new());
+        let (mut items, mut more, mut found) = (Vec::new(), Vec::new(), 0);
         for (region, (has_more, rows)) in &mut across.answers {
-            items.extend(rows.drain(..).map(|row| InstanceRow { region: Some(region.clone()), ..row }));
-            more.extend(has_more.then(|| region.clone()));
+            found += rows.len();
+            let room = MOST_ROWS.saturating_sub(items.len());
+            more.extend((*has_more || rows.len() > room).then(|| region.clone()));
+            let rows = std::mem::take(rows).into_iter().take(room);
+            items.extend(rows.map(|row| InstanceRow { region: Some(region.clone()), ..row }));
         }
-        let listing = across.tell(Listing::whole(items));
+        let listing = across.tell(Listing::whole(items)).about("found", found);
         Ok(if more.is_empty() { listing } else { listing.about("regions_with_more", more) })
+    }
+
+    /// Whether so many are shown with what tells them apart and no more.
+    fn is_lean(&self, rows: usize) -> bool {
+        self.detail.is_none() && self.fields.is_none() && rows > FEW
     }
 
     async fn page(&self, cx: &Cx<Reads>, aws: &Aws<Reads>, cursor: Option<&Cursor>) -> Result<Items<Instance>> {
@@ -297,6 +313,46 @@ struct InstanceRow {
     /// `required` where only IMDSv2 is answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata_tokens: Option<String>,
+}
+
+/// Instances that are shown with more than what tells them apart, when nobody says how much to show.
+const FEW: usize = 25;
+/// Rows that several regions give together: more than anybody reads, and few enough to hold.
+const MOST_ROWS: usize = 1000;
+
+impl InstanceRow {
+    /// Leaves what tells it apart from others, and what its type is made of.
+    fn strip(&mut self) {
+        let Self { instance_id, region, name, instance_type, gpus, state, .. } = std::mem::take(self);
+        *self = Self { instance_id, region, name, instance_type, gpus, state, ..Self::default() };
+    }
+}
+
+/// What tells instances apart. What is the same for all of them is said once.
+fn lean(listing: Listing<InstanceRow>) -> Listing<InstanceRow> {
+    let gpus: BTreeMap<_, _> =
+        listing.items.iter().filter_map(|row| Some((row.instance_type.clone(), row.gpus.clone()?))).collect();
+    let same = |of: fn(&InstanceRow) -> &str| {
+        let first = listing.items.first().map(of)?;
+        listing.items.iter().all(|row| of(row) == first).then(|| first.to_owned())
+    };
+    let (state, kind) = (same(|row| &row.state), same(|row| &row.instance_type));
+    let mut listing = listing;
+    for row in &mut listing.items {
+        row.strip();
+        row.gpus = None;
+    }
+    for (name, value) in [("state", state), ("type", kind)] {
+        let Some(value) = value else { continue };
+        listing = listing.about(name, value);
+        for row in &mut listing.items {
+            (if name == "state" { &mut row.state } else { &mut row.instance_type }).clear();
+        }
+    }
+    if !gpus.is_empty() {
+        listing = listing.about("gpus", serde_json::json!(gpus));
+    }
+    listing.about("more_columns", "detail summary or full, or fields")
 }
 
 /// Without the columns that few callers need.

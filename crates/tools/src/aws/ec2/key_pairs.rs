@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use trainyard_aws::Aws;
 use trainyard_contract::{
-    Access, Changes, Covers, Destroys, Error, ErrorKind, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef,
+    Access, CallDef, Changes, Covers, Destroys, Effect, Error, ErrorKind, Json, Listing, Needs, Preview, Reads, Result,
+    Target, Tool, ToolDef,
 };
 
 use self::wire::{CreateKeyPair, DeleteKeyPair, DescribeKeyPairs, ImportKeyPair, KeyPair};
@@ -24,7 +26,8 @@ use crate::{
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
     ToolDef::reads::<Describe>().formerly(&["ec2.describe_keypairs", "ec2.list_keypairs", "ec2_list_keypairs"]),
-    ToolDef::changes::<Create>().formerly(&["ec2.create_keypair", "ec2_import_keypair"]),
+    ToolDef::by_effect(Create::NAME, needs, &[CallDef::changes::<Create>()])
+        .formerly(&["ec2.create_keypair", "ec2_import_keypair"]),
     ToolDef::destroys::<Delete>().formerly(&["ec2.delete_keypair"]),
 ];
 
@@ -72,7 +75,7 @@ enum KeyType {
 
 /// Create an EC2 key pair, or import the public half of one
 ///
-/// The private key goes to a file that only this machine's user can read; the answer has its path, never the key.
+/// The private key goes to a file that only this machine's user can read; the answer has its path, never the key. Making one needs both gates, importing that of changes.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Create {
@@ -86,6 +89,12 @@ struct Create {
     tags: Option<BTreeMap<String, String>>,
     region: Option<Region>,
     profile: Option<Profile>,
+}
+
+/// EC2 answers with the private key of a pair that it makes, and with nothing secret to a public key.
+#[expect(clippy::unnecessary_wraps, reason = "the form of such functions")]
+fn needs(arguments: &Value) -> Result<Needs> {
+    Ok(Needs { effect: Effect::Changes, reveals: arguments.get("public_key").is_none(), spends: false })
 }
 
 /// What is sent: the two ways to a key pair.
@@ -118,7 +127,8 @@ impl Create {
 
 impl Tool<App> for Create {
     const NAME: &'static str = "ec2_create_keypair";
-    const EXAMPLE: &'static str = r#"{"key_name": "vision-training", "tags": {"team": "vision"}}"#;
+    const EXAMPLE: &'static str =
+        r#"{"key_name": "vision-training", "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleKey me"}"#;
     type Access = Changes;
     type Output = Json<Made>;
 

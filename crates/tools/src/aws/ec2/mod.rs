@@ -1,7 +1,10 @@
 //! EC2, noun by noun.
 
 pub(crate) mod attributes;
+pub(crate) mod capacity;
+pub(crate) mod commands;
 pub(crate) mod details;
+pub(crate) mod gpu_images;
 mod hardware;
 pub(crate) mod images;
 pub(crate) mod instances;
@@ -14,4 +17,5 @@ pub(crate) mod security_groups;
 pub(crate) mod spot;
 pub(in crate::aws) mod tagged;
 pub(crate) mod tags;
+pub(crate) mod types;
 pub(crate) mod user_data;

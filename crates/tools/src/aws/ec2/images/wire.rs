@@ -65,6 +65,7 @@ pub(in crate::aws::ec2) struct ImageDisk {
     pub(in crate::aws::ec2) snapshot_id: Option<String>,
     pub(in crate::aws::ec2) volume_size: Option<u32>,
     pub(in crate::aws::ec2) encrypted: Option<bool>,
+    pub(in crate::aws::ec2) delete_on_termination: Option<bool>,
 }
 
 impl Image {

@@ -246,10 +246,14 @@ impl MachineAsked {
                 continue;
             }
             let root = image.root_device_name.as_ref() == Some(name);
-            let volume_size = self.root_volume_size.filter(|_| root);
+            let wanted = self.root_volume_size.filter(|_| root);
             let encrypt = self.encrypted && ebs.encrypted != Some(true);
-            if encrypt || volume_size.is_some() {
-                let ebs = Ebs { volume_size, encrypted: encrypt.then_some(true), ..Ebs::default() };
+            if encrypt || wanted.is_some() {
+                let volume_size = wanted.or(ebs.volume_size);
+                // What is not said again would no longer be as the image has it.
+                let delete_on_termination = ebs.delete_on_termination;
+                let encrypted = encrypt.then_some(true);
+                let ebs = Ebs { volume_size, encrypted, delete_on_termination, ..Ebs::default() };
                 mappings.push(DeviceMapping { device_name: name.clone(), ebs: Some(ebs) });
             }
         }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 #[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use trainyard_aws::{Aws, Operation, Paged, Wanted, endpoint::partitions::partition_of};
 use trainyard_contract::{Access, Covers, Error, ErrorKind, Reads, Result};
 
@@ -46,7 +47,7 @@ pub(in crate::aws::ec2) async fn price<A: Access + Covers<Reads>>(
     let question = GetProducts { service_code: "AmazonEC2", filters: filters.collect() };
     let wanted = Wanted { limit: CANDIDATES, cursor: None, binding: "" };
     let found = list.list(&question, wanted).await?;
-    let products: Vec<_> = found.items.iter().map(|text| read(text)).collect::<Result<_>>()?;
+    let products: Vec<_> = found.items.into_iter().map(read).collect::<Result<_>>()?;
     match products.as_slice() {
         [] => Err(Error::not_found("price of", what).hint("it may not be offered in that region")),
         [one] => one.price(what),
@@ -55,8 +56,13 @@ pub(in crate::aws::ec2) async fn price<A: Access + Covers<Reads>>(
     }
 }
 
-fn read(text: &str) -> Result<Listed> {
-    serde_json::from_str(text).map_err(|error| Error::internal(format!("the price list holds something else: {error}")))
+/// A product as AWS writes it: JSON in a string.
+fn read(item: Value) -> Result<Listed> {
+    let read = match &item {
+        Value::String(text) => serde_json::from_str(text),
+        _ => serde_json::from_value(item),
+    };
+    read.map_err(|error| Error::internal(format!("the price list holds something else: {error}")))
 }
 
 /// What the products differ in.
@@ -154,7 +160,7 @@ pub(super) struct Attribute {
 #[cfg_attr(test, derive(JsonSchema))]
 pub(super) struct Products {
     #[serde(default)]
-    price_list: Vec<String>,
+    price_list: Vec<Value>,
 }
 
 impl Operation for GetProducts {
@@ -165,13 +171,13 @@ impl Operation for GetProducts {
 }
 
 impl Paged for GetProducts {
-    type Item = String;
+    type Item = Value;
 
     fn page_size(&self) -> Option<RangeInclusive<u32>> {
         Some(1..=100)
     }
 
-    fn items(reply: Products) -> Vec<String> {
+    fn items(reply: Products) -> Vec<Value> {
         reply.price_list
     }
 }
@@ -196,7 +202,7 @@ mod tests {
             "product": {"sku": sku, "attributes": {"instanceType": "p5.48xlarge", "tenancy": tenancy}},
             "terms": {"OnDemand": {"t": {"effectiveDate": "2026-11-01T00:00:00Z", "priceDimensions": dimensions}}},
         });
-        read(&value.to_string()).unwrap()
+        read(value.to_string().into()).unwrap()
     }
 
     #[test]
