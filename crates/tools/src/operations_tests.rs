@@ -59,7 +59,7 @@ fn all() -> Vec<(&'static ToolDef<App>, &'static str, Effect)> {
         for call in tool.calls() {
             match found.last_mut() {
                 Some((last, name, most)) if last.name == tool.name && *name == call.name => {
-                    *most = call.effect.max(*most)
+                    *most = call.effect.max(*most);
                 }
                 _ => found.push((tool, call.name, call.effect)),
             }
