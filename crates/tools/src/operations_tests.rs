@@ -80,14 +80,24 @@ fn may_send(effect: Effect, name: &str) -> bool {
     }
 }
 
-/// Operations that are named as text: beside their service, or as what a waiter asks.
-fn by_text(literals: &[Vec<String>]) -> BTreeSet<String> {
+/// The call that takes up the waits of all others: it asks what they ask.
+const WAITS: &str = "operation_get";
+
+/// What waiters ask, and all that is named as text: beside its service, or as a waiter.
+#[derive(Default)]
+struct Named {
+    waited: BTreeSet<String>,
+    all: BTreeSet<String>,
+}
+
+fn by_text(literals: &[Vec<String>]) -> Named {
     let known = |text: &&String| catalogue::services().iter().any(|entry| entry.name == text.as_str());
     let services = |texts: &[String]| -> Vec<_> {
         texts.iter().filter(known).filter_map(|text| catalogue::service(text).ok()).collect()
     };
     let everywhere = services(&literals.concat());
-    let mut found = BTreeSet::new();
+    let mut found = Named::default();
+    let written = |(service, operation): (&str, &str)| format!("{service}:{operation}");
     for item in literals {
         let here = services(item);
         for text in item {
@@ -96,9 +106,11 @@ fn by_text(literals: &[Vec<String>]) -> BTreeSet<String> {
                 let waiter = service.waiters.iter().find(|waiter| waiter.name == text)?;
                 Some((service.name, waiter.operation))
             });
-            found.extend(named.chain(waited).map(|(service, operation)| format!("{service}:{operation}")));
+            found.waited.extend(waited.map(written));
+            found.all.extend(named.map(written));
         }
     }
+    found.all.extend(found.waited.iter().cloned());
     found
 }
 
@@ -106,11 +118,16 @@ fn by_text(literals: &[Vec<String>]) -> BTreeSet<String> {
 fn what_each_call_can_send_is_written_down() {
     let sources = Crate::read();
     let mut table = String::from("tool\tcall\toperations\n");
-    for (tool, call, effect) in all() {
+    let reached = |(tool, call, effect): (&'static ToolDef<App>, &'static str, Effect)| {
         let at = tool.listed_at.file().rsplit_once("src/").unwrap().1;
         let reached = sources.reached(at, call);
-        let mut operations = by_text(&reached.literals);
-        operations.extend(reached.operations);
+        (tool, call, effect, by_text(&reached.literals), reached.operations)
+    };
+    let calls: Vec<_> = all().into_iter().map(reached).collect();
+    let waits: BTreeSet<String> = calls.iter().flat_map(|(.., named, _)| named.waited.iter().cloned()).collect();
+    for (tool, call, effect, named, sent) in calls {
+        let mut operations = if call == WAITS { waits.clone() } else { named.all };
+        operations.extend(sent);
         operations.retain(|name| may_send(effect, name));
         let moved = TRANSFERS.iter().filter(|(name, _)| *name == call).flat_map(|(_, names)| names.iter());
         operations.extend(moved.map(|&name| name.to_owned()));

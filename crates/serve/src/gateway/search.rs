@@ -16,21 +16,39 @@ const TOOLSET: f64 = 0.7;
 /// What a word of the same meaning is worth beside the word itself.
 const MEANT: f64 = 0.6;
 
+/// What a tool that only reads gains where the question wants to know something.
+const ASKED: f64 = 1.5;
+/// First words of a question that wants to know something, and nothing done.
+const ASKING: [&str; 17] = [
+    "are", "can", "did", "do", "does", "find", "has", "how", "is", "list", "see", "show", "what", "where", "which",
+    "who", "why",
+];
+
 /// The words of all tools.
 pub(crate) struct Index {
-    /// Worth of each word, tool by tool.
-    tools: Vec<HashMap<String, f64>>,
+    /// Tool by tool.
+    tools: Vec<Words>,
     /// How telling a word is: those that few tools have are.
     rarity: HashMap<String, f64>,
     /// Words of the same meaning.
     meanings: HashMap<String, HashSet<String>>,
 }
 
+/// What a tool says of itself.
+struct Words {
+    /// What each is worth.
+    worths: HashMap<String, f64>,
+    /// Those of the name, without the service or toolset that it begins with.
+    name: Vec<String>,
+    /// It changes nothing.
+    reads: bool,
+}
+
 impl Index {
     pub(crate) fn new(views: &[View]) -> Self {
         let tools: Vec<_> = views.iter().map(words_of).collect();
         let mut counts: HashMap<String, f64> = HashMap::new();
-        for word in tools.iter().flat_map(HashMap::keys) {
+        for word in tools.iter().flat_map(|tool| tool.worths.keys()) {
             *counts.entry(word.clone()).or_default() += 1.0;
         }
         #[expect(clippy::cast_precision_loss, reason = "there are hundreds of tools, not 2^52")]
@@ -49,16 +67,40 @@ impl Index {
     /// Places of the tools that fit, best first.
     pub(crate) fn find(&self, question: &str) -> Vec<usize> {
         let wanted = words(question);
+        let first = question.split(|letter: char| !letter.is_alphabetic()).find(|word| !word.is_empty());
+        let asks = first.is_some_and(|first| ASKING.contains(&first.to_lowercase().as_str()));
         let mut found: Vec<(usize, f64)> = self
             .tools
             .iter()
             .enumerate()
-            .map(|(at, tool)| (at, wanted.iter().map(|word| self.worth(tool, word)).sum()))
+            .map(|(at, tool)| {
+                let worth: f64 = wanted.iter().map(|word| self.worth(&tool.worths, word)).sum();
+                (at, worth * (1.0 + self.spoken(tool, &wanted)) * if asks && tool.reads { ASKED } else { 1.0 })
+            })
             .filter(|(_, worth)| *worth > 0.0)
             .collect();
         // Equal ones stay in the order of the list.
         found.sort_by(|(_, a), (_, b)| b.total_cmp(a));
         found.into_iter().map(|(at, _)| at).collect()
+    }
+
+    /// How much of a tool's name the question says, from 0 to 1. Of tools about the same thing the plain one is meant, and
+    /// not the one whose name goes on.
+    fn spoken(&self, tool: &Words, wanted: &[String]) -> f64 {
+        let best = |word: &String| {
+            let said = wanted.contains(word);
+            let meant = || self.meanings.get(word).is_some_and(|same| wanted.iter().any(|word| same.contains(word)));
+            if said {
+                1.0
+            } else if meant() {
+                MEANT
+            } else {
+                0.0
+            }
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a name has a few words")]
+        let all = tool.name.len().max(1) as f64;
+        tool.name.iter().map(best).sum::<f64>() / all
     }
 
     /// The best that a tool has for one word of the question.
@@ -69,7 +111,7 @@ impl Index {
     }
 }
 
-fn words_of(view: &View) -> HashMap<String, f64> {
+fn words_of(view: &View) -> Words {
     let mut worths = HashMap::new();
     let mut add = |text: &str, worth: f64| {
         for word in words(text) {
@@ -96,7 +138,11 @@ fn words_of(view: &View) -> HashMap<String, f64> {
         let worth = if name == "operation" { FIRST } else { PARAMETER };
         values.filter_map(Value::as_str).for_each(|value| add(value, worth));
     }
-    worths
+    let mut name = words(view.name);
+    if name.len() > 1 {
+        name.remove(0);
+    }
+    Words { worths, name, reads: view.hints.read_only }
 }
 
 /// The words of a text in their plain form, without those that say nothing.
