@@ -1,5 +1,8 @@
 //! User data of an instance, as text that can be read.
 
+use std::io::Read as _;
+
+use flate2::read::GzDecoder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Operation;
@@ -59,20 +62,36 @@ pub(super) struct Shown {
     withheld: Option<&'static str>,
 }
 
-/// What base64 holds. Only text is shown: secrets cannot be found, nor removed, in anything else.
+/// Most bytes that packed user data is unpacked to. Unpacked, EC2 takes 16 KiB.
+const MAX_UNPACKED: u64 = 256 * 1024;
+
+/// What base64 holds, unpacked. Only text is shown: secrets cannot be found, nor removed, in anything else.
 pub(super) fn shown(encoded: &str) -> Shown {
     let bytes = trainyard_aws::from_base64(encoded).unwrap_or_else(|| encoded.as_bytes().to_vec());
     let length = bytes.len();
-    let withheld = Some("not text, so that secrets in it cannot be recognised");
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        return Shown { kind: "gzip", bytes: length, text: None, withheld };
-    }
+    let hidden = |kind, why| Shown { kind, bytes: length, text: None, withheld: Some(why) };
+    let packed = bytes.starts_with(&[0x1f, 0x8b]);
+    let bytes = if packed {
+        match unpacked(&bytes) {
+            Some(bytes) => bytes,
+            None => return hidden("gzip", "it cannot be unpacked, or is too large unpacked"),
+        }
+    } else {
+        bytes
+    };
     match String::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => {
             Shown { kind: kind(&text), bytes: length, text: Some(text), withheld: None }
         }
-        _ => Shown { kind: "binary", bytes: length, text: None, withheld },
+        _ => hidden(if packed { "gzip" } else { "binary" }, "not text, so that secrets in it cannot be recognised"),
     }
+}
+
+/// The content of gzip; `None` where it is broken or unpacks to more than anybody can have meant.
+fn unpacked(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut content = Vec::new();
+    GzDecoder::new(bytes).take(MAX_UNPACKED + 1).read_to_end(&mut content).ok()?;
+    (content.len() as u64 <= MAX_UNPACKED).then_some(content)
 }
 
 fn kind(text: &str) -> &'static str {
@@ -119,6 +138,10 @@ impl Operation for DescribeInstanceAttribute {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use flate2::{Compression, write::GzEncoder};
+
     use super::*;
     use crate::registry_tests::check;
 
@@ -137,6 +160,14 @@ mod tests {
         assert_eq!((script.kind, script.text.as_deref()), ("shell script", Some("#!/bin/bash\necho Grüße\n")));
         assert_eq!(of(b"#cloud-config\nusers: []").kind, "cloud-config");
         assert_eq!(of(b"Content-Type: multipart/mixed; boundary=x").kind, "MIME multi-part");
+        let packed = |text: &[u8]| {
+            let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+            packer.write_all(text).unwrap();
+            of(&packer.finish().unwrap())
+        };
+        let script = packed(b"#!/bin/sh\nnvidia-smi\n");
+        assert_eq!((script.kind, script.text.as_deref()), ("shell script", Some("#!/bin/sh\nnvidia-smi\n")));
+        assert_eq!((packed(&[0xff, 0]).kind, packed(&vec![b'a'; 1 << 20]).text), ("gzip", None), "a bomb stays packed");
         for (bytes, kind) in [(&[0x1f, 0x8b, 8, 0][..], "gzip"), (&[0xff, 0xfe, 0, 1], "binary"), (b"a\0b", "binary")] {
             let shown = of(bytes);
             assert_eq!((shown.kind, shown.text, shown.withheld.is_some()), (kind, None, true));
