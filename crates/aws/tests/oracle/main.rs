@@ -36,9 +36,9 @@ const SEED: u64 = 20_261_121;
 
 /// Services of which something is always in the sample: one of each protocol, and those with ways of their own.
 const ALWAYS: &[&str] =
-    &["s3", "ec2", "sts", "dynamodb", "lambda", "route53", "sagemaker", "s3control", "cloudwatch", "arc-region-switch"];
+    &["s3", "ec2", "sts", "dynamodb", "lambda", "route53", "sagemaker", "s3control", "cloudwatch", "cloudwatchomni"];
 /// Other services in a sample, and operations of each.
-const SERVICES: usize = 30;
+const SERVICES: usize = 45;
 const OPERATIONS: usize = 12;
 
 #[tokio::test]
