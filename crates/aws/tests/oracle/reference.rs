@@ -28,6 +28,9 @@ impl Botocore {
             .env("PYTHONPATH", sdist)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("AWS_EC2_METADATA_DISABLED", "true")
+            // With AWS's C library botocore signs for several regions at once (SigV4A) where a service takes both; the
+            // emulator needs that library, and we sign for one.
+            .env("BOTO_DISABLE_CRT", "true")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
