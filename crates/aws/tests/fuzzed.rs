@@ -79,7 +79,9 @@ fn run(target: &str, seeds: &[Vec<u8>], entry: fn(&[u8])) {
     let seconds = std::env::var("TRAINYARD_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
     let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     // What is decoded once is there before the measuring begins.
-    seeds.iter().for_each(|seed| entry(seed));
+    for seed in &seeds {
+        entry(seed);
+    }
     let before = peak();
     // With more time, other inputs than those of every run.
     let mut chance = Chance(if seconds.is_some() { 0xF0220 } else { 20_261_121 });
