@@ -79,7 +79,7 @@ fn run(target: &str, seeds: &[Vec<u8>], entry: fn(&[u8])) {
     let seconds = std::env::var("TRAINYARD_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
     let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     // What is decoded once is there before the measuring begins.
-    for seed in &seeds {
+    for seed in seeds {
         entry(seed);
     }
     let before = peak();
