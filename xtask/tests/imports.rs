@@ -7,27 +7,46 @@ use std::{collections::BTreeMap, process::Command};
 use serde_json::Value;
 
 /// Who may import whom. Left out: what only tests use.
-const MAY_IMPORT: [(&str, &[&str]); 10] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("trainyard-contract", &[]),
     ("trainyard-dispatch", &["trainyard-contract"]),
     ("trainyard-aws", &["trainyard-contract"]),
     ("trainyard-gpu", &[]),
-    ("trainyard-tools", &["trainyard-contract", "trainyard-aws"]),
+    ("trainyard-k8s", &["trainyard-contract", "trainyard-aws"]),
+    ("trainyard-train", &[]),
+    ("trainyard-ml", &["trainyard-contract", "trainyard-aws", "trainyard-train"]),
+    ("trainyard-sandbox", &[]),
+    ("trainyard-tools", &["trainyard-contract", "trainyard-aws", "trainyard-k8s", "trainyard-gpu", "trainyard-ml"]),
     ("trainyard-serve", &["trainyard-contract", "trainyard-dispatch"]),
-    ("trainyard", &["trainyard-contract", "trainyard-dispatch", "trainyard-aws", "trainyard-tools", "trainyard-serve"]),
+    (
+        "trainyard",
+        &[
+            "trainyard-contract",
+            "trainyard-dispatch",
+            "trainyard-aws",
+            "trainyard-k8s",
+            "trainyard-ml",
+            "trainyard-sandbox",
+            "trainyard-tools",
+            "trainyard-serve",
+        ],
+    ),
     ("trainyard-harness", &[]),
     ("trainyard-stand-in", &["trainyard-aws", "trainyard-harness"]),
     ("xtask", &["trainyard-aws", "trainyard-harness"]),
 ];
 
 /// Crates of others that one of ours keeps to itself.
-const KEPT_BY: [(&str, &str); 6] = [
+const KEPT_BY: [(&str, &str); 9] = [
     ("rmcp", "trainyard-serve"),
     ("clap", "trainyard"),
     ("aws-config", "trainyard-aws"),
     ("aws-smithy-runtime", "trainyard-aws"),
     ("jpx-core", "trainyard-aws"),
     ("regex", "trainyard-dispatch"),
+    ("kube", "trainyard-k8s"),
+    ("forust-ml", "trainyard-train"),
+    ("rusqlite", "trainyard-ml"),
 ];
 
 fn packages() -> Vec<Value> {

@@ -1,0 +1,1 @@
+//! A cluster to practise and test on.
