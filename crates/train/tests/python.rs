@@ -1,5 +1,7 @@
 //! Models that Trainyard saved, in Python's `lightgbm`, `onnxruntime` and MLflow.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{fs, path::PathBuf, process::Command};
 
 #[test]

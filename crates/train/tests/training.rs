@@ -1,5 +1,7 @@
 //! Training as a caller sees it: what comes out, what is refused, and that it is the same twice.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{fmt::Write, ops::ControlFlow};
 
 use proptest::prelude::*;
@@ -15,6 +17,7 @@ fn noise(seed: usize) -> f64 {
 }
 
 /// A number, a category and a yes/no, each missing at times, and a target of each kind.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 7")]
 fn frame(rows: usize) -> Frame {
     let columns = [
         ("amount", Kind::Numeric),
@@ -31,7 +34,8 @@ fn frame(rows: usize) -> Frame {
         let price = 3.0 * amount + effect * 2.0 + f64::from(u8::from(member)) + 0.1 * noise(row * 7 + 3);
         let lost = |place: usize| noise(row * 7 + 4 + place) < 0.05;
         builder.push(0, if lost(0) { Cell::Missing } else { Cell::Number(amount) }).unwrap();
-        builder.push(1, if lost(1) { Cell::Missing } else { Cell::Text(&format!("city {city}")) }).unwrap();
+        let city = format!("city {city}");
+        builder.push(1, if lost(1) { Cell::Missing } else { Cell::Text(&city) }).unwrap();
         builder.push(2, if lost(2) { Cell::Missing } else { Cell::Boolean(member) }).unwrap();
         builder.push(3, Cell::Number(price)).unwrap();
         builder.push(4, Cell::Text(if price > 2.0 { "yes" } else { "no" })).unwrap();
