@@ -93,6 +93,8 @@ pub enum Outcome {
 pub struct Done {
     /// A JSON object, redacted and within the budget.
     pub value: Value,
+    /// One line that sums it up, redacted, where the tool gives one.
+    pub summary: Option<String>,
     /// How it is to be laid out.
     pub envelope: Envelope,
 }
@@ -303,7 +305,7 @@ impl<C: Context> Dispatch<C> {
         let permit = Permit::grant(effect);
         let live = Live::new(way.call.clone());
         let run = self.in_time(&live, decoded.run(&self.context, &live.call, permit));
-        let answer = if effect.writes() {
+        let mut answer = if effect.writes() {
             tokio::select! {
                 answer = run => answer?,
                 () = self.switch.thrown() => return Err(cut_off()),
@@ -311,8 +313,12 @@ impl<C: Context> Dispatch<C> {
         } else {
             run.await?
         };
+        let mut summary = answer.summary.take();
+        if let Some(line) = &mut summary {
+            redact::text(line);
+        }
         let value = present::answer(answer, effect != Effect::Reveals, self.options.answer_tokens)?;
-        Ok(Outcome::Done(Done { value, envelope: way.entry.tool.envelope }))
+        Ok(Outcome::Done(Done { value, summary, envelope: way.entry.tool.envelope }))
     }
 
     /// Marks a change as under way, so that its end can be missed.
@@ -353,7 +359,7 @@ impl<C: Context> Dispatch<C> {
     }
 
     fn shown(&self, plan: Value) -> Result<Value> {
-        present::answer(Answer { value: plan, pages: Vec::new() }, true, self.options.answer_tokens)
+        present::answer(Answer { value: plan, ..Answer::default() }, true, self.options.answer_tokens)
     }
 
     async fn ask(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>, target: Option<Target>) -> Result<Question> {
@@ -395,7 +401,7 @@ impl<C: Context> Dispatch<C> {
             "target": target.cloned().map(harmless_target),
             "plan": plan,
         });
-        Ok(Outcome::Done(Done { value, envelope: way.entry.tool.envelope }))
+        Ok(Outcome::Done(Done { value, summary: None, envelope: way.entry.tool.envelope }))
     }
 
     /// The line that is written before a call.

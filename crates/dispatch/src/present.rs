@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn answered(value: Value) -> Value {
-        answer(Answer { value, pages: Vec::new() }, true, 8000).unwrap()
+        answer(Answer { value, ..Answer::default() }, true, 8000).unwrap()
     }
 
     #[test]

@@ -11,7 +11,11 @@ pub(crate) fn done(done: Done) -> CallToolResult {
     match done.envelope {
         Envelope::Plain => {
             let text = done.value.to_string();
-            result(text, done.value, false)
+            let mut result = result(text, done.value, false);
+            if let Some(summary) = done.summary {
+                result.content.insert(0, ContentBlock::text(summary));
+            }
+            result
         }
         Envelope::Result => {
             // There the text is the inner object, and clients look for its `isError`.
