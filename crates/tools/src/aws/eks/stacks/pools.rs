@@ -128,7 +128,10 @@ impl Pool {
                 return refused(format!("{} is in {}", reserved.capacity_reservation_id, reserved.availability_zone));
             }
             if reserved.total_instance_count.is_some_and(|count| count < wanted.count) {
-                return refused(format!("{} reserves fewer than {} nodes", reserved.capacity_reservation_id, wanted.count));
+                return refused(format!(
+                    "{} reserves fewer than {} nodes",
+                    reserved.capacity_reservation_id, wanted.count
+                ));
             }
         }
         Ok(Self { wanted, machine, reservation })
