@@ -1,1 +1,3 @@
 //! Datasets, models and training jobs.
+
+pub mod dataset;
