@@ -6,8 +6,8 @@ use futures::FutureExt;
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use trainyard_contract::{
-    Answer, Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Needs, Permit, Progress, Result,
-    Target,
+    Answer, Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Needs, Permit, Picture, Progress,
+    Result, Target,
 };
 
 use crate::{
@@ -92,6 +92,8 @@ pub enum Outcome {
 pub struct Done {
     /// A JSON object, redacted and within the budget.
     pub value: Value,
+    /// What it looks like, where the tool drew it.
+    pub pictures: Vec<Picture>,
     /// How it is to be laid out.
     pub envelope: Envelope,
 }
@@ -285,7 +287,7 @@ impl<C: Context> Dispatch<C> {
         let permit = Permit::grant(effect);
         let live = Live::new(way.call.clone());
         let run = self.in_time(&live, decoded.run(&self.context, &live.call, permit));
-        let answer = if effect.writes() {
+        let mut answer = if effect.writes() {
             tokio::select! {
                 answer = run => answer?,
                 () = self.switch.thrown() => return Err(cut_off()),
@@ -293,8 +295,9 @@ impl<C: Context> Dispatch<C> {
         } else {
             run.await?
         };
+        let pictures = present::pictures(std::mem::take(&mut answer.pictures));
         let value = present::answer(answer, effect != Effect::Reveals, self.options.answer_tokens)?;
-        Ok(Outcome::Done(Done { value, envelope: way.entry.tool.envelope }))
+        Ok(Outcome::Done(Done { value, pictures, envelope: way.entry.tool.envelope }))
     }
 
     /// Marks a change as under way, so that its end can be missed.
@@ -335,7 +338,7 @@ impl<C: Context> Dispatch<C> {
     }
 
     fn shown(&self, plan: Value) -> Result<Value> {
-        present::answer(Answer { value: plan, pages: Vec::new() }, true, self.options.answer_tokens)
+        present::answer(Answer::of(plan), true, self.options.answer_tokens)
     }
 
     async fn ask(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>, target: Option<Target>) -> Result<Question> {
@@ -377,7 +380,7 @@ impl<C: Context> Dispatch<C> {
             "target": target.cloned().map(harmless_target),
             "plan": plan,
         });
-        Ok(Outcome::Done(Done { value, envelope: way.entry.tool.envelope }))
+        Ok(Outcome::Done(Done { value, pictures: Vec::new(), envelope: way.entry.tool.envelope }))
     }
 
     /// The line that is written before a call.

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 mod call;
 mod doctor;
 mod install;
+mod pictures;
 pub(crate) mod policy;
 mod serve;
 mod terminal;
