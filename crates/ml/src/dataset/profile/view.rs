@@ -104,7 +104,7 @@ pub struct Numbers {
     pub quantiles: Quantiles,
 }
 
-/// Estimates, within a percent of the rank and closer at both ends.
+/// Estimates: mostly within a percent of the rank, and closer at both ends.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Quantiles {
     /// 1 % are below.
