@@ -5,5 +5,7 @@
 
 pub mod dataset;
 pub mod id;
+pub mod job;
+pub mod model;
 pub mod moment;
 pub mod store;

@@ -18,8 +18,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use trainyard_contract::{Error, Result};
 
-#[cfg(test)]
-use self::areas::Area;
+pub(crate) use self::areas::Area;
 pub use self::failure::Failure;
 
 /// How long one process waits for the others. `SQLite`'s lock is not fair: with eight processes that wrote without pause
