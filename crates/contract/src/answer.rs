@@ -8,10 +8,12 @@ use std::borrow::Cow;
 use crate::{Error, Result, nearest, others::OTHERS, page::Cursor, picture::Picture};
 
 /// An answer with its type forgotten.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Answer {
     /// A JSON object.
     pub value: Value,
+    /// One line that sums it up, where the tool gives one: it is shown before the object, as the older EKS server did.
+    pub summary: Option<String>,
     /// For lists: where each page of the rows came from, so that a cut list can be taken up again.
     pub pages: Vec<PageMark>,
     /// What the facts look like, where a tool draws them.
@@ -21,7 +23,7 @@ pub struct Answer {
 impl Answer {
     /// Facts alone.
     pub fn of(value: Value) -> Self {
-        Self { value, pages: Vec::new(), pictures: Vec::new() }
+        Self { value, ..Self::default() }
     }
 }
 
@@ -53,6 +55,23 @@ impl<T: Serialize + JsonSchema + Send> Output for Json<T> {
         let value = serde_json::to_value(self.0).map_err(|error| Error::internal(error.to_string()))?;
         let value = if value.is_object() { value } else { json!({ "value": value }) };
         Ok(Answer::of(value))
+    }
+}
+
+/// Facts under a line that sums them up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Headed<T> {
+    /// For somebody who reads no further.
+    pub summary: String,
+    /// A struct that becomes a JSON object.
+    pub facts: T,
+}
+
+impl<T: Serialize + JsonSchema + Send> Output for Headed<T> {
+    type Schema = T;
+
+    fn into_answer(self) -> Result<Answer> {
+        Ok(Answer { summary: Some(self.summary), ..Json(self.facts).into_answer()? })
     }
 }
 

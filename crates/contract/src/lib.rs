@@ -19,7 +19,7 @@ mod schema;
 mod tool;
 
 pub use access::{Access, Ceiling, Changes, Covers, Destroys, Effect, MayChange, Reads, Reveals};
-pub use answer::{Answer, Json, Listing, ListingSchema, Output, PageMark};
+pub use answer::{Answer, Headed, Json, Listing, ListingSchema, Output, PageMark};
 pub use definition::{Behind, CallDef, Decoded, Envelope, Needs, Offer, ToolDef, Toolset};
 pub use error::{Error, ErrorKind, Result};
 pub use facts::{Found, Inquiry};

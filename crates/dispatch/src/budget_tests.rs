@@ -51,7 +51,7 @@ fn listing(rows: usize) -> Answer {
             PageMark { start: 10, cursor: cursor("two") },
             PageMark { start: 5000, cursor: cursor("three") },
         ],
-        pictures: Vec::new(),
+        ..Answer::default()
     }
 }
 

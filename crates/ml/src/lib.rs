@@ -4,6 +4,7 @@
 //! files beside it.
 
 pub mod dataset;
+pub mod datasets;
 pub mod id;
 pub mod job;
 pub mod model;

@@ -17,7 +17,11 @@ pub(crate) fn done(mut done: Done) -> CallToolResult {
     let mut answer = match done.envelope {
         Envelope::Plain => {
             let text = done.value.to_string();
-            result(text, done.value, false)
+            let mut result = result(text, done.value, false);
+            if let Some(summary) = done.summary {
+                result.content.insert(0, ContentBlock::text(summary));
+            }
+            result
         }
         Envelope::Result => {
             // There the text is the inner object, and clients look for its `isError`.
@@ -142,13 +146,14 @@ mod tests {
     fn a_picture_stands_beside_the_facts_and_is_told_of_in_them() {
         let picture = Picture { png: vec![0x89, b'P', b'N', b'G'], alt: "utilization of one card".into() };
         for envelope in [Envelope::Plain, Envelope::Result] {
-            let answer = done(Done { value: json!({ "points": 3 }), pictures: vec![picture.clone()], envelope });
+            let answer =
+                done(Done { value: json!({ "points": 3 }), summary: None, pictures: vec![picture.clone()], envelope });
             let sent = json!(answer);
             assert_eq!(sent["content"][1], json!({ "type": "image", "data": "iVBORw==", "mimeType": "image/png" }));
             let text = sent["content"][0]["text"].as_str().unwrap();
             assert_eq!(serde_json::from_str::<Value>(text).unwrap()["pictures"], json!(["utilization of one card"]));
         }
-        let plain = done(Done { value: json!({}), pictures: Vec::new(), envelope: Envelope::Plain });
+        let plain = done(Done { value: json!({}), summary: None, pictures: Vec::new(), envelope: Envelope::Plain });
         assert_eq!(json!(plain)["structuredContent"], json!({}));
     }
 }

@@ -83,5 +83,9 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         local_paths: LocalPaths::new(config.local_paths.clone()),
     };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
-    Ok(Arc::new(Dispatch::new(app, registry(config)?, options, audit)))
+    let dispatch = Dispatch::new(app, registry(config)?, options, audit);
+    Ok(Arc::new(match &config.telemetry {
+        Some(telemetry) => dispatch.watched_by(Arc::clone(telemetry) as _),
+        None => dispatch,
+    }))
 }
