@@ -15,7 +15,7 @@ pub(crate) struct Area {
 }
 
 /// Every area. Those that refer to others stand after them.
-static AREAS: &[Area] = &[crate::datasets::AREA];
+static AREAS: &[Area] = &[crate::datasets::AREA, crate::job::AREA, crate::model::AREA];
 
 /// Tells our files from other databases (`TYml`).
 const APPLICATION: i32 = 0x5459_6d6c;
