@@ -16,6 +16,12 @@ pub fn new(kind: &str) -> Result<String> {
     Ok(format!("{kind}-{}", time.chain(chance).map(digit).collect::<String>()))
 }
 
+/// Bytes as text.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 /// A name that a caller chose: lower-case letters, digits, `-`, `_` and `.`, at most 63, so that it can stand in a path,
 /// an S3 key and a URL.
 pub fn check(what: &str, name: &str) -> Result<()> {

@@ -6,5 +6,7 @@
 pub mod dataset;
 pub mod datasets;
 pub mod id;
+pub mod job;
+pub mod model;
 pub mod moment;
 pub mod store;

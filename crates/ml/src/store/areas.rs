@@ -15,9 +15,9 @@ pub(crate) struct Area {
 }
 
 /// Every area. Those that refer to others stand after them.
-static AREAS: &[Area] = &[crate::datasets::AREA];
+static AREAS: &[Area] = &[crate::datasets::AREA, crate::job::AREA, crate::model::AREA];
 
-/// Tells our files from other databases ("TYml").
+/// Tells our files from other databases (`TYml`).
 const APPLICATION: i32 = 0x5459_6d6c;
 
 /// Runs the steps that this file has not seen. Whoever finds nothing to do writes nothing.
