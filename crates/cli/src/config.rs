@@ -15,6 +15,7 @@ use trainyard_dispatch::{Policy, Selection};
 use crate::{
     args::{Confirm, Options},
     install::Folders,
+    telemetry::{Signals, Telemetry},
 };
 
 /// Longest time for one call: clients give up at 60 seconds.
@@ -47,6 +48,10 @@ pub(crate) struct Config {
     /// Folders of descriptions of AWS services, before those that are built in.
     pub(crate) aws_models: Vec<PathBuf>,
     pub(crate) log: LevelFilter,
+    /// What is told of calls to a collector, by the variables that all programs with OpenTelemetry share.
+    pub(crate) signals: Signals,
+    /// Who tells it, once started.
+    pub(crate) telemetry: Option<Arc<Telemetry>>,
     /// The settings file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
 }
@@ -127,6 +132,8 @@ impl Config {
             profile_files: environment.profile_files(),
             aws_models: environment.folders("AWS_DATA_PATH").or(settings.aws_models).unwrap_or_default(),
             log: log_level(options.verbose, &environment),
+            signals: signals(&environment),
+            telemetry: None,
             file: file.filter(|(path, _)| path.exists()).map(|(path, _)| path),
         })
     }
@@ -182,6 +189,18 @@ fn settings(path: &Path, wanted: bool) -> Result<Settings> {
         Error::validation(format!("{}: {}", path.display(), error.message().trim()))
             .hint("see the README for the keys of the settings file")
     })
+}
+
+/// A signal is sent where somebody collects it and nobody says no.
+fn signals(environment: &Environment) -> Signals {
+    let is = |name: &str, value: &str| environment.text(name).is_some_and(|text| text.eq_ignore_ascii_case(value));
+    let has = |name: &str| environment.text(name).is_some();
+    let on = |signal: &str| {
+        (has("OTEL_EXPORTER_OTLP_ENDPOINT") || has(&format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")))
+            && !is(&format!("OTEL_{signal}_EXPORTER"), "none")
+            && !is("OTEL_SDK_DISABLED", "true")
+    };
+    Signals { traces: on("TRACES"), metrics: on("METRICS") }
 }
 
 fn log_level(verbose: u8, environment: &Environment) -> LevelFilter {

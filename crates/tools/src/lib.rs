@@ -52,6 +52,12 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         ],
     },
     Toolset {
+        name: "eks",
+        about: "EKS clusters: their stacks, logs, metrics, network, insights, roles and Kubernetes objects",
+        by_default: Offer::Nothing,
+        nouns: &[aws::eks::stacks::TOOLS],
+    },
+    Toolset {
         name: "ec2",
         about: "EC2: instances, images, keys, templates, security groups, spot and prices",
         by_default: Offer::Tools(&["ec2_list_instances", "ec2_describe_security_groups"]),

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 mod call;
 mod doctor;
 mod install;
+mod pictures;
 pub(crate) mod policy;
 mod serve;
 mod terminal;
@@ -83,5 +84,9 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         instance_types: InstanceTypes::default(),
     };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
-    Ok(Arc::new(Dispatch::new(app, registry(config)?, options, audit)))
+    let dispatch = Dispatch::new(app, registry(config)?, options, audit);
+    Ok(Arc::new(match &config.telemetry {
+        Some(telemetry) => dispatch.watched_by(Arc::clone(telemetry) as _),
+        None => dispatch,
+    }))
 }

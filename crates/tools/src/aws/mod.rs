@@ -6,6 +6,7 @@ mod change;
 pub(crate) mod cloudformation;
 pub(crate) mod ebs;
 pub(crate) mod ec2;
+pub(crate) mod eks;
 pub(crate) mod iam;
 mod listing;
 pub(crate) mod operations;
