@@ -328,8 +328,11 @@ fn date(headers: &HeaderMap) -> Option<OffsetDateTime> {
 /// `299 - "policy/v1beta1 is deprecated"` without what is around it.
 fn warnings(headers: &HeaderMap) -> Vec<String> {
     let said = headers.get_all(WARNING).iter().filter_map(|value| value.to_str().ok());
-    said.map(|text| text.split_once('"').map_or(text, |(_, said)| said.trim_end_matches('"')).replace("\\\"", "\""))
-        .collect()
+    let inner = |text: &str| {
+        let quoted = text.split_once('"').map_or(text, |(_, quoted)| quoted.strip_suffix('"').unwrap_or(quoted));
+        quoted.replace("\\\"", "\"")
+    };
+    said.map(inner).collect()
 }
 
 #[cfg(test)]
