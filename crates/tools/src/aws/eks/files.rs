@@ -5,11 +5,9 @@ use std::path::PathBuf;
 
 use trainyard_contract::Result;
 
-use crate::{
-    aws::{
-        cloudformation::local_file::{self, There},
-        s3::LocalPaths,
-    },
+use crate::aws::{
+    cloudformation::local_file::{self, There},
+    s3::LocalPaths,
 };
 
 /// Text of a file.

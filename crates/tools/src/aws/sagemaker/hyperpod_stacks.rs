@@ -196,7 +196,9 @@ impl Tool<App> for Describe {
     async fn run(self, cx: Cx<Reads>) -> Result<Json<Description>> {
         let aws = cx.aws(self.region_name.as_ref(), self.profile_name.as_ref());
         let mut stack = match stack::owned(&aws, &self.stack_name, OWNER).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(events::explain_gone(&aws, &self.stack_name, OWNER, error).await),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(events::explain_gone(&aws, &self.stack_name, OWNER, error).await);
+            }
             other => other?,
         };
         if self.wait_seconds.0 > 0 {

@@ -122,8 +122,11 @@ impl Tool<App> for Generate {
         let Designed { design, versions_unknown } = self.designed(&cx).await?;
         let text = design.yaml()?;
         if text.len() as u64 > MAX_BODY {
-            return Err(Error::validation(format!("the template would have {} bytes, and {MAX_BODY} may be sent", text.len()))
-                .hint("ask for fewer node pools with EFA, and add the others later"));
+            return Err(Error::validation(format!(
+                "the template would have {} bytes, and {MAX_BODY} may be sent",
+                text.len()
+            ))
+            .hint("ask for fewer node pools with EFA, and add the others later"));
         }
         let mut answer = StackAnswer::new("generate", &self.cluster_name);
         answer.kubernetes_versions = design.versions.offered;

@@ -78,7 +78,10 @@ pub(super) fn two_zones(zones: &[Zone], wanted: &[String]) -> Result<[String; 2]
             Error::not_found("availability zone", name).hint(format!("the region has {}", known.join(", ")))
         })?;
         if !zone.takes_control_plane() {
-            return Err(Error::validation(format!("EKS takes no subnets in {name} ({}), so no nodes come up there", zone.id)));
+            return Err(Error::validation(format!(
+                "EKS takes no subnets in {name} ({}), so no nodes come up there",
+                zone.id
+            )));
         }
         if !chosen.contains(name) {
             chosen.push(name.clone());

@@ -128,7 +128,10 @@ impl Pool {
                 return refused(format!("{} is in {}", reserved.capacity_reservation_id, reserved.availability_zone));
             }
             if reserved.total_instance_count.is_some_and(|count| count < wanted.count) {
-                return refused(format!("{} reserves fewer than {} nodes", reserved.capacity_reservation_id, wanted.count));
+                return refused(format!(
+                    "{} reserves fewer than {} nodes",
+                    reserved.capacity_reservation_id, wanted.count
+                ));
             }
         }
         Ok(Self { wanted, machine, reservation })
@@ -285,9 +288,9 @@ pub(super) fn add_shared(pools: &[Pool], resources: &mut Map<String, Value>) {
         ("In", "AWS::EC2::SecurityGroupIngress", "SourceSecurityGroupId"),
         ("Out", "AWS::EC2::SecurityGroupEgress", "DestinationSecurityGroupId"),
     ] {
-        let mut rule = json!({ "GroupId": reference("EfaSecurityGroup"), "IpProtocol": "-1" });
-        rule[other] = reference("EfaSecurityGroup");
-        resources.insert(format!("EfaSecurityGroup{way}"), json!({ "Type": kind, "Properties": rule }));
+        let mut traffic = json!({ "GroupId": reference("EfaSecurityGroup"), "IpProtocol": "-1" });
+        traffic[other] = reference("EfaSecurityGroup");
+        resources.insert(format!("EfaSecurityGroup{way}"), json!({ "Type": kind, "Properties": traffic }));
     }
 }
 

@@ -230,10 +230,8 @@ fn network(zones: Option<&[String; 2]>) -> Map<String, Value> {
 
 /// A public and a private subnet, each with its way out.
 fn zone(all: &mut Map<String, Value>, number: usize, name: Option<&str>, table: &dyn Fn(&str) -> Value) {
-    let place = name.map_or_else(
-        || json!({ "Fn::Select": [number - 1, { "Fn::GetAZs": { "Ref": "AWS::Region" } }] }),
-        Value::from,
-    );
+    let place = name
+        .map_or_else(|| json!({ "Fn::Select": [number - 1, { "Fn::GetAZs": { "Ref": "AWS::Region" } }] }), Value::from);
     let subnet = |kind: &str, role: &str| {
         json!({
             "VpcId": reference("VPC"),
@@ -249,7 +247,13 @@ fn zone(all: &mut Map<String, Value>, number: usize, name: Option<&str>, table: 
     public["MapPublicIpOnLaunch"] = true.into();
     add(all, &format!("PublicSubnet0{number}"), "AWS::EC2::Subnet", None, public);
     add(all, &format!("PrivateSubnet0{number}"), "AWS::EC2::Subnet", None, subnet("Private", "internal-elb"));
-    add(all, &format!("NatGatewayEIP{number}"), "AWS::EC2::EIP", Some("VPCGatewayAttachment"), json!({ "Domain": "vpc" }));
+    add(
+        all,
+        &format!("NatGatewayEIP{number}"),
+        "AWS::EC2::EIP",
+        Some("VPCGatewayAttachment"),
+        json!({ "Domain": "vpc" }),
+    );
     let nat = json!({
         "AllocationId": attribute(&format!("NatGatewayEIP{number}"), "AllocationId"),
         "SubnetId": reference(&format!("PublicSubnet0{number}"))
@@ -396,15 +400,40 @@ mod tests {
         let template = design().template();
         let named = |part: &str| template[part].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         for name in [
-            "VPC", "InternetGateway", "VPCGatewayAttachment", "PublicRouteTable", "PrivateRouteTable01",
-            "PrivateRouteTable02", "PublicRoute", "PrivateRoute01", "PrivateRoute02", "NatGateway01", "NatGateway02",
-            "NatGatewayEIP1", "NatGatewayEIP2", "PublicSubnet01", "PublicSubnet02", "PrivateSubnet01", "PrivateSubnet02",
-            "ControlPlaneSecurityGroup", "EksClusterRole", "NodeInstanceRole", "EksCluster",
+            "VPC",
+            "InternetGateway",
+            "VPCGatewayAttachment",
+            "PublicRouteTable",
+            "PrivateRouteTable01",
+            "PrivateRouteTable02",
+            "PublicRoute",
+            "PrivateRoute01",
+            "PrivateRoute02",
+            "NatGateway01",
+            "NatGateway02",
+            "NatGatewayEIP1",
+            "NatGatewayEIP2",
+            "PublicSubnet01",
+            "PublicSubnet02",
+            "PrivateSubnet01",
+            "PrivateSubnet02",
+            "ControlPlaneSecurityGroup",
+            "EksClusterRole",
+            "NodeInstanceRole",
+            "EksCluster",
         ] {
             assert!(named("Resources").iter().any(|known| known == name), "{name}");
         }
         assert_eq!(named("Parameters").len(), 7);
-        for name in ["SubnetIds", "SecurityGroups", "VpcId", "ClusterName", "ClusterArn", "ClusterEndpoint", "NodeInstanceRoleArn"] {
+        for name in [
+            "SubnetIds",
+            "SecurityGroups",
+            "VpcId",
+            "ClusterName",
+            "ClusterArn",
+            "ClusterEndpoint",
+            "NodeInstanceRoleArn",
+        ] {
             assert!(named("Outputs").iter().any(|known| known == name), "{name}");
         }
         let text = template.to_string();

@@ -67,8 +67,7 @@ impl Tool<App> for WriteParams {
         let (drafts, declared) = self.drafted(&cx).await?;
         let text = serde_json::to_string_pretty(&drafts).map_err(|error| Error::internal(error.to_string()))?;
         let text = format!("{text}\n");
-        let path =
-            local_file::write(&self.params_file, "parameters file", &text, self.overwrite.into(), &["json"])?;
+        let path = local_file::write(&self.params_file, "parameters file", &text, self.overwrite.into(), &["json"])?;
         Ok(Json(WrittenFile {
             params_file: path.display().to_string(),
             parameters: drafts.len(),
