@@ -24,6 +24,7 @@ use crate::{
     registry::{Entry, Registry},
     state::{self, Switch, random_id},
     unfinished::{self, Mark},
+    watch::{Ending, Watch, Watched},
 };
 
 /// How this process treats calls. Fixed for its life.
@@ -127,6 +128,7 @@ pub struct Dispatch<C: Context> {
     pub(crate) switch: Switch,
     turns: Turns,
     slots: Semaphore,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 /// One call that was understood, on its way.
@@ -145,7 +147,14 @@ impl<C: Context> Dispatch<C> {
         let slots = Semaphore::new(options.at_once);
         let plans = Plans::of(options.state.as_deref());
         let switch = Switch::of(options.state.as_deref());
-        Self { context, registry, options, audit, plans, switch, turns: Turns::default(), slots }
+        Self { context, registry, options, audit, plans, switch, turns: Turns::default(), slots, watch: None }
+    }
+
+    /// Tells somebody of each call that ended.
+    #[must_use]
+    pub fn watched_by(mut self, watch: Arc<dyn Watch>) -> Self {
+        self.watch = Some(watch);
+        self
     }
 
     /// The tools.
@@ -186,18 +195,27 @@ impl<C: Context> Dispatch<C> {
             Err(error) => return Outcome::Failed(harmless(error), Envelope::Plain),
         };
         let envelope = entry.tool.envelope;
-        match self.road(entry, request).await {
+        let watch = self.watch.as_deref();
+        let mut watched = watch.map(|watch| Watched::new(watch, (entry.tool.name, entry.toolset), &request.caller));
+        let outcome = match self.road(entry, request, watched.as_mut()).await {
             Ok(outcome) => outcome,
             Err(error) => Outcome::Failed(harmless(error), envelope),
+        };
+        if let Some(watched) = watched {
+            watched.close(Ending::of(&outcome));
         }
+        outcome
     }
 
-    async fn road(&self, entry: &Entry<C>, request: Request) -> Result<Outcome> {
+    async fn road(&self, entry: &Entry<C>, request: Request, watched: Option<&mut Watched<'_>>) -> Result<Outcome> {
         let Request { tool, mut arguments, caller, person, agreed, progress } = request;
         if let Some(preset) = entry.tool.preset(&tool) {
             arguments::complete(&mut arguments, preset)?;
         }
         let said = arguments::read(entry, arguments)?;
+        if let Some(watched) = watched {
+            watched.effect(said.needs.effect);
+        }
         let decoded = said.call.decode(said.arguments.clone())?;
         let target = decoded.target();
         let judgement = self.judge(entry, &said, target.as_ref(), &caller).await;

@@ -29,6 +29,7 @@ mod s3;
 mod shell;
 mod size;
 mod stdio;
+mod telemetry;
 mod tool_cases;
 
 use std::sync::OnceLock;
