@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
-use crate::{Error, Result, nearest, others::OTHERS, page::Cursor};
+use crate::{Error, Result, nearest, others::OTHERS, page::Cursor, picture::Picture};
 
 /// An answer with its type forgotten.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,15 @@ pub struct Answer {
     pub summary: Option<String>,
     /// For lists: where each page of the rows came from, so that a cut list can be taken up again.
     pub pages: Vec<PageMark>,
+    /// What the facts look like, where a tool draws them.
+    pub pictures: Vec<Picture>,
+}
+
+impl Answer {
+    /// Facts alone.
+    pub fn of(value: Value) -> Self {
+        Self { value, ..Self::default() }
+    }
 }
 
 /// The rows from `start` on came with this token.
@@ -45,7 +54,7 @@ impl<T: Serialize + JsonSchema + Send> Output for Json<T> {
     fn into_answer(self) -> Result<Answer> {
         let value = serde_json::to_value(self.0).map_err(|error| Error::internal(error.to_string()))?;
         let value = if value.is_object() { value } else { json!({ "value": value }) };
-        Ok(Answer { value, ..Answer::default() })
+        Ok(Answer::of(value))
     }
 }
 
@@ -125,7 +134,7 @@ impl<T: Serialize + JsonSchema + Send> Output for Listing<T> {
         if let Some(next) = self.next {
             value.insert("next".into(), next.to_string().into());
         }
-        Ok(Answer { value: value.into(), pages: self.pages, ..Answer::default() })
+        Ok(Answer { pages: self.pages, ..Answer::of(value.into()) })
     }
 }
 

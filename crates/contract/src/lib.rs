@@ -14,6 +14,7 @@ mod nearest;
 mod others;
 mod page;
 mod permit;
+mod picture;
 mod schema;
 mod tool;
 
@@ -27,4 +28,5 @@ pub use nearest::nearest;
 pub use others::{OTHERS, Others};
 pub use page::{Cursor, DEFAULT_LIMIT, MAX_LIMIT, Place};
 pub use permit::Permit;
+pub use picture::{Picture, Pictured};
 pub use tool::{BoxFuture, Call, Context, Preview, Progress, Target, Tool, Unheard};

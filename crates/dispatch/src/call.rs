@@ -6,8 +6,8 @@ use futures::FutureExt;
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use trainyard_contract::{
-    Answer, Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Needs, Permit, Progress, Result,
-    Target,
+    Answer, Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Needs, Permit, Picture, Progress,
+    Result, Target,
 };
 
 use crate::{
@@ -95,6 +95,8 @@ pub struct Done {
     pub value: Value,
     /// One line that sums it up, redacted, where the tool gives one.
     pub summary: Option<String>,
+    /// What it looks like, where the tool drew it.
+    pub pictures: Vec<Picture>,
     /// How it is to be laid out.
     pub envelope: Envelope,
 }
@@ -317,8 +319,9 @@ impl<C: Context> Dispatch<C> {
         if let Some(line) = &mut summary {
             redact::text(line);
         }
+        let pictures = present::pictures(std::mem::take(&mut answer.pictures));
         let value = present::answer(answer, effect != Effect::Reveals, self.options.answer_tokens)?;
-        Ok(Outcome::Done(Done { value, summary, envelope: way.entry.tool.envelope }))
+        Ok(Outcome::Done(Done { value, summary, pictures, envelope: way.entry.tool.envelope }))
     }
 
     /// Marks a change as under way, so that its end can be missed.
@@ -359,7 +362,7 @@ impl<C: Context> Dispatch<C> {
     }
 
     fn shown(&self, plan: Value) -> Result<Value> {
-        present::answer(Answer { value: plan, ..Answer::default() }, true, self.options.answer_tokens)
+        present::answer(Answer::of(plan), true, self.options.answer_tokens)
     }
 
     async fn ask(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>, target: Option<Target>) -> Result<Question> {
@@ -401,7 +404,7 @@ impl<C: Context> Dispatch<C> {
             "target": target.cloned().map(harmless_target),
             "plan": plan,
         });
-        Ok(Outcome::Done(Done { value, summary: None, envelope: way.entry.tool.envelope }))
+        Ok(Outcome::Done(Done { value, summary: None, pictures: Vec::new(), envelope: way.entry.tool.envelope }))
     }
 
     /// The line that is written before a call.

@@ -10,6 +10,7 @@ mod error;
 mod handle;
 mod logs;
 pub mod manifest;
+pub mod prometheus;
 mod request;
 pub mod resource;
 mod secret;

@@ -11,7 +11,7 @@ use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found,
 use trainyard_k8s::{Cluster, Kubernetes};
 
 use crate::{
-    aws::s3::LocalPaths,
+    aws::{ec2::InstanceTypes, s3::LocalPaths},
     common::{At, Profile, Region},
 };
 
@@ -28,6 +28,8 @@ pub struct App {
     pub template_buckets: Arc<[String]>,
     /// Folders of this machine that tools may read and write.
     pub local_paths: LocalPaths,
+    /// What was found out about EC2 instance types.
+    pub instance_types: InstanceTypes,
 }
 
 impl Context for App {
@@ -75,6 +77,11 @@ impl<A: Access> Cx<A> {
     /// Folders of this machine that may be read and written.
     pub(crate) fn local_paths(&self) -> &LocalPaths {
         &self.app.local_paths
+    }
+
+    /// What was found out about EC2 instance types.
+    pub(crate) fn instance_types(&self) -> &InstanceTypes {
+        &self.app.instance_types
     }
 
     /// How much of a list is wanted.
