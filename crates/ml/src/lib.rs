@@ -7,4 +7,5 @@ pub mod dataset;
 pub mod datasets;
 pub mod id;
 pub mod moment;
+pub mod picture;
 pub mod store;
