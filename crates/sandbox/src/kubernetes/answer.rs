@@ -16,6 +16,7 @@ use super::{
         accept::{self, Form},
         body::{self, Reply},
         path::Path,
+        protobuf,
     },
     rbac::User,
     refusal::{Refusal, Result},
@@ -60,6 +61,7 @@ impl Call {
                 serde_saphyr::from_slice(&self.body)
                     .map_err(|error| Refusal::bad_request(format!("error decoding the body as YAML: {error}")))
             }
+            protobuf::MEDIA => protobuf::decode(&self.body),
             other => Err(Refusal::unsupported_media_type(other, &["application/json", "application/yaml"])),
         }
     }

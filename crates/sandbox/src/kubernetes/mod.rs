@@ -17,6 +17,7 @@ mod cluster;
 mod defaults;
 mod discovery;
 mod events;
+mod fleet;
 mod http;
 mod kinds;
 mod life;
@@ -44,5 +45,6 @@ mod verbs;
 mod view;
 
 pub use clock::Time;
+pub use fleet::Fleet;
 pub use http::{Fault, Harm, Recorded};
 pub use server::{Options, Server};

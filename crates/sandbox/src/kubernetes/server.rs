@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     clock::{Clock, Time},
     cluster::Cluster,
+    fleet::{self, Fleet},
     http::{
         Fault, Recorded,
         serve::{self, Running},
@@ -130,6 +131,11 @@ impl Server {
             _ => vec![object],
         };
         self.shared.with(|cluster| items.into_iter().try_for_each(|item| cluster.seed(item)))
+    }
+
+    /// Puts a fleet there. The error is one of ours: a fleet is made of objects that are taken.
+    pub fn fleet(&self, fleet: &Fleet) -> Result<(), String> {
+        self.shared.with(|cluster| fleet::build(cluster, fleet))
     }
 
     /// An object as it is now, by resource (`pods`, `deployments.apps`), namespace (empty for the cluster) and name.

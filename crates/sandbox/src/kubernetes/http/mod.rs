@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 pub(crate) mod body;
 pub(crate) mod path;
+pub(crate) mod protobuf;
 pub(crate) mod query;
 mod record;
 pub(crate) mod serve;
