@@ -6,14 +6,15 @@
 
 use std::{error::Error, io::Read};
 
-use trainyard_sandbox::kubernetes::{Fleet, Server};
+use trainyard_sandbox::kubernetes::{Fleet, Options, Pace, Server};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let server = Server::start()?;
+    let server = Server::start_with(&Options { life: Some(Pace::default()), ..Options::default() })?;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--fleet" {
-            let mut size = || arguments.next().ok_or("--fleet NODES PODS")?.parse::<usize>().map_err(Box::<dyn Error>::from);
+            let mut size =
+                || arguments.next().ok_or("--fleet NODES PODS")?.parse::<usize>().map_err(Box::<dyn Error>::from);
             let fleet = Fleet { nodes: size()?, pods: size()?, ..Fleet::default() };
             server.fleet(&fleet)?;
         } else {
