@@ -9,11 +9,13 @@ mod aws;
 mod common;
 mod guide;
 mod key_file;
+mod ml;
 mod policy;
 
 pub use app::{App, Cx};
-pub use aws::s3::LocalPaths;
+pub use aws::{ec2::InstanceTypes, s3::LocalPaths};
 pub use guide::GUIDE;
+pub use ml::Buckets;
 pub use policy::{SENT_FOR_POLICIES, operations};
 use trainyard_contract::{Ceiling, Offer, Toolset};
 
@@ -49,6 +51,23 @@ pub static TOOLSETS: &[Toolset<App>] = &[
             aws::sagemaker::hyperpod_quotas::TOOLS,
             aws::sagemaker::hyperpod_scheduling::TOOLS,
             aws::sagemaker::training_plans::TOOLS,
+        ],
+    },
+    Toolset {
+        name: "eks",
+        about: "EKS clusters: their stacks, logs, metrics, network, insights, roles and Kubernetes objects",
+        by_default: Offer::Nothing,
+        nouns: &[
+            aws::eks::stacks::TOOLS,
+            aws::eks::resources::TOOLS,
+            aws::eks::vpc::TOOLS,
+            aws::eks::insights::TOOLS,
+            aws::iam::role_policies::TOOLS,
+            aws::iam::inline_policies::TOOLS,
+            aws::cloudwatch::logs::TOOLS,
+            aws::cloudwatch::metrics::TOOLS,
+            aws::cloudwatch::guidance::TOOLS,
+            aws::eks::guide::TOOLS,
         ],
     },
     Toolset {
@@ -111,6 +130,12 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         about: "S3 buckets and objects; files and folders up and down, resumable and verified",
         by_default: Offer::Nothing,
         nouns: &[aws::s3::buckets::TOOLS, aws::s3::objects::TOOLS, aws::s3::transfers::TOOLS],
+    },
+    Toolset {
+        name: "ml",
+        about: "Datasets on this machine and in S3: register, profile, look into, verify",
+        by_default: Offer::Nothing,
+        nouns: &[ml::datasets::TOOLS],
     },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];

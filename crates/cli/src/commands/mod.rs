@@ -5,6 +5,7 @@ pub(crate) mod audit;
 mod call;
 mod doctor;
 mod install;
+mod pictures;
 pub(crate) mod policy;
 mod serve;
 mod terminal;
@@ -16,7 +17,7 @@ use clap::CommandFactory;
 use trainyard_aws::{Engine, Settings, catalogue};
 use trainyard_contract::Result;
 use trainyard_dispatch::{Audit, Dispatch, Options, Registry};
-use trainyard_tools::{App, LocalPaths, TOOLSETS};
+use trainyard_tools::{App, InstanceTypes, LocalPaths, TOOLSETS};
 
 use crate::{
     args::{Arguments, Command},
@@ -75,12 +76,20 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         state: config.state_dir.clone(),
         ..Options::default()
     };
+    let kubernetes = trainyard_k8s::Engine::new(config.kubernetes.clone(), aws.clone());
     let app = App {
         aws,
+        kubernetes,
         state_dir: config.state_dir.clone(),
         template_buckets: config.template_buckets.clone().into(),
         local_paths: LocalPaths::new(config.local_paths.clone()),
+        instance_types: InstanceTypes::default(),
+        buckets: config.buckets.clone(),
     };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
-    Ok(Arc::new(Dispatch::new(app, registry(config)?, options, audit)))
+    let dispatch = Dispatch::new(app, registry(config)?, options, audit);
+    Ok(Arc::new(match &config.telemetry {
+        Some(telemetry) => dispatch.watched_by(Arc::clone(telemetry) as _),
+        None => dispatch,
+    }))
 }
