@@ -59,6 +59,11 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         by_default: Offer::Nothing,
         nouns: &[
             aws::eks::stacks::TOOLS,
+            aws::eks::kubernetes::objects::TOOLS,
+            aws::eks::kubernetes::pods::TOOLS,
+            aws::eks::kubernetes::manage::TOOLS,
+            aws::eks::kubernetes::apply::TOOLS,
+            aws::eks::kubernetes::manifest::TOOLS,
             aws::eks::resources::TOOLS,
             aws::eks::vpc::TOOLS,
             aws::eks::insights::TOOLS,
