@@ -8,12 +8,14 @@ mod app;
 mod aws;
 mod common;
 mod guide;
+mod k8s;
 mod key_file;
 mod policy;
 
 pub use app::{App, Cx};
 pub use aws::{ec2::InstanceTypes, s3::LocalPaths};
 pub use guide::GUIDE;
+pub use k8s::{Rule, rules};
 pub use policy::{SENT_FOR_POLICIES, operations};
 use trainyard_contract::{Ceiling, Offer, Toolset};
 
@@ -128,6 +130,24 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         about: "S3 buckets and objects; files and folders up and down, resumable and verified",
         by_default: Offer::Nothing,
         nouns: &[aws::s3::buckets::TOOLS, aws::s3::objects::TOOLS, aws::s3::transfers::TOOLS],
+    },
+    Toolset {
+        name: "k8s",
+        about: "Kubernetes: any kind in any cluster, read, applied, rolled out and drained; logs, events, usage",
+        by_default: Offer::Nothing,
+        nouns: &[
+            k8s::list::TOOLS,
+            k8s::get::TOOLS,
+            k8s::events::TOOLS,
+            k8s::logs::TOOLS,
+            k8s::top::TOOLS,
+            k8s::wait::TOOLS,
+            k8s::apply::TOOLS,
+            k8s::objects::TOOLS,
+            k8s::rollout::TOOLS,
+            k8s::nodes::TOOLS,
+            k8s::discover::TOOLS,
+        ],
     },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];

@@ -20,25 +20,29 @@ use crate::{App, TOOLSETS, instructions};
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
 const READS: [&str; 11] =
     ["list", "get", "describe", "search", "find", "explain", "estimate", "generate", "watch", "recommend", "report"];
-const CHANGES: [&str; 28] = [
+const CHANGES: [&str; 34] = [
     "add",
     "apply",
     "attach",
     "authorize",
     "cancel",
     "copy",
+    "cordon",
     "create",
     "delete",
     "deregister",
     "detach",
     "download",
+    "drain",
     "manage",
     "modify",
+    "patch",
     "purchase",
     "put",
     "reboot",
     "replace",
     "request",
+    "restart",
     "revoke",
     "run",
     "scale",
@@ -47,6 +51,8 @@ const CHANGES: [&str; 28] = [
     "sync",
     "tag",
     "terminate",
+    "uncordon",
+    "undo",
     "update",
     "upload",
 ];
