@@ -20,6 +20,7 @@ const MOST: usize = 200;
 ///
 /// Several documents go in their order; when one fails the answer says which were applied. The plan shows each field that would change.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct ApplyManifest {
     /// YAML or JSON, one or several documents.
     manifest: String,

@@ -54,6 +54,7 @@ struct ContextRow {
 
 /// List the kinds that a Kubernetes cluster serves, custom ones as well
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct ListKinds {
     /// Only kinds or groups that hold this text.
     contains: Option<String>,
@@ -107,6 +108,7 @@ impl From<&Known> for KindRow {
 
 /// Explain the fields of a Kubernetes kind, as the cluster itself knows them
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Explain {
     /// Pod, deploy, jobs.batch, apps/v1/Deployment.
     kind: String,

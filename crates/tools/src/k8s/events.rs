@@ -19,6 +19,7 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::reads::<List>()];
 
 /// List Kubernetes events, newest first, alike ones folded into one row with a count
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct List {
     /// All namespaces when absent.
     namespace: Option<String>,

@@ -25,6 +25,7 @@ const OWNERS: usize = 5;
 ///
 /// Values of Secrets are replaced by their sizes.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Describe {
     #[serde(flatten)]
     at: At,
@@ -109,6 +110,7 @@ async fn owners(kubernetes: &Kubernetes<Reads>, named: &Named, object: &Value) -
 
 /// Get the values of a Kubernetes Secret, decoded
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct GetSecret {
     /// Name.
     name: String,

@@ -23,6 +23,7 @@ const PAGE: u32 = 500;
 ///
 /// Columns are those of kubectl get -o wide. A list longer than limit is summed up first: counts by state and the unusual rows; next goes through all of it.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct List {
     /// Pod, deploy, jobs.batch, apps/v1/Deployment.
     kind: String,

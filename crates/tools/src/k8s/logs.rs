@@ -29,6 +29,7 @@ const BYTES: u64 = 4 << 20;
 ///
 /// Lines that only differ in numbers are folded into the last of them with a count; raw keeps each.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Logs {
     /// One pod; or label_selector.
     pod: Option<String>,

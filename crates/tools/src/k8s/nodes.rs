@@ -49,6 +49,7 @@ async fn planned(cx: &Cx<Reads>, place: &In, node: &str, value: bool) -> Result<
 
 /// Cordon a Kubernetes node: no new pods; those on it stay
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Cordon {
     /// Node name.
     node: String,
@@ -81,6 +82,7 @@ impl Preview<App> for Cordon {
 
 /// Uncordon a Kubernetes node: pods may come again
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Uncordon {
     /// Node name.
     node: String,
@@ -115,6 +117,7 @@ impl Preview<App> for Uncordon {
 ///
 /// Goes on for up to 38 seconds; call again until done. Pods of DaemonSets and static pods stay.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Drain {
     /// Node name.
     node: String,

@@ -43,6 +43,7 @@ enum PatchKind {
 
 /// Patch a Kubernetes object: change some of its fields
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct PatchObject {
     #[serde(flatten)]
     at: At,
@@ -122,6 +123,7 @@ impl At {
 
 /// Scale a Deployment, StatefulSet or any kind that has replicas
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Scale {
     #[serde(flatten)]
     at: At,
@@ -200,6 +202,7 @@ enum Propagation {
 ///
 /// Deleting a Namespace deletes everything in it.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Delete {
     #[serde(flatten)]
     at: At,

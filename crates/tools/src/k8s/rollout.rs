@@ -25,6 +25,7 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 
 /// Get how far the rollout of a Deployment, StatefulSet or DaemonSet is, and its revisions
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Status {
     #[serde(flatten)]
     at: At,
@@ -161,6 +162,7 @@ async fn revisions<A: Access + Covers<Reads>>(
 
 /// Restart the pods of a Deployment, StatefulSet or DaemonSet, one after the other
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Restart {
     #[serde(flatten)]
     at: At,
@@ -223,6 +225,7 @@ impl Preview<App> for Restart {
 
 /// Undo the last rollout of a Deployment, StatefulSet or DaemonSet, or go back to a revision
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Undo {
     #[serde(flatten)]
     at: At,

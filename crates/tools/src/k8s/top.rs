@@ -36,6 +36,7 @@ enum By {
 
 /// Get CPU and memory that Kubernetes nodes or pods use now, the largest first
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Usage {
     of: Of,
     /// Pods of this namespace; of all when absent.

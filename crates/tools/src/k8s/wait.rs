@@ -38,6 +38,7 @@ enum Until {
 ///
 /// Waits up to 38 seconds; reached says whether it came to that. Call again to wait on.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Watch {
     #[serde(flatten)]
     at: At,
