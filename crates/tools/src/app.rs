@@ -107,6 +107,11 @@ impl<A: Access> Cx<A> {
         format!("trainyard-{}", self.call.id)
     }
 
+    /// What cursors of this call are sealed with.
+    pub(crate) fn binding(&self) -> &str {
+        &self.call.binding
+    }
+
     /// Folder for what outlives this call. It may not exist yet.
     pub(crate) fn state_dir(&self) -> Result<&Path> {
         self.app.state_dir.as_deref().ok_or_else(|| {

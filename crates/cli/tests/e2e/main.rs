@@ -24,6 +24,7 @@ mod hyperpod_cases;
 mod hyperpod_stacks;
 mod hyperpod_tools;
 mod install;
+mod k8s_tools;
 mod models;
 mod oauth;
 mod operator;
