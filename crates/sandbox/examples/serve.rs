@@ -6,10 +6,10 @@
 
 use std::{error::Error, io::Read};
 
-use trainyard_sandbox::kubernetes::{Fleet, Server};
+use trainyard_sandbox::kubernetes::{Fleet, Options, Pace, Server};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let server = Server::start()?;
+    let server = Server::start_with(&Options { life: Some(Pace::default()), ..Options::default() })?;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--fleet" {

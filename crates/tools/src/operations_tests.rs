@@ -20,7 +20,7 @@ use crate::{App, TOOLSETS};
 const FILE: &str = "operations.tsv";
 
 /// What transfers send: the engine moves the bytes, and no operation of a tool is in sight.
-const TRANSFERS: [(&str, &[&str]); 3] = [
+const TRANSFERS: [(&str, &[&str]); 4] = [
     (
         "s3_upload",
         &[
@@ -34,6 +34,18 @@ const TRANSFERS: [(&str, &[&str]); 3] = [
         ],
     ),
     ("s3_download", &["s3:GetObject", "s3:HeadObject"]),
+    (
+        "dataset_upload",
+        &[
+            "s3:AbortMultipartUpload",
+            "s3:CompleteMultipartUpload",
+            "s3:CreateMultipartUpload",
+            "s3:HeadObject",
+            "s3:ListParts",
+            "s3:PutObject",
+            "s3:UploadPart",
+        ],
+    ),
     (
         "s3_sync",
         &[

@@ -6,6 +6,7 @@
 mod capacity_tools;
 mod clients;
 mod conformance;
+mod datasets;
 mod ebs_vpc_tools;
 mod ec2_many;
 mod ec2_money;

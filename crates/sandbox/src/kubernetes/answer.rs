@@ -20,7 +20,9 @@ use super::{
     },
     rbac::User,
     refusal::{Refusal, Result},
-    resource, shared::Shared, site,
+    resource,
+    shared::Shared,
+    site,
 };
 
 /// Largest body of a request, as a real server has it.
@@ -54,7 +56,10 @@ impl Call {
         }
         let media = self.header(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
         match media {
-            "" | "application/json" | "application/json-patch+json" | "application/merge-patch+json"
+            ""
+            | "application/json"
+            | "application/json-patch+json"
+            | "application/merge-patch+json"
             | "application/strategic-merge-patch+json" => serde_json::from_slice(&self.body)
                 .map_err(|error| Refusal::bad_request(format!("error decoding the body: {error}"))),
             "application/yaml" | "application/apply-patch+yaml" | "application/apply-patch+json" => {
@@ -99,7 +104,9 @@ pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
         }
         Some(Harm::Never) => {
             note(0);
-            return pending::<std::result::Result<io::Result<Reply>, Infallible>>().await.unwrap_or_else(|e| match e {});
+            return pending::<std::result::Result<io::Result<Reply>, Infallible>>()
+                .await
+                .unwrap_or_else(|e| match e {});
         }
         Some(Harm::Late(by)) => sleep(by).await,
         Some(Harm::Status { code, reason, message, retry_after }) => {
@@ -160,7 +167,8 @@ fn respond(
         Path::Resource(path) => {
             let form = accept::form(Some(accept).filter(|accept| !accept.is_empty()));
             // Logs are text, whatever is accepted.
-            let form = form.or_else(|refusal| if path.subresource.is_some() { Ok(Form::Whole) } else { Err(refusal) })?;
+            let form =
+                form.or_else(|refusal| if path.subresource.is_some() { Ok(Form::Whole) } else { Err(refusal) })?;
             resource::answer(shared, &Call { form, ..call }, &path)
         }
         Path::Other(segments) => site::answer(shared, &call, &segments),

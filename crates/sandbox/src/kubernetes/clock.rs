@@ -73,7 +73,13 @@ pub(crate) fn http_date(moment: OffsetDateTime) -> String {
     let (weekday, month) = (moment.weekday().to_string(), moment.month().to_string());
     format!(
         "{}, {:02} {} {} {:02}:{:02}:{:02} GMT",
-        &weekday[..3], moment.day(), &month[..3], moment.year(), moment.hour(), moment.minute(), moment.second()
+        &weekday[..3],
+        moment.day(),
+        &month[..3],
+        moment.year(),
+        moment.hour(),
+        moment.minute(),
+        moment.second()
     )
 }
 

@@ -26,15 +26,23 @@ pub(crate) fn fill(kind: &Kind, object: &mut Value, cluster: &mut Cluster) {
             set(spec, "revisionHistoryLimit", 10);
             set(spec, "podManagementPolicy", "OrderedReady");
             set(spec, "updateStrategy", json!({ "type": "RollingUpdate", "rollingUpdate": { "partition": 0 } }));
-            set(spec, "persistentVolumeClaimRetentionPolicy", json!({ "whenDeleted": "Retain", "whenScaled": "Retain" }));
+            set(
+                spec,
+                "persistentVolumeClaimRetentionPolicy",
+                json!({ "whenDeleted": "Retain", "whenScaled": "Retain" }),
+            );
             template(spec);
         }
         "daemonsets.apps" => {
             let spec = &mut object["spec"];
             set(spec, "revisionHistoryLimit", 10);
-            set(spec, "updateStrategy", json!({
-                "type": "RollingUpdate", "rollingUpdate": { "maxSurge": 0, "maxUnavailable": 1 },
-            }));
+            set(
+                spec,
+                "updateStrategy",
+                json!({
+                    "type": "RollingUpdate", "rollingUpdate": { "maxSurge": 0, "maxUnavailable": 1 },
+                }),
+            );
             template(spec);
         }
         "jobs.batch" => job(object),
@@ -137,7 +145,9 @@ fn quality(spec: &Value) -> &'static str {
     let containers = || spec["containers"].as_array().into_iter().flatten();
     let of = |container: &Value, kind: &str, name: &str| container["resources"][kind][name].clone();
     let any = containers().any(|container| {
-        ["requests", "limits"].iter().any(|kind| ["cpu", "memory"].iter().any(|name| !of(container, kind, name).is_null()))
+        ["requests", "limits"]
+            .iter()
+            .any(|kind| ["cpu", "memory"].iter().any(|name| !of(container, kind, name).is_null()))
     });
     let all = containers().all(|container| {
         ["cpu", "memory"].iter().all(|name| {

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::{
     http::body::{self, Reply},
     kinds::{Kind, Kinds},
-    metrics, review,
+    metrics,
     refusal::{Refusal, Result},
+    review,
     shared::Shared,
 };
 
@@ -96,7 +97,10 @@ pub(crate) fn resources(shared: &Arc<Shared>, group: &str, version: &str) -> Res
         return Err(Refusal::no_such_resource());
     }
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    Ok(body::json(200, &json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": list })))
+    Ok(body::json(
+        200,
+        &json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": list }),
+    ))
 }
 
 fn all_groups(shared: &Arc<Shared>) -> Vec<(String, Vec<String>)> {

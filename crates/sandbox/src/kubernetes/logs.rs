@@ -9,7 +9,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     answer::Call,
-    clock, cluster::{ByContainer, Cluster, ContainerPlace},
+    clock,
+    cluster::{ByContainer, Cluster, ContainerPlace},
     http::{
         Query,
         body::{self, Reply},
@@ -72,13 +73,16 @@ impl Wish {
     fn read(query: &Query, now: OffsetDateTime) -> Result<Self> {
         let seconds: Option<i64> = query.number("sinceSeconds")?;
         let since = match (seconds, query.get("sinceTime")) {
-            (Some(_), Some(_)) => return Err(Refusal::bad_request("at most one of `sinceTime` or `sinceSeconds` may be specified")),
+            (Some(_), Some(_)) => {
+                return Err(Refusal::bad_request("at most one of `sinceTime` or `sinceSeconds` may be specified"));
+            }
             (Some(seconds), None) if seconds < 1 => {
                 return Err(Refusal::bad_request("sinceSeconds: Invalid value: must be greater than 0"));
             }
             (Some(seconds), None) => Some(now - Duration::seconds(seconds)),
             (None, Some(text)) => {
-                let refused = || Refusal::bad_request(format!("sinceTime: \"{text}\" is not a time as RFC 3339 has it"));
+                let refused =
+                    || Refusal::bad_request(format!("sinceTime: \"{text}\" is not a time as RFC 3339 has it"));
                 Some(clock::parse(text).ok_or_else(refused)?)
             }
             (None, None) => None,
@@ -172,7 +176,13 @@ fn running(cluster: &Cluster, place: &ContainerPlace) -> bool {
 }
 
 /// The container whose log is meant, if it can have one.
-fn container(cluster: &Cluster, namespace: &str, name: &str, wanted: Option<&str>, previous: bool) -> Result<ContainerPlace> {
+fn container(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+    wanted: Option<&str>,
+    previous: bool,
+) -> Result<ContainerPlace> {
     let Some(pod) = cluster.value("pods", namespace, name) else {
         let kind = cluster.kind("pods").ok_or_else(Refusal::no_such_resource)?;
         return Err(Refusal::not_found(&kind, name));
@@ -188,7 +198,8 @@ fn container(cluster: &Cluster, namespace: &str, name: &str, wanted: Option<&str
         None if main.len() == 1 => main[0].clone(),
         None => {
             let choose = |names: &[String]| names.join(" ");
-            let mut why = format!("a container name must be specified for pod {name}, choose one of: [{}]", choose(&main));
+            let mut why =
+                format!("a container name must be specified for pod {name}, choose one of: [{}]", choose(&main));
             if !init.is_empty() {
                 why.push_str(&format!(" or one of the init containers: [{}]", choose(&init)));
             }
@@ -210,7 +221,9 @@ fn container(cluster: &Cluster, namespace: &str, name: &str, wanted: Option<&str
     {
         let why = match reason {
             "ErrImagePull" | "ImagePullBackOff" => {
-                format!("container \"{container}\" in pod \"{name}\" is waiting to start: trying and failing to pull image")
+                format!(
+                    "container \"{container}\" in pod \"{name}\" is waiting to start: trying and failing to pull image"
+                )
             }
             reason => format!("container \"{container}\" in pod \"{name}\" is waiting to start: {reason}"),
         };

@@ -42,9 +42,7 @@ pub(crate) struct Usage {
 }
 
 pub(crate) fn resources() -> Vec<Value> {
-    let resource = |name: &str, kind: &str, namespaced: bool| {
-        json!({ "name": name, "singularName": "", "namespaced": namespaced, "kind": kind, "verbs": ["get", "list"] })
-    };
+    let resource = |name: &str, kind: &str, namespaced: bool| json!({ "name": name, "singularName": "", "namespaced": namespaced, "kind": kind, "verbs": ["get", "list"] });
     vec![resource("nodes", "NodeMetrics", false), resource("pods", "PodMetrics", true)]
 }
 
@@ -60,13 +58,19 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: &Call, path: &ResourcePath) -> 
     })?;
     if let Some(name) = &path.name {
         let kind = Kind { group: GROUP.into(), plural: path.plural.clone(), ..Kind::default() };
-        let mut found = all.into_iter().find(|entry| entry["metadata"]["name"] == **name).ok_or_else(|| Refusal::not_found(&kind, name))?;
+        let mut found = all
+            .into_iter()
+            .find(|entry| entry["metadata"]["name"] == **name)
+            .ok_or_else(|| Refusal::not_found(&kind, name))?;
         found["kind"] = list.trim_end_matches("List").into();
         found["apiVersion"] = format!("{GROUP}/{VERSION}").into();
         return Ok(body::json(200, &found));
     }
     let items: Vec<Value> = all.into_iter().filter(|entry| labels.matches_object(entry)).collect();
-    Ok(body::json(200, &json!({ "kind": list, "apiVersion": format!("{GROUP}/{VERSION}"), "metadata": {}, "items": items })))
+    Ok(body::json(
+        200,
+        &json!({ "kind": list, "apiVersion": format!("{GROUP}/{VERSION}"), "metadata": {}, "items": items }),
+    ))
 }
 
 fn metadata(object: &Value, now: &str) -> Value {

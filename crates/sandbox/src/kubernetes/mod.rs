@@ -47,4 +47,5 @@ mod view;
 pub use clock::Time;
 pub use fleet::Fleet;
 pub use http::{Fault, Harm, Recorded};
+pub use life::{Behaviour, Pace};
 pub use server::{Options, Server};

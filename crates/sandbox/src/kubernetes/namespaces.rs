@@ -29,11 +29,8 @@ pub(crate) fn must_take(cluster: &Cluster, kind: &Kind, namespace: &str, name: &
 pub(crate) fn empty(cluster: &mut Cluster, namespace: &str) {
     let kinds: Vec<Arc<Kind>> = cluster.kinds.all().filter(|kind| kind.namespaced).cloned().collect();
     for kind in kinds {
-        let places: Vec<Place> = cluster
-            .store
-            .list(&kind.resource, Some(namespace), None)
-            .map(|object| object.place())
-            .collect();
+        let places: Vec<Place> =
+            cluster.store.list(&kind.resource, Some(namespace), None).map(|object| object.place()).collect();
         for place in places {
             // Gone already is as good: it went with its owner.
             drop(cluster.delete(&kind, Some(namespace), &place.1, &Deletion::default()));
@@ -50,9 +47,10 @@ pub(crate) fn may_go(cluster: &mut Cluster, namespace: &str) {
     let Some(object) = cluster.store.get("namespaces", "", namespace).cloned() else { return };
     let value = object.value();
     let metadata = &value["metadata"];
-    let waits = metadata["deletionTimestamp"].is_null()
-        || metadata["finalizers"].as_array().is_some_and(|all| !all.is_empty());
-    if waits || cluster.store.resources().iter().any(|of| cluster.store.list(of, Some(namespace), None).next().is_some())
+    let waits =
+        metadata["deletionTimestamp"].is_null() || metadata["finalizers"].as_array().is_some_and(|all| !all.is_empty());
+    if waits
+        || cluster.store.resources().iter().any(|of| cluster.store.list(of, Some(namespace), None).next().is_some())
     {
         return;
     }

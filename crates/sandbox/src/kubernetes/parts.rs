@@ -49,8 +49,12 @@ pub(crate) fn answer(
         }
         ("status" | "approval", &Method::PUT) => resource::update(shared, call, path, kind, name, Some("status")),
         ("status" | "approval", &Method::PATCH) => resource::patch(shared, call, path, kind, name, Some("status")),
-        ("resize" | "ephemeralcontainers", &Method::PATCH) => resource::patch(shared, call, path, kind, name, Some(part)),
-        ("resize" | "ephemeralcontainers", &Method::PUT) => resource::update(shared, call, path, kind, name, Some(part)),
+        ("resize" | "ephemeralcontainers", &Method::PATCH) => {
+            resource::patch(shared, call, path, kind, name, Some(part))
+        }
+        ("resize" | "ephemeralcontainers", &Method::PUT) => {
+            resource::update(shared, call, path, kind, name, Some(part))
+        }
         _ => Err(Refusal::method_not_allowed()),
     }
 }
@@ -164,7 +168,9 @@ fn evict(shared: &Arc<Shared>, call: &Call, path: &ResourcePath, kind: &Arc<Kind
         };
         let covering: Vec<&Value> = budgets.iter().filter(covers).collect();
         if covering.len() > 1 {
-            return Err(Refusal::internal("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."));
+            return Err(Refusal::internal(
+                "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+            ));
         }
         if let (Some(budget), false) = (covering.first(), free) {
             let (allowed, healthy, desired, _) = allowance(cluster, budget);
@@ -172,7 +178,8 @@ fn evict(shared: &Arc<Shared>, call: &Call, path: &ResourcePath, kind: &Arc<Kind
                 && (budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow" || healthy >= desired);
             if allowed == 0 && !unready_may_go {
                 let budget = budget["metadata"]["name"].as_str().unwrap_or_default();
-                let why = format!("The disruption budget {budget} needs {desired} healthy pods and has {healthy} currently");
+                let why =
+                    format!("The disruption budget {budget} needs {desired} healthy pods and has {healthy} currently");
                 return Err(Refusal::too_many(
                     "Cannot evict pod as it would violate the pod's disruption budget.",
                     Some(("DisruptionBudget", &why)),
@@ -218,7 +225,8 @@ pub(crate) fn assign(cluster: &mut Cluster, mut pod: Value, node: &str) {
 /// Sets a condition of an object; the time is that of the last change.
 pub(crate) fn condition(object: &mut Value, kind: &str, status: &str, why: Option<(&str, &str)>, now: &str) {
     let mut condition = json!({ "type": kind, "status": status, "lastProbeTime": null, "lastTransitionTime": now });
-    if object["kind"] != "Pod" && object["spec"]["containers"].is_null()
+    if object["kind"] != "Pod"
+        && object["spec"]["containers"].is_null()
         && let Some(condition) = condition.as_object_mut()
     {
         condition.shift_remove("lastProbeTime");

@@ -26,7 +26,8 @@ pub(crate) fn check(cluster: &Cluster, kind: &Kind, object: &Value, before: Opti
         let used = used(cluster, namespace, &quota);
         let name = quota["metadata"]["name"].as_str().unwrap_or_default();
         let hard = quota["spec"]["hard"].as_object().into_iter().flatten();
-        let hard: Vec<(&String, Quantity)> = hard.filter_map(|(name, value)| Some((name, Quantity::of(value)?))).collect();
+        let hard: Vec<(&String, Quantity)> =
+            hard.filter_map(|(name, value)| Some((name, Quantity::of(value)?))).collect();
         let of_object = kind.plural.as_str();
         if of_object == "pods" && before.is_none() {
             let missing = hard.iter().map(|(name, _)| name.as_str()).filter(|name| {
@@ -56,7 +57,9 @@ pub(crate) fn check(cluster: &Cluster, kind: &Kind, object: &Value, before: Opti
             };
             let why = format!(
                 "exceeded quota: {name}, requested: {}, used: {}, limited: {}",
-                list(|entry| entry.1), list(|entry| entry.2), list(|entry| entry.3)
+                list(|entry| entry.1),
+                list(|entry| entry.2),
+                list(|entry| entry.3)
             );
             return Err(Refusal::forbidden(&kind.group, &kind.plural, object_name(object), &why));
         }
@@ -105,7 +108,9 @@ fn used(cluster: &Cluster, namespace: &str, quota: &Value) -> Use {
         kind.namespaced
             && names.iter().any(|name| match kind.plural.as_str() {
                 "pods" => !name.starts_with("count/") || name.as_str() == "count/pods",
-                plural => *name == plural || name.starts_with(plural) || **name == format!("count/{}", kind.qualified()),
+                plural => {
+                    *name == plural || name.starts_with(plural) || **name == format!("count/{}", kind.qualified())
+                }
             })
     });
     for kind in kinds.filter(|kind| !kind.is_new_event()) {
@@ -163,7 +168,9 @@ fn used_by(kind: &Kind, object: &Value) -> Use {
                 count("requests.storage", size);
             }
         }
-        plural @ ("configmaps" | "secrets" | "resourcequotas" | "replicationcontrollers") => count(plural, Quantity::whole(1)),
+        plural @ ("configmaps" | "secrets" | "resourcequotas" | "replicationcontrollers") => {
+            count(plural, Quantity::whole(1))
+        }
         _ => {}
     }
     used

@@ -118,7 +118,10 @@ impl Wish {
 
     fn refusal(&self, user: &User) -> Refusal {
         if self.resource.is_empty() {
-            return Refusal::forbidden_path(&format!("User \"{}\" cannot {} path \"{}\"", user.name, self.verb, self.path));
+            return Refusal::forbidden_path(&format!(
+                "User \"{}\" cannot {} path \"{}\"",
+                user.name, self.verb, self.path
+            ));
         }
         let place = match self.namespace.as_str() {
             "" => "at the cluster scope".to_owned(),
@@ -145,7 +148,8 @@ impl Cluster {
         self.allow(&user, &wish)?;
         let groups = headers.get_all("impersonate-group").iter().filter_map(|group| group.to_str().ok());
         let mut groups: Vec<String> = groups.map(str::to_owned).collect();
-        if let Some((namespace, account)) = name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'))
+        if let Some((namespace, account)) =
+            name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'))
         {
             groups.extend(self::account(namespace, account).groups);
         } else {

@@ -186,7 +186,8 @@ impl Refusal {
 
     pub(crate) fn unsupported_media_type(found: &str, supported: &[&str]) -> Self {
         let supported = supported.join(", ");
-        let why = format!("the body of the request was in an unknown format - accepted media types include: {supported}");
+        let why =
+            format!("the body of the request was in an unknown format - accepted media types include: {supported}");
         let mut refusal = Self::new(415, "UnsupportedMediaType", why);
         refusal.details = Some(json!({ "causes": [{ "reason": "UnexpectedContentType", "message": found }] }));
         refusal
@@ -198,9 +199,8 @@ impl Refusal {
 
     pub(crate) fn too_many(message: impl Into<String>, cause: Option<(&str, &str)>) -> Self {
         let mut refusal = Self::new(429, "TooManyRequests", message);
-        refusal.details = cause.map(|(reason, message)| {
-            json!({ "causes": [{ "reason": reason, "message": message }] })
-        });
+        refusal.details =
+            cause.map(|(reason, message)| json!({ "causes": [{ "reason": reason, "message": message }] }));
         refusal
     }
 
@@ -210,10 +210,6 @@ impl Refusal {
 
     pub(crate) fn internal(message: impl std::fmt::Display) -> Self {
         Self::new(500, "InternalError", format!("Internal error occurred: {message}"))
-    }
-
-    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
-        Self::new(503, "ServiceUnavailable", message)
     }
 
     pub(crate) fn json(&self) -> Value {

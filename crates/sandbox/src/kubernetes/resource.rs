@@ -99,9 +99,7 @@ fn checked(kind: &Kind, object: &mut Value, manner: &Manner) -> Result<Vec<Strin
         _ if unknown.is_empty() => Ok(Vec::new()),
         Strictness::Ignore => Ok(Vec::new()),
         Strictness::Warn => Ok(unknown),
-        Strictness::Strict => Err(Refusal::bad_request(format!(
-            "strict decoding error: {}", unknown.join(", ")
-        ))),
+        Strictness::Strict => Err(Refusal::bad_request(format!("strict decoding error: {}", unknown.join(", ")))),
     }
 }
 
@@ -161,9 +159,8 @@ pub(crate) fn patch(
         manager.clone_into(&mut manner.manager);
         let warnings = checked(kind, &mut applied, &manner)?;
         let force = call.query.flag("force");
-        let (object, new) = shared.with(|cluster| {
-            patch::apply::apply(cluster, kind, namespace, name, applied, &manner, force)
-        })?;
+        let (object, new) =
+            shared.with(|cluster| patch::apply::apply(cluster, kind, namespace, name, applied, &manner, force))?;
         let reply = shown(shared, call, kind, if new { 201 } else { 200 }, &object);
         return Ok(warned(reply, &warnings));
     }

@@ -21,7 +21,8 @@ enum Requirement {
 impl Labels {
     /// From the form that stands in addresses: `a=b,c in (d,e),!f`.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let refused = |part: &str| Refusal::bad_request(format!("unable to parse requirement: found '{part}' in \"{text}\""));
+        let refused =
+            |part: &str| Refusal::bad_request(format!("unable to parse requirement: found '{part}' in \"{text}\""));
         let mut requirements = Vec::new();
         for part in split(text) {
             let part = part.trim();
@@ -49,9 +50,8 @@ impl Labels {
     /// From a plain map, as services and replication controllers have it.
     pub(crate) fn map(selector: &Value) -> Option<Self> {
         let pairs = selector.as_object().filter(|pairs| !pairs.is_empty())?;
-        let requirement = |(key, value): (&String, &Value)| {
-            Some(Requirement::In(key.clone(), vec![value.as_str()?.to_owned()]))
-        };
+        let requirement =
+            |(key, value): (&String, &Value)| Some(Requirement::In(key.clone(), vec![value.as_str()?.to_owned()]));
         pairs.iter().map(requirement).collect::<Option<_>>().map(Self)
     }
 
@@ -132,8 +132,13 @@ impl Requirement {
 
     fn expression(expression: &Value) -> Option<Self> {
         let key = expression["key"].as_str()?.to_owned();
-        let values: Vec<String> = expression["values"].as_array().into_iter().flatten()
-            .filter_map(Value::as_str).map(str::to_owned).collect();
+        let values: Vec<String> = expression["values"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
         let number = || values.first().and_then(|value| value.parse().ok());
         match expression["operator"].as_str()? {
             "In" => Some(Self::In(key, values)),
@@ -168,16 +173,31 @@ const SELECTABLE: &[(&str, &[&str])] = &[
     (
         "pods",
         &[
-            "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
-            "status.phase", "status.podIP", "status.podIPs", "status.nominatedNodeName",
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.podIPs",
+            "status.nominatedNodeName",
         ],
     ),
     (
         "events",
         &[
-            "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
-            "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason",
-            "reportingComponent", "source", "type",
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
         ],
     ),
     ("nodes", &["spec.unschedulable"]),

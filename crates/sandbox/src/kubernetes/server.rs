@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -11,9 +12,10 @@ use super::{
     fleet::{self, Fleet},
     http::{
         Fault, Recorded,
-        serve::{self, Running},
+        serve::{self, Encryption, Running},
     },
     kinds::Kinds,
+    life::{Behaviour, Life, Pace},
     logs::Logs,
     metrics::{Usage, Used},
     random::Random,
@@ -39,11 +41,15 @@ pub struct Options {
     pub roles: bool,
     /// How many changes a watch can go back.
     pub history: usize,
+    /// Whether it speaks HTTPS, under an authority of its own. Go clients send bearer tokens over HTTPS only.
+    pub tls: bool,
+    /// How fast controllers, scheduler and pods are; without it objects only lie there.
+    pub life: Option<Pace>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { port: 0, seed: 1, time: Time::Real, roles: false, history: REMEMBERED }
+        Self { port: 0, seed: 1, time: Time::Real, roles: false, history: REMEMBERED, tls: false, life: None }
     }
 }
 
@@ -53,6 +59,7 @@ pub struct Server {
     shared: Arc<Shared>,
     running: Running,
     token: Option<String>,
+    tls: bool,
 }
 
 impl Server {
@@ -74,16 +81,22 @@ impl Server {
             life: None,
             noise: 0,
         };
+        let (encryption, authority) = encryption(options.tls)?;
+        cluster.users.authority = authority.unwrap_or_default();
         let token = options.roles.then(|| {
-            let admin = User { name: "kubernetes-admin".into(), groups: vec!["system:masters".into(), "system:authenticated".into()] };
+            let admin = User {
+                name: "kubernetes-admin".into(),
+                groups: vec!["system:masters".into(), "system:authenticated".into()],
+            };
             let token = format!("sandbox.{}", cluster.random.uid());
             cluster.users.tokens.insert(token.clone(), admin);
             token
         });
         furnish(&mut cluster);
+        cluster.life = options.life.map(|pace| Life::new(pace, cluster.store.version()));
         let shared = Arc::new(Shared::new(cluster));
-        let running = serve::start(Arc::clone(&shared), options.port, None)?;
-        Ok(Self { shared, running, token })
+        let running = serve::start(Arc::clone(&shared), options.port, encryption)?;
+        Ok(Self { shared, running, token, tls: options.tls })
     }
 
     /// Where it listens.
@@ -91,9 +104,14 @@ impl Server {
         self.running.address
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or the same with `https`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.running.address)
+        format!("{}://{}", if self.tls { "https" } else { "http" }, self.running.address)
+    }
+
+    /// The certificate of its authority (PEM); nothing without HTTPS.
+    pub fn authority(&self) -> Option<String> {
+        self.tls.then(|| self.shared.with(|cluster| cluster.users.authority.clone()))
     }
 
     /// A kubeconfig with one context, `sandbox`, for the administrator.
@@ -104,9 +122,13 @@ impl Server {
     /// The same for whoever has a token, or for nobody in particular.
     pub fn kubeconfig_for(&self, token: Option<&str>) -> String {
         let user = token.map_or_else(|| json!({}), |token| json!({ "token": token }));
+        let mut cluster = json!({ "server": self.url() });
+        if let Some(authority) = self.authority() {
+            cluster["certificate-authority-data"] = BASE64_STANDARD.encode(authority).into();
+        }
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "sandbox", "preferences": {},
-            "clusters": [{ "name": "sandbox", "cluster": { "server": self.url() } }],
+            "clusters": [{ "name": "sandbox", "cluster": cluster }],
             "users": [{ "name": "sandbox", "user": user }],
             "contexts": [{ "name": "sandbox", "context": { "cluster": "sandbox", "user": "sandbox" } }],
         });
@@ -193,11 +215,17 @@ impl Server {
         self.shared.with(|cluster| cluster.users.tokens.insert(token.into(), rbac::account(namespace, name)));
     }
 
-    /// Moves the time forward.
+    /// Moves the time forward; what is due on the way happens in its order.
     pub fn advance(&self, by: Duration) {
+        self.shared.with(|cluster| cluster.pass(by));
+    }
+
+    /// Says what becomes of containers whose image contains this text. Nothing, where objects only lie there.
+    pub fn behave(&self, image: &str, behaviour: Behaviour) {
         self.shared.with(|cluster| {
-            cluster.clock.advance(by);
-            cluster.noise += 1;
+            if let Some(life) = &mut cluster.life {
+                life.behave(image.into(), behaviour);
+            }
         });
     }
 
@@ -225,6 +253,20 @@ impl Server {
     pub fn forget_requests(&self) {
         self.shared.record().forget();
     }
+}
+
+#[cfg(feature = "tls")]
+fn encryption(wanted: bool) -> io::Result<(Encryption, Option<String>)> {
+    if !wanted {
+        return Ok((None, None));
+    }
+    let (acceptor, authority) = super::http::tls::make()?;
+    Ok((Some(acceptor), Some(authority)))
+}
+
+#[cfg(not(feature = "tls"))]
+fn encryption(wanted: bool) -> io::Result<(Encryption, Option<String>)> {
+    if wanted { Err(io::Error::other("built without the feature `tls`")) } else { Ok((None, None)) }
 }
 
 /// One document of what every cluster has.

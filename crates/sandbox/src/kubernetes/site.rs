@@ -48,9 +48,12 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: &Call, segments: &[String]) -> 
         ["apis", group] => discovery::group(shared, group),
         ["apis", group, version] => discovery::resources(shared, group, version),
         ["openapi", ref rest @ ..] => openapi::answer(shared, call, rest),
-        [] => Ok(body::json(200, &json!({ "paths": [
+        [] => Ok(body::json(
+            200,
+            &json!({ "paths": [
             "/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version",
-        ] }))),
+        ] }),
+        )),
         _ => Err(Refusal::no_such_resource()),
     }
 }

@@ -99,11 +99,6 @@ impl Store {
         self.version
     }
 
-    /// The version from which on changes are still known.
-    pub(crate) fn oldest(&self) -> u64 {
-        self.forgotten
-    }
-
     pub(crate) fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<&Arc<Stored>> {
         let place: Place = (namespace.into(), name.into());
         self.objects.get(resource)?.get(&place)

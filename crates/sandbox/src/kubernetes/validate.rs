@@ -21,8 +21,10 @@ const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alpha
 const LABELS: &[&str] = &["namespaces", "services"];
 /// Kinds whose names may be nearly anything.
 const FREE: &[&str] = &[
-    "roles.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io",
-    "rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io",
+    "roles.rbac.authorization.k8s.io",
+    "clusterroles.rbac.authorization.k8s.io",
+    "rolebindings.rbac.authorization.k8s.io",
+    "clusterrolebindings.rbac.authorization.k8s.io",
 ];
 
 pub(crate) fn created(cluster: &Cluster, kind: &Kind, object: &Value) -> Result<()> {
@@ -33,7 +35,13 @@ pub(crate) fn created(cluster: &Cluster, kind: &Kind, object: &Value) -> Result<
     refuse(kind, object, &causes)
 }
 
-pub(crate) fn changed(cluster: &Cluster, kind: &Kind, before: &Value, object: &Value, part: Option<&str>) -> Result<()> {
+pub(crate) fn changed(
+    cluster: &Cluster,
+    kind: &Kind,
+    before: &Value,
+    object: &Value,
+    part: Option<&str>,
+) -> Result<()> {
     let mut causes = Vec::new();
     metadata(object, &mut causes);
     if !before["metadata"]["deletionTimestamp"].is_null() {
@@ -86,7 +94,9 @@ fn name(kind: &Kind, object: &Value, causes: &mut Vec<Cause>) {
     if resource == "customresourcedefinitions.apiextensions.k8s.io" {
         let spec = &object["spec"];
         let wanted = format!(
-            "{}.{}", spec["names"]["plural"].as_str().unwrap_or_default(), spec["group"].as_str().unwrap_or_default()
+            "{}.{}",
+            spec["names"]["plural"].as_str().unwrap_or_default(),
+            spec["group"].as_str().unwrap_or_default()
         );
         if name != wanted {
             causes.push(Cause::invalid("metadata.name", value, "must be spec.names.plural+\".\"+spec.group"));
@@ -129,7 +139,10 @@ fn content(cluster: &Cluster, kind: &Kind, object: &Value, causes: &mut Vec<Caus
                 && cluster.store.get("priorityclasses.scheduling.k8s.io", "", class).is_none()
                 && !class.starts_with("system-")
             {
-                causes.push(Cause::forbidden("spec.priorityClassName", &format!("no PriorityClass with name {class} was found")));
+                causes.push(Cause::forbidden(
+                    "spec.priorityClassName",
+                    &format!("no PriorityClass with name {class} was found"),
+                ));
             }
         }
         "deployments.apps" | "replicasets.apps" | "statefulsets.apps" | "daemonsets.apps" => {
@@ -200,7 +213,11 @@ fn selected(spec: &Value, causes: &mut Vec<Cause>) {
         None => causes.push(Cause::required("spec.selector", "")),
         Some(labels) if !labels.matches_labels(&spec["template"]["metadata"]["labels"]) => {
             let found = &spec["template"]["metadata"]["labels"];
-            causes.push(Cause::invalid("spec.template.metadata.labels", found, "`selector` does not match template `labels`"));
+            causes.push(Cause::invalid(
+                "spec.template.metadata.labels",
+                found,
+                "`selector` does not match template `labels`",
+            ));
         }
         Some(_) => {}
     }
@@ -287,8 +304,13 @@ fn fixed(kind: &Kind, before: &Value, after: &Value, causes: &mut Vec<Cause>) {
             let rest = |object: &Value| {
                 let mut spec = object["spec"].clone();
                 for member in [
-                    "replicas", "ordinals", "template", "updateStrategy", "persistentVolumeClaimRetentionPolicy",
-                    "minReadySeconds", "revisionHistoryLimit",
+                    "replicas",
+                    "ordinals",
+                    "template",
+                    "updateStrategy",
+                    "persistentVolumeClaimRetentionPolicy",
+                    "minReadySeconds",
+                    "revisionHistoryLimit",
                 ] {
                     spec[member] = Value::Null;
                 }
@@ -309,12 +331,20 @@ fn fixed(kind: &Kind, before: &Value, after: &Value, causes: &mut Vec<Cause>) {
                         container["image"] = Value::Null;
                     }
                 }
-                for member in ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "nodeName", "ephemeralContainers", "schedulingGates"] {
+                for member in [
+                    "activeDeadlineSeconds",
+                    "tolerations",
+                    "terminationGracePeriodSeconds",
+                    "nodeName",
+                    "ephemeralContainers",
+                    "schedulingGates",
+                ] {
                     spec[member] = Value::Null;
                 }
                 spec
             };
-            let moved = !before["spec"]["nodeName"].is_null() && before["spec"]["nodeName"] != after["spec"]["nodeName"];
+            let moved =
+                !before["spec"]["nodeName"].is_null() && before["spec"]["nodeName"] != after["spec"]["nodeName"];
             if rest(before) != rest(after) || moved {
                 let why = "pod updates may not change fields other than `spec.containers[*].image`, \
                            `spec.initContainers[*].image`, `spec.activeDeadlineSeconds`, `spec.tolerations` (only additions to \

@@ -6,14 +6,7 @@ use bytes::{BufMut, BytesMut};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::{
-    events,
-    http::accept::Form,
-    kinds::Kind,
-    store::Stored,
-    table,
-    verbs::dress,
-};
+use super::{events, http::accept::Form, kinds::Kind, store::Stored, table, verbs::dress};
 
 /// Who looks at what, and how.
 #[derive(Debug, Clone)]

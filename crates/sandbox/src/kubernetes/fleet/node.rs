@@ -139,7 +139,11 @@ fn card(node: &str, number: usize) -> Card {
     let id = digest(&[node, &number.to_string()]);
     let uuid = format!(
         "GPU-{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        id >> 32, id >> 16 & 0xffff, id & 0xffff, number, id & 0xffff_ffff_ffff
+        id >> 32,
+        id >> 16 & 0xffff,
+        id & 0xffff,
+        number,
+        id & 0xffff_ffff_ffff
     );
     Card { uuid, memory: CARD_MEMORY, cores: 100, shares: SHARES }
 }

@@ -30,12 +30,47 @@ struct Shape {
 }
 
 const SHAPES: &[Shape] = &[
-    Shape { app: "pretrain", image: "registry.example/train:2.8", devices: Devices::Hami, cards: 1, memory: CARD_MEMORY, cores: 100 },
-    Shape { app: "inference", image: "registry.example/serve:1.4", devices: Devices::Hami, cards: 1, memory: 20_000, cores: 20 },
-    Shape { app: "notebook", image: "registry.example/notebook:5", devices: Devices::Hami, cards: 1, memory: 8_000, cores: 10 },
+    Shape {
+        app: "pretrain",
+        image: "registry.example/train:2.8",
+        devices: Devices::Hami,
+        cards: 1,
+        memory: CARD_MEMORY,
+        cores: 100,
+    },
+    Shape {
+        app: "inference",
+        image: "registry.example/serve:1.4",
+        devices: Devices::Hami,
+        cards: 1,
+        memory: 20_000,
+        cores: 20,
+    },
+    Shape {
+        app: "notebook",
+        image: "registry.example/notebook:5",
+        devices: Devices::Hami,
+        cards: 1,
+        memory: 8_000,
+        cores: 10,
+    },
     Shape { app: "embedding", image: "registry.example/embed:3", devices: Devices::Mig, cards: 1, memory: 0, cores: 0 },
-    Shape { app: "compile", image: "registry.example/neuron:2", devices: Devices::Neuron, cards: 1, memory: 0, cores: 0 },
-    Shape { app: "gateway", image: "registry.example/gateway:9", devices: Devices::None, cards: 0, memory: 0, cores: 0 },
+    Shape {
+        app: "compile",
+        image: "registry.example/neuron:2",
+        devices: Devices::Neuron,
+        cards: 1,
+        memory: 0,
+        cores: 0,
+    },
+    Shape {
+        app: "gateway",
+        image: "registry.example/gateway:9",
+        devices: Devices::None,
+        cards: 0,
+        memory: 0,
+        cores: 0,
+    },
 ];
 
 pub(super) fn make(number: usize, fleet: &Fleet, nodes: &mut [Node], now: OffsetDateTime, random: &mut Random) -> Made {
@@ -45,21 +80,19 @@ pub(super) fn make(number: usize, fleet: &Fleet, nodes: &mut [Node], now: Offset
         6 | 7 => &SHAPES[2],
         8 => &SHAPES[5],
         _ if fleet.mig_nodes > 0 && random.below(2) == 0 => &SHAPES[3],
-        _ if fleet.neuron_nodes > 0 => &SHAPES[4],
+        _ if fleet.neuron_nodes > 0 && random.below(6) == 0 => &SHAPES[4],
         _ => &SHAPES[5],
     };
     let team = TEAMS[number % TEAMS.len()];
     let hash = short(&[shape.app, team]);
     let name = format!("{}-{hash}-{}", shape.app, random.suffix());
-    let trouble = if random.below(1_000) < u64::try_from(fleet.troubled).unwrap_or(0) { 1 + random.below(4) } else { 0 };
+    let trouble =
+        if random.below(1_000) < u64::try_from(fleet.troubled).unwrap_or(0) { 1 + random.below(4) } else { 0 };
     let placed = if trouble == 1 { None } else { place(shape, nodes, random) };
     let age = 60 + random.below(86_400 * 6);
     let stamp = ago(now, age);
-    let mut labels = vec![
-        ("app", shape.app.to_owned()),
-        ("pod-template-hash", hash.clone()),
-        ("team", team.to_owned()),
-    ];
+    let mut labels =
+        vec![("app", shape.app.to_owned()), ("pod-template-hash", hash.clone()), ("team", team.to_owned())];
     let mut annotations = Vec::new();
     if let Some((node, devices)) = &placed
         && shape.devices == Devices::Hami
@@ -75,7 +108,7 @@ pub(super) fn make(number: usize, fleet: &Fleet, nodes: &mut [Node], now: Offset
     let mut object = json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
-            "name": name, "namespace": team, "generateName": format!("{}-{hash}-", shape.app),
+            "name": name, "namespace": team, "uid": random.uid(), "generateName": format!("{}-{hash}-", shape.app),
             "labels": map(&labels), "creationTimestamp": stamp,
         },
         "spec": {
@@ -130,9 +163,10 @@ fn place(shape: &Shape, nodes: &mut [Node], random: &mut Random) -> Option<(Stri
                 return Some((node.name.clone(), String::new()));
             }
             Devices::Hami => {
-                let fits = node.cards.iter_mut().find(|card| {
-                    card.memory >= shape.memory && card.cores >= shape.cores && card.shares > 0
-                });
+                let fits = node
+                    .cards
+                    .iter_mut()
+                    .find(|card| card.memory >= shape.memory && card.cores >= shape.cores && card.shares > 0);
                 if let Some(card) = fits {
                     card.memory -= shape.memory;
                     card.cores -= shape.cores;
@@ -148,7 +182,13 @@ fn place(shape: &Shape, nodes: &mut [Node], random: &mut Random) -> Option<(Stri
 }
 
 fn waiting(made: &mut Made, shape: &Shape, nodes: usize, stamp: &str, now: OffsetDateTime) {
-    let message = format!("0/{nodes} nodes are available: {nodes} CardInsufficientMemory. preemption: 0/{nodes} nodes are available.");
+    let lack = match shape.devices {
+        Devices::Hami => "CardInsufficientMemory",
+        Devices::Mig => "Insufficient nvidia.com/mig-1g.5gb",
+        Devices::Neuron => "Insufficient aws.amazon.com/neuron",
+        Devices::None => "Insufficient cpu",
+    };
+    let message = format!("0/{nodes} nodes are available: {nodes} {lack}.");
     made.object["status"] = json!({
         "phase": "Pending", "qosClass": "Guaranteed",
         "conditions": [{
@@ -169,8 +209,16 @@ fn running(made: &mut Made, shape: &Shape, number: usize, node: &str, trouble: u
             false,
             17,
         ),
-        3 => (json!({ "waiting": { "reason": "ImagePullBackOff", "message": format!("Back-off pulling image \"{}\"", shape.image) } }), false, 0),
-        4 => (json!({ "terminated": { "reason": "Completed", "exitCode": 0, "startedAt": stamp, "finishedAt": ago(now, 60) } }), false, 0),
+        3 => (
+            json!({ "waiting": { "reason": "ImagePullBackOff", "message": format!("Back-off pulling image \"{}\"", shape.image) } }),
+            false,
+            0,
+        ),
+        4 => (
+            json!({ "terminated": { "reason": "Completed", "exitCode": 0, "startedAt": stamp, "finishedAt": ago(now, 60) } }),
+            false,
+            0,
+        ),
         _ => (json!({ "running": { "startedAt": stamp } }), true, 0),
     };
     let phase = match trouble {
@@ -215,7 +263,8 @@ impl Made {
         self.events.push(json!({
             "apiVersion": "v1", "kind": "Event",
             "metadata": { "name": format!("{}.{}", self.name, short(&[&self.name, reason])), "namespace": self.namespace },
-            "involvedObject": { "apiVersion": "v1", "kind": "Pod", "namespace": self.namespace, "name": self.name },
+            "involvedObject": { "apiVersion": "v1", "kind": "Pod", "namespace": self.namespace, "name": self.name,
+                "uid": self.object["metadata"]["uid"] },
             "type": kind, "reason": reason, "message": message, "count": count, "source": { "component": from },
             "reportingComponent": from, "reportingInstance": "",
             "firstTimestamp": ago(now, 60 * count), "lastTimestamp": ago(now, 30), "eventTime": null,

@@ -48,7 +48,10 @@ mod tests {
         let kubectl = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
         assert_eq!(form(Some(kubectl)).unwrap(), Form::Table);
         assert_eq!(form(Some("application/vnd.kubernetes.protobuf, application/json")).unwrap(), Form::Whole);
-        assert_eq!(form(Some("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")).unwrap(), Form::Metadata);
+        assert_eq!(
+            form(Some("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")).unwrap(),
+            Form::Metadata
+        );
         assert_eq!(form(None).unwrap(), Form::Whole);
         assert!(form(Some("text/html")).is_err());
     }

@@ -36,7 +36,11 @@ pub(crate) fn bytes(code: u16, media: &'static str, bytes: Bytes) -> Reply {
     finish(code, media, Full::new(bytes).boxed())
 }
 
-pub(crate) fn pieces(code: u16, media: &'static str, pieces: impl Stream<Item = Bytes> + Send + Sync + 'static) -> Reply {
+pub(crate) fn pieces(
+    code: u16,
+    media: &'static str,
+    pieces: impl Stream<Item = Bytes> + Send + Sync + 'static,
+) -> Reply {
     let frames = pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
     finish(code, media, BodyExt::boxed(StreamBody::new(frames)))
 }

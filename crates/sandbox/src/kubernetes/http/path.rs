@@ -63,7 +63,9 @@ mod tests {
 
     #[test]
     fn addresses_name_objects_and_their_parts() {
-        let Path::Resource(path) = Path::parse("/apis/apps/v1/namespaces/team%20a/deployments/web/scale") else { panic!() };
+        let Path::Resource(path) = Path::parse("/apis/apps/v1/namespaces/team%20a/deployments/web/scale") else {
+            panic!()
+        };
         assert_eq!((path.group.as_str(), path.plural.as_str()), ("apps", "deployments"));
         assert_eq!(path.namespace.as_deref(), Some("team a"));
         assert_eq!((path.name.as_deref(), path.subresource.as_deref()), (Some("web"), Some("scale")));

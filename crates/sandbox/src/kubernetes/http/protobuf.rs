@@ -51,7 +51,9 @@ impl Field<'_> {
         match self {
             Self::Number(number) => *number == 0,
             // A message whose members are all empty.
-            Self::Bytes(bytes) => bytes.is_empty() || fields(bytes).is_some_and(|all| all.iter().all(|(_, f)| f.is_nothing())),
+            Self::Bytes(bytes) => {
+                bytes.is_empty() || fields(bytes).is_some_and(|all| all.iter().all(|(_, f)| f.is_nothing()))
+            }
         }
     }
 }
@@ -137,9 +139,7 @@ fn message(name: &str, bytes: &[u8]) -> Result<Value> {
 
 fn value(kind: &str, field: &Field<'_>) -> Result<Option<Value>> {
     Ok(match (kind, field) {
-        ("s", Field::Bytes(text)) => {
-            (!text.is_empty()).then(|| String::from_utf8_lossy(text).into_owned().into())
-        }
+        ("s", Field::Bytes(text)) => (!text.is_empty()).then(|| String::from_utf8_lossy(text).into_owned().into()),
         ("i", Field::Number(number)) => Some(number.cast_signed().into()),
         ("o", Field::Number(number)) => (*number != 0).then(|| number.cast_signed().into()),
         ("B", Field::Number(number)) => Some((*number != 0).into()),

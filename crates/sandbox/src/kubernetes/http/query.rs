@@ -32,9 +32,9 @@ impl Query {
         match self.get("dryRun") {
             None => Ok(false),
             Some("All") => Ok(true),
-            Some(other) => Err(Refusal::bad_request(format!(
-                "dryRun: Unsupported value: \"{other}\": supported values: \"All\""
-            ))),
+            Some(other) => {
+                Err(Refusal::bad_request(format!("dryRun: Unsupported value: \"{other}\": supported values: \"All\"")))
+            }
         }
     }
 }

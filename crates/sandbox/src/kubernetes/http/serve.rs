@@ -52,8 +52,8 @@ pub(crate) fn start(shared: Arc<Shared>, port: u16, encryption: Encryption) -> i
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // Has ended already otherwise.
-            drop(stop.send(()));
+            // Refused only by a thread that has ended already.
+            stop.send(()).ok();
         }
         if let Some(thread) = self.thread.take() {
             drop(thread.join());

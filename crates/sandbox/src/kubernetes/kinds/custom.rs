@@ -72,9 +72,7 @@ pub(crate) fn accept(definition: &mut Value, now: &str) {
     let stored = definition["spec"]["versions"].as_array().into_iter().flatten();
     let stored: Vec<Value> =
         stored.filter(|version| version["storage"] == true).map(|version| version["name"].clone()).collect();
-    let condition = |kind: &str, reason: &str, message: &str| {
-        json!({ "type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message })
-    };
+    let condition = |kind: &str, reason: &str, message: &str| json!({ "type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message });
     definition["status"] = json!({
         "acceptedNames": definition["spec"]["names"],
         "conditions": [

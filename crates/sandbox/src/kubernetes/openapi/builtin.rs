@@ -6,9 +6,7 @@ use k8s_openapi::api::{
     admissionregistration, apps, autoscaling, batch, certificates, coordination, core, discovery, events, flowcontrol,
     networking, node, policy, rbac, resource, scheduling, storage,
 };
-use k8s_openapi::{
-    apiextensions_apiserver::pkg::apis::apiextensions, kube_aggregator::pkg::apis::apiregistration,
-};
+use k8s_openapi::{apiextensions_apiserver::pkg::apis::apiextensions, kube_aggregator::pkg::apis::apiregistration};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value};
 
@@ -93,6 +91,12 @@ fn finish(name: &str, schema: &mut Value) {
         schema.shift_remove("title");
     }
     let short = name.rsplit('.').next().unwrap_or_default();
+    // Schemas within definitions hold any value.
+    if (short == "JSON" || short.starts_with("JSONSchemaPropsOr"))
+        && let Some(schema) = schema.as_object_mut()
+    {
+        schema.shift_remove("type");
+    }
     for (member, property) in schema["properties"].as_object_mut().into_iter().flatten() {
         let key = match MERGED.iter().find(|(of, list, _)| *of == short && list == member) {
             Some((.., key)) => Some(*key),

@@ -41,8 +41,12 @@ fn typed(schema: &Value, value: &mut Value, path: &str, of: &str, unknown: &mut 
         (Some("boolean"), Value::Bool(_)) | (Some("number"), Value::Number(_)) => true,
         // Quantities and "a number or a percentage" come as both.
         (Some("string"), Value::String(_)) => true,
-        (Some("string"), Value::Number(_)) => schema["description"].as_str().is_some_and(|text| text.starts_with("Quantity")),
-        (Some("integer"), Value::Number(number)) => !number.is_f64() || number.as_f64().is_some_and(|f| f.fract() == 0.0),
+        (Some("string"), Value::Number(_)) => {
+            schema["description"].as_str().is_some_and(|text| text.starts_with("Quantity"))
+        }
+        (Some("integer"), Value::Number(number)) => {
+            !number.is_f64() || number.as_f64().is_some_and(|f| f.fract() == 0.0)
+        }
         _ => false,
     };
     if !fits {

@@ -21,8 +21,12 @@ use super::{
 fn schema_name(kind: &Kind) -> String {
     let group = kind.group.strip_suffix(".k8s.io").unwrap_or(&kind.group);
     match kind.group.as_str() {
-        "apiextensions.k8s.io" => format!("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.{}.{}", kind.version, kind.kind),
-        "apiregistration.k8s.io" => format!("io.k8s.kube-aggregator.pkg.apis.apiregistration.{}.{}", kind.version, kind.kind),
+        "apiextensions.k8s.io" => {
+            format!("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.{}.{}", kind.version, kind.kind)
+        }
+        "apiregistration.k8s.io" => {
+            format!("io.k8s.kube-aggregator.pkg.apis.apiregistration.{}.{}", kind.version, kind.kind)
+        }
         "" => format!("io.k8s.api.core.{}.{}", kind.version, kind.kind),
         _ => {
             let group = group.split('.').next().unwrap_or_default();
@@ -87,7 +91,8 @@ fn document(shared: &Arc<Shared>, group: &str, version: &str, info: &Value) -> R
                 schema["properties"][member] = text.clone();
             }
             let metadata = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
-            schema["properties"]["metadata"] = json!({ "allOf": [{ "$ref": format!("{}{metadata}", builtin::REFERENCE) }] });
+            schema["properties"]["metadata"] =
+                json!({ "allOf": [{ "$ref": format!("{}{metadata}", builtin::REFERENCE) }] });
             schema["x-kubernetes-group-version-kind"] = tag;
             schemas.insert(custom_name(kind), schema);
             collect(metadata, &mut wanted);
@@ -137,11 +142,14 @@ fn collect(name: &str, wanted: &mut BTreeSet<String>) {
 
 /// The addresses of a kind, as far as clients look at them.
 fn describe(kind: &Kind, paths: &mut Map<String, Value>) {
-    let base = if kind.group.is_empty() { format!("/api/{}", kind.version) } else { format!("/apis/{}/{}", kind.group, kind.version) };
-    let base = if kind.namespaced { format!("{base}/namespaces/{{namespace}}") } else { base };
-    let query = |name: &str| {
-        json!({ "name": name, "in": "query", "schema": { "type": "string", "uniqueItems": true } })
+    let base = if kind.group.is_empty() {
+        format!("/api/{}", kind.version)
+    } else {
+        format!("/apis/{}/{}", kind.group, kind.version)
     };
+    let base = if kind.namespaced { format!("{base}/namespaces/{{namespace}}") } else { base };
+    let query =
+        |name: &str| json!({ "name": name, "in": "query", "schema": { "type": "string", "uniqueItems": true } });
     let name = if kind.custom.is_some() { custom_name(kind) } else { schema_name(kind) };
     let reference = json!({ "$ref": format!("{}{name}", builtin::REFERENCE) });
     let operation = |action: &str| {

@@ -38,7 +38,9 @@ pub(crate) fn apply(
     create::place(kind, &mut applied["metadata"], namespace)?;
     match applied["metadata"]["name"].as_str() {
         Some(said) if said != name => {
-            return Err(Refusal::bad_request(format!("the name of the object ({said}) does not match the name on the URL ({name})")));
+            return Err(Refusal::bad_request(format!(
+                "the name of the object ({said}) does not match the name on the URL ({name})"
+            )));
         }
         _ => applied["metadata"]["name"] = name.into(),
     }
@@ -187,9 +189,8 @@ fn remove(target: &mut Value, path: &[String]) -> bool {
     if element == "." {
         return true;
     }
-    let emptied = |value: &Value| {
-        value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
-    };
+    let emptied =
+        |value: &Value| value.as_object().is_some_and(Map::is_empty) || value.as_array().is_some_and(Vec::is_empty);
     match (element.split_once(':'), target) {
         (Some(("f", name)), Value::Object(members)) => {
             let Some(member) = members.get_mut(name) else { return false };
@@ -201,7 +202,9 @@ fn remove(target: &mut Value, path: &[String]) -> bool {
         (Some(("k", wanted)), Value::Array(items)) => {
             let wanted: Value = serde_json::from_str(wanted).unwrap_or_default();
             let keys: Vec<String> = wanted.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
-            let Some(at) = items.iter().position(|item| key(item, &keys).as_ref() == Some(&wanted)) else { return false };
+            let Some(at) = items.iter().position(|item| key(item, &keys).as_ref() == Some(&wanted)) else {
+                return false;
+            };
             if rest == ["."] {
                 items.remove(at);
             } else {

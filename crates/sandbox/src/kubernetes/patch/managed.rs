@@ -25,8 +25,17 @@ pub(crate) type Leaves = BTreeMap<Path, Value>;
 
 /// What of the metadata nobody owns.
 const UNOWNED: &[&str] = &[
-    "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink",
-    "deletionTimestamp", "deletionGracePeriodSeconds", "generateName",
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "managedFields",
+    "selfLink",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generateName",
 ];
 
 /// The fields of an object, without those that nobody owns; the status alone, or all but it.
@@ -212,7 +221,8 @@ pub(crate) fn updated(kind: &Kind, before: &Value, object: &mut Value, manner: &
     };
     let part = manner.part.as_deref();
     let (old, new) = (leaves(kind, before, part), leaves(kind, object, part));
-    let changed: Fields = new.iter().filter(|(path, value)| old.get(*path) != Some(*value)).map(|(p, _)| p.clone()).collect();
+    let changed: Fields =
+        new.iter().filter(|(path, value)| old.get(*path) != Some(*value)).map(|(p, _)| p.clone()).collect();
     let gone: Fields = old.keys().filter(|path| !new.contains_key(*path)).cloned().collect();
     if !changed.is_empty() || !gone.is_empty() {
         for entry in &mut entries {

@@ -56,8 +56,20 @@ const MAPS: &[(&str, &str, &[&str])] = &[
 
 /// Maps of built-in kinds that are one value.
 const WHOLE: &[&str] = &[
-    "selector", "nodeSelector", "labelSelector", "namespaceSelector", "podSelector", "fieldRef", "secretKeyRef",
-    "configMapKeyRef", "resourceFieldRef", "roleRef", "claimRef", "involvedObject", "targetRef", "scaleTargetRef",
+    "selector",
+    "nodeSelector",
+    "labelSelector",
+    "namespaceSelector",
+    "podSelector",
+    "fieldRef",
+    "secretKeyRef",
+    "configMapKeyRef",
+    "resourceFieldRef",
+    "roleRef",
+    "claimRef",
+    "involvedObject",
+    "targetRef",
+    "scaleTargetRef",
     "requiredDuringSchedulingIgnoredDuringExecution",
 ];
 
@@ -103,9 +115,9 @@ impl<'a> Shape<'a> {
             Self::Builtin { member: "finalizers", .. } => List::Set,
             Self::Builtin { kind, member, around } => {
                 let service_only = member == "ports" && around == "spec" && kind != "Service";
-                let found = MAPS.iter().find(|(name, of, _)| {
-                    *name == member && (of.is_empty() || *of == around) && !service_only
-                });
+                let found = MAPS
+                    .iter()
+                    .find(|(name, of, _)| *name == member && (of.is_empty() || *of == around) && !service_only);
                 found.map_or(List::Atomic, |(.., keys)| List::Map(keys.iter().map(|key| (*key).to_owned()).collect()))
             }
             Self::Unknown => List::Atomic,

@@ -172,16 +172,17 @@ const TABLE: &[(&str, &[Column])] = &[
             wide("Name", name),
         ],
     ),
-    (
-        "namespaces",
-        &[NAME, text("Status", |o, _| or(&o["status"]["phase"], "")), AGE],
-    ),
+    ("namespaces", &[NAME, text("Status", |o, _| or(&o["status"]["phase"], "")), AGE]),
     (
         "persistentvolumeclaims",
         &[
             NAME,
             text("Status", |o, _| {
-                if o["metadata"]["deletionTimestamp"].is_null() { or(&o["status"]["phase"], "") } else { "Terminating".into() }
+                if o["metadata"]["deletionTimestamp"].is_null() {
+                    or(&o["status"]["phase"], "")
+                } else {
+                    "Terminating".into()
+                }
             }),
             text("Volume", |o, _| or(&o["spec"]["volumeName"], "")),
             text("Capacity", |o, _| or(&o["status"]["capacity"]["storage"], "")),
@@ -218,11 +219,22 @@ const TABLE: &[(&str, &[Column])] = &[
             text("Provisioner", |o, _| or(&o["provisioner"], "")),
             text("ReclaimPolicy", |o, _| or(&o["reclaimPolicy"], "Delete")),
             text("VolumeBindingMode", |o, _| or(&o["volumeBindingMode"], "Immediate")),
-            text("AllowVolumeExpansion", |o, _| o["allowVolumeExpansion"].as_bool().unwrap_or(false).to_string().into()),
+            text("AllowVolumeExpansion", |o, _| {
+                o["allowVolumeExpansion"].as_bool().unwrap_or(false).to_string().into()
+            }),
             AGE,
         ],
     ),
-    ("configmaps", &[NAME, number("Data", |o, _| (size(&o["data"]).as_i64().unwrap_or(0) + size(&o["binaryData"]).as_i64().unwrap_or(0)).into()), AGE]),
+    (
+        "configmaps",
+        &[
+            NAME,
+            number("Data", |o, _| {
+                (size(&o["data"]).as_i64().unwrap_or(0) + size(&o["binaryData"]).as_i64().unwrap_or(0)).into()
+            }),
+            AGE,
+        ],
+    ),
     ("secrets", &[NAME, text("Type", |o, _| or(&o["type"], "")), number("Data", |o, _| size(&o["data"])), AGE]),
     ("serviceaccounts", &[NAME, number("Secrets", |o, _| array(&o["secrets"]).count().into()), AGE]),
     ("endpoints", &[NAME, text("Endpoints", |o, _| workloads::endpoints(o).into()), AGE]),
@@ -232,7 +244,9 @@ const TABLE: &[(&str, &[Column])] = &[
             NAME,
             text("AddressType", |o, _| or(&o["addressType"], "")),
             text("Ports", |o, _| joined(array(&o["ports"]).map(|port| string(&port["port"]))).into()),
-            text("Endpoints", |o, _| joined(array(&o["endpoints"]).flat_map(|e| array(&e["addresses"])).map(string)).into()),
+            text("Endpoints", |o, _| {
+                joined(array(&o["endpoints"]).flat_map(|e| array(&e["addresses"])).map(string)).into()
+            }),
             AGE,
         ],
     ),
@@ -242,12 +256,16 @@ const TABLE: &[(&str, &[Column])] = &[
             NAME,
             text("Class", |o, _| or(&o["spec"]["ingressClassName"], "<none>")),
             text("Hosts", |o, _| {
-                let hosts = joined(array(&o["spec"]["rules"]).map(|rule| string(&rule["host"])).filter(|h| !h.is_empty()));
+                let hosts =
+                    joined(array(&o["spec"]["rules"]).map(|rule| string(&rule["host"])).filter(|h| !h.is_empty()));
                 if hosts == "<none>" { "*".into() } else { hosts.into() }
             }),
             text("Address", |o, _| {
                 let all = array(&o["status"]["loadBalancer"]["ingress"]);
-                all.map(|i| string(if i["ip"].is_null() { &i["hostname"] } else { &i["ip"] })).collect::<Vec<_>>().join(",").into()
+                all.map(|i| string(if i["ip"].is_null() { &i["hostname"] } else { &i["ip"] }))
+                    .collect::<Vec<_>>()
+                    .join(",")
+                    .into()
             }),
             text("Ports", |o, _| if array(&o["spec"]["tls"]).next().is_some() { "80, 443" } else { "80" }.into()),
             AGE,
@@ -293,10 +311,16 @@ const TABLE: &[(&str, &[Column])] = &[
     ),
     ("limitranges", &[NAME, text("Created At", |o, _| o["metadata"]["creationTimestamp"].clone())]),
     ("roles.rbac.authorization.k8s.io", &[NAME, text("Created At", |o, _| o["metadata"]["creationTimestamp"].clone())]),
-    ("clusterroles.rbac.authorization.k8s.io", &[NAME, text("Created At", |o, _| o["metadata"]["creationTimestamp"].clone())]),
+    (
+        "clusterroles.rbac.authorization.k8s.io",
+        &[NAME, text("Created At", |o, _| o["metadata"]["creationTimestamp"].clone())],
+    ),
     ("rolebindings.rbac.authorization.k8s.io", BINDING),
     ("clusterrolebindings.rbac.authorization.k8s.io", BINDING),
-    ("customresourcedefinitions.apiextensions.k8s.io", &[NAME, text("Created At", |o, _| o["metadata"]["creationTimestamp"].clone())]),
+    (
+        "customresourcedefinitions.apiextensions.k8s.io",
+        &[NAME, text("Created At", |o, _| o["metadata"]["creationTimestamp"].clone())],
+    ),
     ("leases.coordination.k8s.io", &[NAME, text("Holder", |o, _| or(&o["spec"]["holderIdentity"], "")), AGE]),
     (
         "priorityclasses.scheduling.k8s.io",

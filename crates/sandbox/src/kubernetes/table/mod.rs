@@ -99,9 +99,7 @@ pub(crate) fn selector(selector: &Value) -> String {
 }
 
 pub(crate) fn definitions(kind: &Kind) -> Value {
-    let definition = |name: &str, of: &str, format: &str, description: &str, priority: i64| {
-        json!({ "name": name, "type": of, "format": format, "description": description, "priority": priority })
-    };
+    let definition = |name: &str, of: &str, format: &str, description: &str, priority: i64| json!({ "name": name, "type": of, "format": format, "description": description, "priority": priority });
     let mut all = Vec::new();
     if let Some(custom) = &kind.custom {
         all.push(definition("Name", "string", "name", "Name of the object", 0));
@@ -183,7 +181,10 @@ fn element<'a>(inside: &str, place: &'a Value) -> Option<&'a Value> {
     if let Some(condition) = inside.strip_prefix("?(@.").and_then(|text| text.strip_suffix(')')) {
         let (member, wanted) = condition.split_once("==")?;
         let wanted = wanted.trim().trim_matches(|c| c == '"' || c == '\'');
-        return place.as_array()?.iter().find(|item| string(follow(&format!(".{}", member.trim()), item).unwrap_or(&Value::Null)) == wanted);
+        return place
+            .as_array()?
+            .iter()
+            .find(|item| string(follow(&format!(".{}", member.trim()), item).unwrap_or(&Value::Null)) == wanted);
     }
     match inside.parse::<usize>() {
         Ok(index) => place.get(index),

@@ -137,7 +137,8 @@ mod tests {
 
     #[test]
     fn the_state_of_a_pod_is_one_word() {
-        let container = |state: Value| json!({ "status": { "phase": "Running", "containerStatuses": [{ "state": state }] } });
+        let container =
+            |state: Value| json!({ "status": { "phase": "Running", "containerStatuses": [{ "state": state }] } });
         for (pod, wanted) in [
             (json!({ "status": { "phase": "Pending" } }), "Pending"),
             (container(json!({ "waiting": { "reason": "CrashLoopBackOff" } })), "CrashLoopBackOff"),

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::{
     super::{
         cluster::{Cluster, order},
-        defaults, events, namespaces,
+        defaults, events,
         kinds::{Kind, custom},
+        namespaces,
         patch::managed::{self, Operation},
         quota,
         refusal::{Refusal, Result},
@@ -52,7 +53,9 @@ impl Cluster {
         metadata["uid"] = self.random.uid().into();
         metadata["creationTimestamp"] = now.into();
         if let Some(metadata) = metadata.as_object_mut() {
-            for member in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation", "resourceVersion"] {
+            for member in
+                ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation", "resourceVersion"]
+            {
                 metadata.shift_remove(member);
             }
             metadata.retain(|_, value| !value.is_null());

@@ -81,7 +81,8 @@ impl Cluster {
             [(&deletion.uid, &*object.uid, "UID"), (&deletion.version, version.as_str(), "ResourceVersion")]
         {
             if let Some(wanted) = wanted.as_deref().filter(|wanted| *wanted != found) {
-                let why = format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}");
+                let why =
+                    format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}");
                 return Err(Refusal::conflict(kind, name, &why));
             }
         }
@@ -118,7 +119,12 @@ impl Cluster {
             return None;
         }
         let mut seen = Vec::new();
-        finalizers.retain(|finalizer| !seen.contains(finalizer) && { seen.push(finalizer.clone()); true });
+        finalizers.retain(|finalizer| {
+            !seen.contains(finalizer) && {
+                seen.push(finalizer.clone());
+                true
+            }
+        });
         let metadata = &mut value["metadata"];
         if metadata["deletionTimestamp"].is_null() {
             let at = self.clock.now() + time::Duration::seconds(grace);
@@ -174,12 +180,13 @@ impl Cluster {
     }
 
     fn drop_finalizer(&mut self, kind: &Arc<Kind>, object: &Stored, finalizer: &str) {
-        let waits = finalizer == "foregroundDeletion" && self.store.dependents(&object.uid).iter().any(|(resource, place)| {
-            self.value(resource, &place.0, &place.1).is_some_and(|dependent| {
-                let owners = dependent["metadata"]["ownerReferences"].as_array().into_iter().flatten();
-                owners.clone().any(|owner| owner["uid"] == *object.uid && owner["blockOwnerDeletion"] == true)
-            })
-        });
+        let waits = finalizer == "foregroundDeletion"
+            && self.store.dependents(&object.uid).iter().any(|(resource, place)| {
+                self.value(resource, &place.0, &place.1).is_some_and(|dependent| {
+                    let owners = dependent["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+                    owners.clone().any(|owner| owner["uid"] == *object.uid && owner["blockOwnerDeletion"] == true)
+                })
+            });
         if waits {
             return;
         }

@@ -37,9 +37,7 @@ impl Cluster {
         match object["metadata"]["name"].as_str() {
             None | Some("") => object["metadata"]["name"] = name.into(),
             Some(said) if said != name => {
-                let why = format!(
-                    "the name of the object ({said}) does not match the name on the URL ({name})"
-                );
+                let why = format!("the name of the object ({said}) does not match the name on the URL ({name})");
                 return Err(Refusal::bad_request(why));
             }
             Some(_) => {}
@@ -68,9 +66,7 @@ impl Cluster {
         }
         match object["metadata"]["uid"].as_str() {
             Some(uid) if !uid.is_empty() && *uid != *old.uid => {
-                let why = format!(
-                    "Precondition failed: UID in precondition: {uid}, UID in object meta: {}", old.uid
-                );
+                let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", old.uid);
                 return Err(Refusal::conflict(kind, name, &why));
             }
             _ => {}
@@ -136,9 +132,15 @@ fn keep_metadata(before: &Value, object: &mut Value) {
     let (Some(before), Some(metadata)) = (before["metadata"].as_object(), object["metadata"].as_object_mut()) else {
         return;
     };
-    for member in
-        ["uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion", "generateName"]
-    {
+    for member in [
+        "uid",
+        "creationTimestamp",
+        "generation",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "resourceVersion",
+        "generateName",
+    ] {
         match before.get(member) {
             Some(value) => metadata.insert(member.into(), value.clone()),
             None => metadata.shift_remove(member),

@@ -116,9 +116,9 @@ impl Watch {
     fn read(&mut self) {
         let resource = Arc::clone(&self.view.kind.resource);
         let seen = self.seen;
-        let (changes, version, now) = self.shared.with(|cluster| {
-            (cluster.store.changes(&resource, seen), cluster.store.version(), cluster.clock.now())
-        });
+        let (changes, version, now) = self
+            .shared
+            .with(|cluster| (cluster.store.changes(&resource, seen), cluster.store.version(), cluster.clock.now()));
         self.view.now = now;
         let Some(changes) = changes else {
             let refusal = Refusal::expired(&format!("too old resource version: {seen} ({version})"));
