@@ -262,7 +262,7 @@ fn a_manifest_is_planned_applied_and_says_what_was_applied_when_one_object_fails
     assert_eq!(partial[1..], [json!("Service web: failed"), json!("ConfigMap three: not applied")], "{failed}");
 
     // A kind that nobody knows is found before anything is changed.
-    let unknown = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: four}\n---\napiVersion: x.dev/v1\nkind: Nothing\nmetadata: {name: n}\n";
+    let unknown = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: four}\n---\napiVersion: x.dev/v1\nkind: Nothing\nmetadata: {name: nothing}\n";
     let refused = error(&mut session, "apply_yaml", &json!({ "namespace": "ml", "yaml_content": unknown }));
     assert_eq!(refused["category"], "not_found", "{refused}");
     assert!(place.server.object("configmaps", "ml", "four").is_none());
@@ -281,10 +281,10 @@ fn a_manifest_is_generated_checked_by_the_cluster_and_applied() {
     let file = folder.join("web-manifest.yaml");
     assert_eq!(made["output_file_path"], file.display().to_string());
     assert_eq!(made["checked"], "sandbox takes all 3 objects", "{made}");
-    assert!(place.server.object("deployments", "ml", "web").is_none(), "a check changes nothing");
+    assert!(place.server.object("deployments.apps", "ml", "web").is_none(), "a check changes nothing");
     let applied = done(&mut session, "apply_yaml", &json!({ "namespace": "default", "yaml_path": file }));
     assert_eq!(applied["resources_created"], 3, "{applied}");
-    let deployment = place.server.object("deployments", "ml", "web").unwrap();
+    let deployment = place.server.object("deployments.apps", "ml", "web").unwrap();
     assert_eq!(deployment["spec"]["template"]["spec"]["containers"][0]["image"], "repo/REPORT:v1");
 
     // The hosted server's form: nothing is written, so that nothing has to be allowed.
