@@ -270,6 +270,12 @@ fn the_hyperpod_list_is_a_fifth_of_the_older_servers() {
 }
 
 #[test]
+fn the_eks_list_is_less_than_half_of_the_older_servers() {
+    let (_, tokens) = weight(&Selection { toolsets: vec!["eks".into()], ..Selection::default() });
+    assert!(tokens <= 9_688 / 2, "{tokens} tokens");
+}
+
+#[test]
 fn instructions_are_not_cut_by_clients() {
     let names: Vec<_> = TOOLSETS.iter().map(|set| set.name).collect();
     for ceiling in [Ceiling::READ_ONLY, Ceiling { write: true, sensitive: true }] {
