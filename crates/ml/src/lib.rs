@@ -5,8 +5,10 @@
 
 pub mod dataset;
 pub mod datasets;
+pub mod estimate;
 pub mod id;
 pub mod job;
 pub mod model;
 pub mod moment;
 pub mod store;
+pub mod training;

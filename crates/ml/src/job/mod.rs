@@ -38,6 +38,7 @@ pub(crate) const AREA: Area = Area {
             request TEXT NOT NULL,
             model TEXT NOT NULL,
             dataset TEXT NOT NULL,
+            dataset_version INTEGER NOT NULL,
             spec TEXT NOT NULL,
             state TEXT NOT NULL,
             reason TEXT,
@@ -60,7 +61,6 @@ pub(crate) const AREA: Area = Area {
             error TEXT
         ) STRICT;
         CREATE INDEX jobs_by_state ON jobs (state, created_at);
-        CREATE INDEX jobs_by_dataset ON jobs (dataset);
         CREATE TABLE job_events (
             job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
             number INTEGER NOT NULL,

@@ -23,7 +23,7 @@ pub struct Source {
     /// Dataset that it learnt from.
     pub dataset: Option<String>,
     /// Version of the dataset.
-    pub dataset_version: Option<u32>,
+    pub dataset_version: Option<u64>,
     /// SHA-256 of the dataset's bytes: the same digest means the same data.
     pub dataset_sha256: Option<String>,
     /// File that it was brought from.
