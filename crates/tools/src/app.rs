@@ -12,6 +12,7 @@ use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found,
 use crate::{
     aws::s3::LocalPaths,
     common::{At, Profile, Region},
+    ml::Buckets,
 };
 
 /// The engines of this process. Building it does nothing: each wakes up on its first call.
@@ -25,6 +26,8 @@ pub struct App {
     pub template_buckets: Arc<[String]>,
     /// Folders of this machine that tools may read and write.
     pub local_paths: LocalPaths,
+    /// Buckets of the ML platform.
+    pub buckets: Buckets,
 }
 
 impl Context for App {
@@ -67,6 +70,16 @@ impl<A: Access> Cx<A> {
     /// Folders of this machine that may be read and written.
     pub(crate) fn local_paths(&self) -> &LocalPaths {
         &self.app.local_paths
+    }
+
+    /// Buckets of the ML platform.
+    pub(crate) fn buckets(&self) -> &Buckets {
+        &self.app.buckets
+    }
+
+    /// What ties a cursor to this call.
+    pub(crate) fn binding(&self) -> &str {
+        &self.call.binding
     }
 
     /// How much of a list is wanted.
