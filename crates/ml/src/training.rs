@@ -5,7 +5,8 @@ use std::{ops::ControlFlow, path::Path};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trainyard_contract::{Error, ErrorKind, Result};
-use trainyard_train::{self as train, Frame, Model, Observer, Prediction, Spec};
+use trainyard_train::{self as train, Frame, Observer, Prediction};
+pub use trainyard_train::{Algorithm, Model, Preset, Spec, Task, model::Outcome};
 
 use crate::{
     dataset::{self, Layout, Table, WantedColumn, Watch},
@@ -135,7 +136,9 @@ pub fn columns(dataset: &Dataset, spec: &Spec) -> Result<Vec<WantedColumn>> {
         .collect();
     let features = columns.iter().filter(|column| spec.target.as_ref() != Some(&column.name)).count();
     if features == 0 {
-        return Err(Error::validation("no column is left to learn from").code("TrainingData").hint("exclude fewer columns"));
+        return Err(Error::validation("no column is left to learn from")
+            .code("TrainingData")
+            .hint("exclude fewer columns"));
     }
     Ok(columns)
 }
@@ -158,8 +161,8 @@ pub struct Trainer<'a> {
 
 impl Work for Trainer<'_> {
     fn run(&self, job: &Job, desk: &Desk) -> Result<NewVersion> {
-        let order: Order =
-            serde_json::from_value(job.spec.clone()).map_err(|error| Error::internal(format!("the job is damaged: {error}")))?;
+        let order: Order = serde_json::from_value(job.spec.clone())
+            .map_err(|error| Error::internal(format!("the job is damaged: {error}")))?;
         let dataset = self.datasets.sound(&job.dataset, Some(order.dataset_version))?;
         let mut spec = order.training.clone();
         spec.limits.threads.get_or_insert(job.limits.threads as usize);

@@ -8,9 +8,10 @@ use std::{
 
 use trainyard_aws::{Aws, Engine, Scope};
 use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found, Inquiry, Progress, Result};
+use trainyard_ml::job::local::Local;
 
 use crate::{
-    aws::s3::LocalPaths,
+    aws::{ec2::InstanceTypes, s3::LocalPaths},
     common::{At, Profile, Region},
     ml::Buckets,
 };
@@ -28,6 +29,10 @@ pub struct App {
     pub local_paths: LocalPaths,
     /// Buckets of the ML platform.
     pub buckets: Buckets,
+    /// What was found out about EC2 instance types.
+    pub instance_types: InstanceTypes,
+    /// Workers of training jobs; `None` where this process has no folder to keep them in.
+    pub workers: Option<Local>,
 }
 
 impl Context for App {
@@ -80,6 +85,17 @@ impl<A: Access> Cx<A> {
     /// What ties a cursor to this call.
     pub(crate) fn binding(&self) -> &str {
         &self.call.binding
+    }
+
+    /// What was found out about EC2 instance types.
+    pub(crate) fn instance_types(&self) -> &InstanceTypes {
+        &self.app.instance_types
+    }
+
+    /// Workers of training jobs.
+    pub(crate) fn workers(&self) -> Result<Local> {
+        self.state_dir()?;
+        self.app.workers.clone().ok_or_else(|| Error::unsupported("this process has no workers").code("NoWorkers"))
     }
 
     /// How much of a list is wanted.

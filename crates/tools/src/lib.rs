@@ -13,7 +13,7 @@ mod ml;
 mod policy;
 
 pub use app::{App, Cx};
-pub use aws::s3::LocalPaths;
+pub use aws::{ec2::InstanceTypes, s3::LocalPaths};
 pub use guide::GUIDE;
 pub use ml::Buckets;
 pub use policy::{SENT_FOR_POLICIES, operations};
@@ -122,9 +122,9 @@ pub static TOOLSETS: &[Toolset<App>] = &[
     },
     Toolset {
         name: "ml",
-        about: "Datasets on this machine and in S3: register, profile, look into, verify",
+        about: "Datasets, training and models on this machine: register, profile, train, compare, predict",
         by_default: Offer::Nothing,
-        nouns: &[ml::datasets::TOOLS],
+        nouns: &[ml::datasets::TOOLS, ml::training::TOOLS, ml::models::TOOLS, ml::check::TOOLS],
     },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];

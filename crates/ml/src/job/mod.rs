@@ -29,6 +29,13 @@ pub const STALL: i64 = 60_000;
 /// How long a worker may take to end by itself once it is asked to, in milliseconds.
 pub const GRACE: i64 = 5_000;
 
+/// A share as whole percent.
+pub fn percent(share: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 100")]
+    let percent = (share.clamp(0.0, 1.0) * 100.0) as u64;
+    percent
+}
+
 pub(crate) const AREA: Area = Area {
     name: "jobs",
     steps: &["

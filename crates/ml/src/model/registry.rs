@@ -242,7 +242,7 @@ pub fn delete(transaction: &Transaction<'_>, model: &str, version: u32) -> Resul
 }
 
 /// A version that a name stands for is in use.
-pub fn free_of_aliases(version: &Version, what: &str) -> Result<()> {
+pub fn free_of_aliases(version: &Version, what: &str) -> std::result::Result<(), Error> {
     if version.aliases.is_empty() {
         return Ok(());
     }
@@ -252,8 +252,7 @@ pub fn free_of_aliases(version: &Version, what: &str) -> Result<()> {
         format!("version {number} of {model} is in use as {names}, so it is not {what}"),
     )
     .code("InUse")
-    .hint("let the alias stand for another version first: model_set_alias")
-    .into())
+    .hint("let the alias stand for another version first: model_set_alias"))
 }
 
 /// As it stands among those who need a dataset.

@@ -285,7 +285,9 @@ impl Tool<App> for GetLogs {
             let job = workers.database().read_here(|transaction| queue::get(transaction, &self.job_id))?;
             let attempt = self.attempt.unwrap_or(job.attempt);
             if attempt > job.attempt {
-                return Err(Error::not_found("attempt", &attempt.to_string()).hint(format!("there were {}", job.attempt)));
+                return Err(
+                    Error::not_found("attempt", &attempt.to_string()).hint(format!("there were {}", job.attempt))
+                );
             }
             let text = local::tail(&workers.log_path(&job.id, attempt), 256 * 1024);
             let lines: Vec<_> = text.lines().collect();

@@ -201,7 +201,11 @@ fn planned(workers: &Local, estimate: &Estimate, job: &NewJob, spec: &Spec) -> P
         blockers.push(format!("needs about {} MiB of memory; {} MiB are free", estimate.memory >> 20, available >> 20));
     }
     if job.limits.memory < estimate.memory {
-        blockers.push(format!("may use {} MiB of memory and needs about {}", job.limits.memory >> 20, estimate.memory >> 20));
+        blockers.push(format!(
+            "may use {} MiB of memory and needs about {}",
+            job.limits.memory >> 20,
+            estimate.memory >> 20
+        ));
     }
     #[expect(clippy::cast_precision_loss, reason = "seconds")]
     if estimate.cpu_seconds * 1000.0 > job.limits.time as f64 {
