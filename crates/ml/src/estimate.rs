@@ -1,8 +1,11 @@
 //! What a training will need, before it is begun: by its size, in the open.
 
-use trainyard_train::{Kind, Preset, Spec};
+use trainyard_train::{Preset, Spec};
 
-use crate::{dataset::WantedColumn, datasets::Dataset};
+use crate::{
+    dataset::{ColumnProfile, Kind},
+    datasets::Dataset,
+};
 
 /// What a training is expected to need.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,7 +31,7 @@ const SECONDS_A_CELL: f64 = 2.4 / 4.5e6;
 
 /// The estimate. Measured figures stand behind it; it is right within a factor of about three.
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-pub fn estimate(dataset: &Dataset, columns: &[WantedColumn], spec: &Spec) -> Estimate {
+pub fn estimate(dataset: &Dataset, columns: &[&ColumnProfile], spec: &Spec) -> Estimate {
     let (rows, count) = (dataset.rows, columns.len() as u64);
     let width: u64 = columns.iter().map(|column| bytes(column.kind)).sum();
     let memory = EMPTY + rows.saturating_mul(width + BESIDE * count);
@@ -44,8 +47,8 @@ pub fn estimate(dataset: &Dataset, columns: &[WantedColumn], spec: &Spec) -> Est
 
 fn bytes(kind: Kind) -> u64 {
     match kind {
-        Kind::Numeric => 8,
-        Kind::Category => 4,
+        Kind::Text => 4,
         Kind::Boolean => 1,
+        _ => 8,
     }
 }

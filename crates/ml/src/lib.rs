@@ -10,5 +10,6 @@ pub mod id;
 pub mod job;
 pub mod model;
 pub mod moment;
+pub mod picture;
 pub mod store;
 pub mod training;

@@ -1,18 +1,21 @@
 //! Training: a request becomes a job, the job's worker a model, and the model predictions.
 
-use std::{ops::ControlFlow, path::Path};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trainyard_contract::{Error, ErrorKind, Result};
-use trainyard_train::{self as train, Frame, Observer, Prediction};
-pub use trainyard_train::{Algorithm, Model, Preset, Spec, Task, model::Outcome};
+use trainyard_train::{self as train, Cell, Column, Feature, FeatureKind, Frame, FrameBuilder, Observer, Values};
+pub use trainyard_train::{Algorithm, Model, Outcome, Prediction, Preset, Spec, Task};
 
 use crate::{
-    dataset::{self, Layout, Table, WantedColumn, Watch},
+    dataset::{self, ColumnProfile, Kind, Layout, Profile, Selection, Watch},
     datasets::{Dataset, Datasets},
     job::{
-        Job, Limits, NewJob,
+        Job, Limits, NewJob, process,
         worker::{Desk, Work},
     },
     model::{NewVersion, Source, Version},
@@ -111,14 +114,14 @@ fn target(dataset: &Dataset, spec: &Spec) -> Result<()> {
     if column.constant {
         return refuse("has the same value in every row, so there is nothing to learn");
     }
-    if dataset::trained_as(column.kind).is_none() {
+    if !can_be_read(column) {
         return refuse("holds lists or objects");
     }
     Ok(())
 }
 
 /// The columns that a training reads.
-pub fn columns(dataset: &Dataset, spec: &Spec) -> Result<Vec<WantedColumn>> {
+pub fn columns<'a>(dataset: &'a Dataset, spec: &Spec) -> Result<Vec<&'a ColumnProfile>> {
     let all = &dataset.profile.columns;
     let named = spec.target.iter().chain(spec.features.iter().flatten()).chain(&spec.exclude);
     for name in named {
@@ -130,17 +133,17 @@ pub fn columns(dataset: &Dataset, spec: &Spec) -> Result<Vec<WantedColumn>> {
         spec.target.as_ref() == Some(name)
             || !spec.exclude.contains(name) && spec.features.as_ref().is_none_or(|features| features.contains(name))
     };
-    let columns = all.iter().filter(|column| wanted(&column.name));
-    let columns: Vec<_> = columns
-        .filter_map(|column| Some(WantedColumn { name: column.name.clone(), kind: dataset::trained_as(column.kind)? }))
-        .collect();
-    let features = columns.iter().filter(|column| spec.target.as_ref() != Some(&column.name)).count();
-    if features == 0 {
+    let columns: Vec<_> = all.iter().filter(|column| wanted(&column.name) && can_be_read(column)).collect();
+    if !columns.iter().any(|column| spec.target.as_ref() != Some(&column.name)) {
         return Err(Error::validation("no column is left to learn from")
             .code("TrainingData")
             .hint("exclude fewer columns"));
     }
     Ok(columns)
+}
+
+fn can_be_read(column: &ColumnProfile) -> bool {
+    !matches!(column.kind, Kind::Empty | Kind::Nested)
 }
 
 fn missing_column(dataset: &Dataset, name: &str) -> Error {
@@ -170,9 +173,10 @@ impl Work for Trainer<'_> {
         if desk.report("reading", 0.0, None, &[]).is_break() {
             return Err(Error::new(ErrorKind::Cancelled, "stopped"));
         }
-        let table = dataset::frame(&dataset.path, &dataset.layout, &columns(&dataset, &spec)?, &watch)?;
-        // What was read is what was registered: a file of somebody else may change at any time.
-        self.datasets.sound(&job.dataset, Some(order.dataset_version))?;
+        let names = columns(&dataset, &spec)?.into_iter().map(|column| column.name.clone()).collect();
+        let wanted = Selection { columns: Some(names), classes: Vec::new(), max_bytes: Some(job.limits.memory) };
+        // It reads the file to its end and compares it with what was registered.
+        let table = dataset::frame(&dataset.path, &dataset.layout, &dataset.profile, &wanted, &watch)?;
         println!("read {} rows of {} columns", table.frame.rows(), table.frame.columns().len());
         let trained = train::train(&spec, &table.frame, &mut Observing(desk)).map_err(|wrong| error(&wrong))?;
         println!("{}", trained.report.verdict);
@@ -185,7 +189,7 @@ impl Work for Trainer<'_> {
             file: None,
         };
         let report = serde_json::to_value(&trained.report).map_err(|error| Error::internal(error.to_string()))?;
-        let facts = json!({ "report": report, "seed": spec.seed, "preset": spec.preset, "unfit_cells": table.unfit });
+        let facts = json!({ "report": report, "seed": spec.seed, "preset": spec.preset });
         Ok(NewVersion { format: "lightgbm".to_owned(), source, facts })
     }
 }
@@ -201,21 +205,14 @@ impl Observer for Observing<'_> {
 }
 
 /// Rows to predict.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Rows {
     /// Objects whose members are the columns.
     Objects(Vec<Value>),
     /// A file.
-    File(std::path::PathBuf, Layout),
-}
-
-/// What a model says about rows.
-#[derive(Debug)]
-pub struct Predicted {
-    /// One answer a row.
-    pub prediction: Prediction,
-    /// Cells that are not of the kind that the model learnt from: columns and how many.
-    pub unfit: Vec<(String, u64)>,
+    File(PathBuf),
+    /// A dataset whose file is what it was.
+    Dataset(Box<Dataset>),
 }
 
 /// Reads a model of ours. Others are data, and are not read.
@@ -231,34 +228,86 @@ pub fn load(version: &Version) -> Result<Model> {
     Model::load(&version.folder).map_err(|wrong| error(&wrong))
 }
 
-/// Lets a model predict.
-pub fn predict(model: &Model, rows: &Rows, watch: &Watch) -> Result<Predicted> {
-    let wanted: Vec<_> = model
-        .features()
-        .iter()
-        .map(|feature| WantedColumn { name: feature.name.clone(), kind: kind(&feature.kind) })
-        .collect();
-    let Table { frame, unfit } = match rows {
-        Rows::Objects(objects) => dataset::frame_of_objects(objects, &wanted)?,
-        Rows::File(path, layout) => dataset::frame(path, layout, &wanted, watch)?,
+/// Lets a model predict. A column that it wants and that is not there is an error.
+pub fn predict(model: &Model, rows: &Rows, watch: &Watch) -> Result<Prediction> {
+    let frame = match rows {
+        Rows::Objects(objects) => of_objects(model, objects)?,
+        Rows::File(path) => {
+            let layout = Layout::of(path, &dataset::Wanted::default())?;
+            let profile = dataset::profile(path, &layout, &dataset::Settings::default(), watch)?;
+            of_file(model, path, &layout, &profile, watch)?
+        }
+        Rows::Dataset(dataset) => of_file(model, &dataset.path, &dataset.layout, &dataset.profile, watch)?,
     };
-    let prediction = of_frame(model, &frame)?;
-    Ok(Predicted { prediction, unfit })
+    model.predict(&frame).map_err(|wrong| error(&wrong))
 }
 
-fn of_frame(model: &Model, frame: &Frame) -> Result<Prediction> {
-    model.predict(frame).map_err(|wrong| error(&wrong))
+fn of_file(model: &Model, path: &Path, layout: &Layout, profile: &Profile, watch: &Watch) -> Result<Frame> {
+    let features = model.features();
+    let category = |feature: &&Feature| matches!(feature.kind, FeatureKind::Category { .. });
+    let wanted = Selection {
+        columns: Some(features.iter().map(|feature| feature.name.clone()).collect()),
+        classes: features.iter().filter(category).map(|feature| feature.name.clone()).collect(),
+        max_bytes: process::memory_available(),
+    };
+    let framed = dataset::frame(path, layout, profile, &wanted, watch)?;
+    // Nothing is in these columns: their values are missing, which a model can live with.
+    let count = framed.frame.rows();
+    let empty = |(name, _): (String, _)| {
+        let feature = features.iter().find(|feature| feature.name == name)?;
+        Some(Column { name, values: missing(&feature.kind, count) })
+    };
+    let columns = framed.frame.columns().iter().cloned().chain(framed.left_out.into_iter().filter_map(empty)).collect();
+    Frame::new(columns).map_err(|wrong| error(&wrong))
 }
 
-fn kind(kind: &train::FeatureKind) -> train::Kind {
+fn missing(kind: &FeatureKind, count: usize) -> Values {
     match kind {
-        train::FeatureKind::Numeric { .. } => train::Kind::Numeric,
-        train::FeatureKind::Boolean => train::Kind::Boolean,
-        train::FeatureKind::Category { .. } => train::Kind::Category,
+        FeatureKind::Numeric { .. } => Values::Numeric(vec![f64::NAN; count]),
+        FeatureKind::Boolean => Values::Boolean(vec![None; count]),
+        FeatureKind::Category { .. } => {
+            Values::Category { codes: vec![train::MISSING_CATEGORY; count], levels: Vec::new() }
+        }
     }
 }
 
-/// The layout of a file that nobody registered.
-pub fn layout(path: &Path) -> Result<Layout> {
-    Layout::of(path, &dataset::Wanted::default())
+/// Rows that a caller wrote down.
+fn of_objects(model: &Model, objects: &[Value]) -> Result<Frame> {
+    let features = model.features();
+    let kind = |feature: &Feature| match feature.kind {
+        FeatureKind::Numeric { .. } => train::Kind::Numeric,
+        FeatureKind::Boolean => train::Kind::Boolean,
+        FeatureKind::Category { .. } => train::Kind::Category,
+    };
+    let mut builder = FrameBuilder::new(features.iter().map(|feature| (feature.name.clone(), kind(feature))));
+    for (row, object) in objects.iter().enumerate() {
+        let refuse = |what: String| Error::validation(format!("row {row} {what}")).code("Schema");
+        let members = object.as_object().ok_or_else(|| refuse("is not an object".to_owned()))?;
+        for (place, feature) in features.iter().enumerate() {
+            let value = members.get(&feature.name).ok_or_else(|| {
+                let names: Vec<_> = features.iter().map(|feature| feature.name.as_str()).collect();
+                refuse(format!("has no column {:?}", feature.name))
+                    .hint(format!("the model wants {}; write null for what is missing", names.join(", ")))
+            })?;
+            let cell = match value {
+                Value::Null => Cell::Missing,
+                Value::Bool(value) => Cell::Boolean(*value),
+                Value::Number(number) => number.as_f64().map_or(Cell::Missing, Cell::Number),
+                Value::String(text) => Cell::Text(text),
+                other => return Err(refuse(format!("has {other} as {:?}, which is no value", feature.name))),
+            };
+            let kind = kind(feature);
+            let fits = builder.push(place, cell);
+            fits.map_err(|_| refuse(format!("has {value} as {:?}, which is not {}", feature.name, word(kind))))?;
+        }
+    }
+    builder.finish().map_err(|wrong| error(&wrong))
+}
+
+fn word(kind: train::Kind) -> &'static str {
+    match kind {
+        train::Kind::Numeric => "a number",
+        train::Kind::Boolean => "true or false",
+        train::Kind::Category => "a text",
+    }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use trainyard_aws::{Aws, Engine, Scope};
 use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found, Inquiry, Progress, Result};
+use trainyard_k8s::{Cluster, Kubernetes};
 use trainyard_ml::job::local::Local;
 
 use crate::{
@@ -21,6 +22,8 @@ use crate::{
 pub struct App {
     /// AWS.
     pub aws: Engine,
+    /// Kubernetes.
+    pub kubernetes: trainyard_k8s::Engine,
     /// Folder for what outlives a call, such as private keys; `None` where this process has no such place.
     pub state_dir: Option<PathBuf>,
     /// Buckets whose CloudFormation templates the operator allows.
@@ -65,6 +68,11 @@ impl<A: Access> Cx<A> {
     /// AWS where and as whom a call says.
     pub(crate) fn at(&self, at: &At) -> Aws<A> {
         self.aws(at.region.as_ref(), at.profile.as_ref())
+    }
+
+    /// Kubernetes in this cluster.
+    pub(crate) fn kubernetes(&self, cluster: Cluster) -> Kubernetes<A> {
+        Kubernetes::new(self.app.kubernetes.clone(), cluster)
     }
 
     /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.

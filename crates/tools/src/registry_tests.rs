@@ -69,7 +69,7 @@ const CHANGES: [&str; 31] = [
     "upload",
 ];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
-const KEPT: [&str; 8] = [
+const KEPT: [&str; 9] = [
     "ml_check",
     "ml_selftest",
     "model_predict",
@@ -77,6 +77,7 @@ const KEPT: [&str; 8] = [
     "manage_hyperpod_stacks",
     "describe_hp_cluster",
     "update_hp_cluster",
+    "generate_app_manifest",
     "aws_call",
 ];
 

@@ -86,8 +86,10 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         state: config.state_dir.clone(),
         ..Options::default()
     };
+    let kubernetes = trainyard_k8s::Engine::new(config.kubernetes.clone(), aws.clone());
     let app = App {
         aws,
+        kubernetes,
         state_dir: config.state_dir.clone(),
         template_buckets: config.template_buckets.clone().into(),
         local_paths: LocalPaths::new(config.local_paths.clone()),

@@ -10,6 +10,8 @@ mod ebs_vpc_tools;
 mod ec2_many;
 mod ec2_money;
 mod ec2_tools;
+mod eks_cases;
+mod eks_tools;
 mod failures;
 mod fuzzer;
 mod gates;
@@ -29,6 +31,7 @@ mod size;
 mod stdio;
 mod telemetry;
 mod tool_cases;
+mod training;
 
 use std::sync::OnceLock;
 

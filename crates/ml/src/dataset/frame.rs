@@ -1,165 +1,226 @@
-//! Files become frames: the columns that are wanted, as the trainer takes them.
+//! The second reading of a dataset: into memory, as a table to learn from.
 
 use std::path::Path;
 
-use serde_json::Value;
-use trainyard_contract::{Error, Result, nearest};
-use trainyard_train::{self as train, Frame, FrameBuilder};
+use time::{Date, OffsetDateTime, PrimitiveDateTime, format_description::well_known::Rfc3339};
+use trainyard_contract::{Error, ErrorKind, Result};
+use trainyard_train::{Cell as TableCell, Frame, FrameBuilder, Kind as TableKind};
 
 use super::{
-    Kind, Layout, Watch,
+    format::Layout,
+    profile::{ColumnProfile, Profile, no_column},
     rows::{self, Column},
-    value::{Cell, Meaning},
+    source::Watch,
+    value::{Cell, Kind, Meaning},
 };
 
-/// A column that is wanted.
-#[derive(Debug, Clone)]
-pub struct WantedColumn {
-    /// Its name.
-    pub name: String,
-    /// What the trainer is to take it for.
-    pub kind: train::Kind,
+/// What is wanted of a dataset.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Only these columns; all when absent.
+    pub columns: Option<Vec<String>>,
+    /// Columns whose values are classes, whatever they look like.
+    pub classes: Vec<String>,
+    /// Most memory that the table may take, in bytes, as far as it can be estimated beforehand; any when absent.
+    pub max_bytes: Option<u64>,
 }
 
-/// A frame, and what could not be put into it.
+/// A table, and what is not in it.
 #[derive(Debug)]
-pub struct Table {
-    /// The frame.
+pub struct Framed {
+    /// The table. Days are days since 1970, points in time seconds since 1970.
     pub frame: Frame,
-    /// Cells that are not of their column's kind and count as missing: columns and how many.
-    pub unfit: Vec<(String, u64)>,
+    /// Columns that nothing can be learned from, and why.
+    pub left_out: Vec<(String, &'static str)>,
 }
 
-/// What the trainer takes a column for; nothing for lists and objects, which it cannot learn from.
-pub fn trained_as(kind: Kind) -> Option<train::Kind> {
-    match kind {
-        Kind::Integer | Kind::Number | Kind::Empty => Some(train::Kind::Numeric),
-        Kind::Boolean => Some(train::Kind::Boolean),
-        Kind::Text | Kind::Date | Kind::Timestamp => Some(train::Kind::Category),
-        Kind::Nested => None,
-    }
+/// How a column of the file becomes one of the table.
+struct Taken {
+    name: String,
+    kind: TableKind,
+    of: Kind,
+    /// Where the file has it, once a row has shown it.
+    place: Option<usize>,
 }
 
-/// Reads the columns that are wanted. One that is not there is an error.
-pub fn frame(path: &Path, layout: &Layout, wanted: &[WantedColumn], watch: &Watch) -> Result<Table> {
+/// Reads a dataset into memory. Cells that are not of their column's kind are missing there; the profile says how many
+/// these are.
+pub fn frame(path: &Path, layout: &Layout, profile: &Profile, selection: &Selection, watch: &Watch) -> Result<Framed> {
+    let (mut taken, left_out) = choose(profile, selection)?;
+    afford(&taken, profile, selection)?;
+    let mut builder = FrameBuilder::new(taken.iter().map(|column| (column.name.clone(), column.kind)));
     let mut rows = rows::open(path, layout, watch)?;
-    let mut filling = Filling::new(wanted);
     while let Some(batch) = rows.next()? {
-        // JSON Lines may have more columns with every row.
-        filling.find(rows.columns());
+        find(&mut taken, rows.columns());
         for row in 0..batch.rows {
-            for number in 0..wanted.len() {
-                match filling.places[number] {
-                    Some(place) => filling.put(number, &batch.cell(row, place))?,
-                    None => filling.put(number, &Cell::Missing)?,
-                }
+            for (at, column) in taken.iter().enumerate() {
+                let cell = column.place.map_or(Cell::Missing, |place| batch.cell(row, place));
+                push(&mut builder, at, column, &cell)?;
             }
         }
     }
-    filling.find(rows.columns());
-    let known = || rows.columns().iter().map(|column| column.name.as_str());
-    if let Some(number) = filling.places.iter().position(Option::is_none) {
-        return Err(no_column(&wanted[number].name, known()));
+    if rows.fingerprint()? != profile.fingerprint {
+        return Err(Error::new(ErrorKind::Conflict, format!("{} is no longer what it was", path.display()))
+            .code("DatasetChanged")
+            .hint("register the file again: it becomes the next version"));
     }
-    filling.finish()
+    Ok(Framed { frame: builder.finish().map_err(|error| refused(&error))?, left_out })
 }
 
-/// Rows that a caller wrote down: objects whose members are the columns.
-pub fn frame_of_objects(objects: &[Value], wanted: &[WantedColumn]) -> Result<Table> {
-    let mut filling = Filling::new(wanted);
-    for (row, object) in objects.iter().enumerate() {
-        let members = object.as_object().ok_or_else(|| Error::validation(format!("row {row} is not an object")))?;
-        if let Some(column) = wanted.iter().find(|column| !members.contains_key(&column.name)) {
-            let error = no_column(&column.name, members.keys().map(String::as_str));
-            let hint = format!("{}; write null for a value that is missing", error.hint_str().unwrap_or_default());
-            return Err(Error::validation(format!("row {row}: {}", error.message())).code("Schema").hint(hint));
-        }
-        for (number, column) in wanted.iter().enumerate() {
-            filling.put(number, &of_json(&members[&column.name]))?;
-        }
+fn choose(profile: &Profile, selection: &Selection) -> Result<(Vec<Taken>, Vec<(String, &'static str)>)> {
+    let names = || profile.columns.iter().map(|column| column.name.as_str());
+    let wanted = selection.columns.iter().flatten().chain(&selection.classes);
+    if let Some(unknown) = wanted.into_iter().find(|name| !names().any(|known| known == name.as_str())) {
+        return Err(no_column(unknown, names()));
     }
-    filling.finish()
-}
-
-fn of_json(value: &Value) -> Cell<'_> {
-    match value {
-        Value::Null => Cell::Missing,
-        Value::Bool(value) => Cell::Boolean(*value),
-        Value::Number(number) => match number.as_i64() {
-            Some(whole) => Cell::Integer(whole),
-            None => number.as_f64().map_or(Cell::Missing, Cell::Number),
-        },
-        Value::String(text) => Cell::Text(text.into()),
-        other => Cell::Nested(other.to_string().into()),
-    }
-}
-
-fn no_column<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
-    let known: Vec<_> = known.collect();
-    let error = Error::validation(format!("no column {name:?}")).code("Schema");
-    match nearest(name, known.iter().copied()) {
-        Some(near) => error.hint(format!("did you mean {near:?}? There are {} columns", known.len())),
-        None => {
-            let shown: Vec<_> = known.iter().take(20).copied().collect();
-            error.hint(format!("columns: {}{}", shown.join(", "), if known.len() > 20 { ", …" } else { "" }))
-        }
-    }
-}
-
-/// A frame that is being filled.
-struct Filling<'a> {
-    wanted: &'a [WantedColumn],
-    /// Where in the file each is.
-    places: Vec<Option<usize>>,
-    /// Columns of the file that were looked at.
-    seen: usize,
-    builder: FrameBuilder,
-    unfit: Vec<u64>,
-}
-
-impl<'a> Filling<'a> {
-    fn new(wanted: &'a [WantedColumn]) -> Self {
-        let columns = wanted.iter().map(|column| (column.name.clone(), column.kind));
-        let builder = FrameBuilder::new(columns);
-        Self { wanted, places: vec![None; wanted.len()], seen: 0, builder, unfit: vec![0; wanted.len()] }
-    }
-
-    fn find(&mut self, columns: &[Column]) {
-        for (place, column) in columns.iter().enumerate().skip(self.seen) {
-            if let Some(number) = self.wanted.iter().position(|wanted| wanted.name == column.name) {
-                self.places[number] = Some(place);
-            }
-        }
-        self.seen = columns.len();
-    }
-
-    fn put(&mut self, number: usize, cell: &Cell<'_>) -> Result<()> {
-        let meaning = cell.meaning();
-        let text;
-        let put = match (self.wanted[number].kind, meaning) {
-            (_, Meaning::Missing) => train::Cell::Missing,
-            (train::Kind::Boolean, Meaning::Boolean(value)) => train::Cell::Boolean(value),
-            (train::Kind::Boolean, Meaning::Integer(0)) => train::Cell::Boolean(false),
-            (train::Kind::Boolean, Meaning::Integer(1)) => train::Cell::Boolean(true),
-            (train::Kind::Numeric, meaning) if meaning.as_number().is_some_and(f64::is_finite) => {
-                train::Cell::Number(meaning.as_number().unwrap_or(f64::NAN))
-            }
-            (train::Kind::Category, _) => {
-                text = cell.text().unwrap_or_default();
-                train::Cell::Text(text.trim())
-            }
-            _ => {
-                self.unfit[number] += 1;
-                train::Cell::Missing
-            }
+    let is_wanted =
+        |column: &&ColumnProfile| selection.columns.as_ref().is_none_or(|columns| columns.contains(&column.name));
+    let (mut taken, mut left_out) = (Vec::new(), Vec::new());
+    for column in profile.columns.iter().filter(is_wanted) {
+        let kind = match column.kind {
+            Kind::Empty => Err("nothing is in it"),
+            Kind::Nested => Err("lists and objects are no features"),
+            _ if selection.classes.contains(&column.name) => Ok(TableKind::Category),
+            Kind::Boolean => Ok(TableKind::Boolean),
+            Kind::Text => Ok(TableKind::Category),
+            Kind::Integer | Kind::Number | Kind::Date | Kind::Timestamp => Ok(TableKind::Numeric),
         };
-        self.builder.push(number, put).map_err(|error| crate::training::error(&error))
+        match kind {
+            Ok(kind) => taken.push(Taken { name: column.name.clone(), kind, of: column.kind, place: None }),
+            Err(why) => left_out.push((column.name.clone(), why)),
+        }
+    }
+    Ok((taken, left_out))
+}
+
+/// What the table would take is known before it is read.
+fn afford(taken: &[Taken], profile: &Profile, selection: &Selection) -> Result<()> {
+    let of = |column: &Taken| match column.kind {
+        TableKind::Numeric => 8 * profile.rows,
+        TableKind::Boolean => profile.rows,
+        TableKind::Category => {
+            let distinct =
+                profile.columns.iter().find(|other| other.name == column.name).map_or(0, |other| other.distinct);
+            // A text is held twice, as a level and as what finds it.
+            4 * profile.rows + 160 * distinct
+        }
+    };
+    let bytes: u64 = taken.iter().map(of).sum();
+    match selection.max_bytes {
+        Some(most) if bytes > most => {
+            let megabytes = |bytes: u64| bytes.div_ceil(1 << 20);
+            let what = format!("the table would take about {} MiB, of {} allowed", megabytes(bytes), megabytes(most));
+            Err(Error::new(ErrorKind::Capacity, what)
+                .code("TooLarge")
+                .hint("choose fewer columns, or run it where there is more memory"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn find(taken: &mut [Taken], columns: &[Column]) {
+    if taken.iter().all(|column| column.place.is_some()) {
+        return;
+    }
+    let places: std::collections::HashMap<&str, usize> =
+        columns.iter().enumerate().map(|(at, column)| (column.name.as_str(), at)).collect();
+    for column in taken {
+        column.place = column.place.or_else(|| places.get(column.name.as_str()).copied());
+    }
+}
+
+fn push(builder: &mut FrameBuilder, at: usize, column: &Taken, cell: &Cell<'_>) -> Result<()> {
+    let meaning = cell.meaning();
+    let text = cell.text();
+    let value = match (column.kind, meaning) {
+        (_, Meaning::Missing) => TableCell::Missing,
+        (TableKind::Category, _) => text.as_deref().map_or(TableCell::Missing, |text| TableCell::Text(text.trim())),
+        (TableKind::Boolean, Meaning::Boolean(value)) => TableCell::Boolean(value),
+        (TableKind::Numeric, Meaning::Date | Meaning::Timestamp) if !column.of.is_numeric() => {
+            text.as_deref().and_then(|text| since_1970(text, column.of)).map_or(TableCell::Missing, TableCell::Number)
+        }
+        (TableKind::Numeric, _) if column.of.is_numeric() => match meaning.as_number() {
+            Some(number) if number.is_finite() => TableCell::Number(number),
+            _ => TableCell::Missing,
+        },
+        _ => TableCell::Missing,
+    };
+    builder.push(at, value).map_err(|error| refused(&error))
+}
+
+fn refused(error: &trainyard_train::Error) -> Error {
+    Error::validation(error.to_string()).code("NotADataset")
+}
+
+/// Days or seconds since 1970.
+#[expect(clippy::cast_precision_loss, reason = "seconds of some thousand years fit")]
+fn since_1970(text: &str, kind: Kind) -> Option<f64> {
+    let text = text.trim();
+    let (year, rest) = text.split_at_checked(4)?;
+    let month = rest.get(1..3)?.parse::<u8>().ok().and_then(|month| time::Month::try_from(month).ok())?;
+    let date = Date::from_calendar_date(year.parse().ok()?, month, rest.get(4..6)?.parse().ok()?).ok()?;
+    let days = f64::from(date.to_julian_day() - OffsetDateTime::UNIX_EPOCH.date().to_julian_day());
+    if kind == Kind::Date {
+        return Some(days);
+    }
+    let Some(clock) = rest.get(7..).filter(|clock| !clock.is_empty()) else { return Some(days * 86_400.0) };
+    let whole = format!("{year}-{:02}-{:02}T{clock}", u8::from(month), date.day());
+    if let Ok(moment) = OffsetDateTime::parse(&whole, &Rfc3339) {
+        return Some(moment.unix_timestamp_nanos() as f64 / 1e9);
+    }
+    // Without an offset, in UTC; seconds may be absent.
+    let mut parts = clock.split(':');
+    let (hour, minute) = (parts.next()?.parse().ok()?, parts.next()?.get(..2)?.parse().ok()?);
+    let second: f64 = parts.next().and_then(|second| second.trim_end_matches(['Z', 'z']).parse().ok()).unwrap_or(0.0);
+    let moment = PrimitiveDateTime::new(date, time::Time::from_hms(hour, minute, 0).ok()?).assume_utc();
+    Some(moment.unix_timestamp() as f64 + second)
+}
+
+#[cfg(test)]
+mod tests {
+    use trainyard_train::{MISSING_CATEGORY, Values};
+
+    use super::*;
+    use crate::dataset::{Settings, Wanted, profile};
+
+    fn of(text: &str, selection: &Selection) -> Result<Framed> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        std::fs::write(&path, text).unwrap();
+        let layout = Layout::of(&path, &Wanted::default())?;
+        let found = profile(&path, &layout, &Settings::default(), &Watch::default())?;
+        frame(&path, &layout, &found, selection, &Watch::default())
     }
 
-    fn finish(self) -> Result<Table> {
-        let unfit = self.wanted.iter().zip(self.unfit).filter(|(_, count)| *count > 0);
-        let unfit = unfit.map(|(column, count)| (column.name.clone(), count)).collect();
-        let frame = self.builder.finish().map_err(|error| crate::training::error(&error))?;
-        Ok(Table { frame, unfit })
+    #[test]
+    fn a_file_becomes_a_table_to_learn_from() {
+        let text = "n,t,b,d,w,empty\n1,x,true,1970-01-02,1970-01-01T00:01:00Z,\n2.5,y,false,1971-01-01,1970-01-01 00:02,\n,x,,,,\n";
+        let framed = of(text, &Selection::default()).unwrap();
+        let values = |name: &str| framed.frame.column(name).unwrap().values.clone();
+        let Values::Numeric(numbers) = values("n") else { panic!("no numbers") };
+        assert_eq!(numbers[..2], [1.0, 2.5]);
+        assert!(numbers[2].is_nan());
+        let levels = vec!["x".to_owned(), "y".to_owned()];
+        assert_eq!(values("t"), Values::Category { codes: vec![0, 1, 0], levels });
+        assert_eq!(values("b"), Values::Boolean(vec![Some(true), Some(false), None]));
+        let Values::Numeric(days) = values("d") else { panic!("no days") };
+        assert_eq!(days[..2], [1.0, 365.0]);
+        let Values::Numeric(seconds) = values("w") else { panic!("no seconds") };
+        assert_eq!(seconds[..2], [60.0, 120.0]);
+        assert_eq!(framed.left_out, [("empty".to_owned(), "nothing is in it")]);
+    }
+
+    #[test]
+    fn what_is_wanted_is_chosen_and_what_is_too_much_is_refused() {
+        let text = "a,b\n1,2\n3,\n";
+        let wanted = Selection { columns: Some(vec!["b".into()]), classes: vec!["b".into()], max_bytes: None };
+        let framed = of(text, &wanted).unwrap();
+        let levels = vec!["2".to_owned()];
+        let codes = vec![0, MISSING_CATEGORY];
+        assert_eq!(framed.frame.columns()[0].values, Values::Category { codes, levels });
+        let unknown = Selection { columns: Some(vec!["c".into()]), ..Selection::default() };
+        assert_eq!(of(text, &unknown).unwrap_err().code_str(), "NoSuchColumn");
+        let little = Selection { max_bytes: Some(8), ..Selection::default() };
+        assert_eq!(of(text, &little).unwrap_err().kind(), ErrorKind::Capacity);
     }
 }

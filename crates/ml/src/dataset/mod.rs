@@ -13,7 +13,7 @@ mod value;
 
 pub use self::{
     format::{Compression, Encoding, Format, Layout, Wanted},
-    frame::{Table, WantedColumn, frame, frame_of_objects, trained_as},
+    frame::{Framed, Selection, frame},
     preview::{Preview, preview},
     profile::{
         Bar, ColumnProfile, Failures, Finding, Histogram, Lengths, Numbers, Personal, Profile, Quantiles, Settings,

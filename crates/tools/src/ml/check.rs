@@ -240,7 +240,7 @@ impl<'a> Test<'a> {
             self.workers.database().read_here(|transaction| registry::get(transaction, &self.name, &which))?;
         files::verify(&version)?;
         let rows = Rows::Objects(vec![serde_json::json!({ "x": 90, "y": 3 }), serde_json::json!({ "x": 5, "y": 3 })]);
-        let predicted = training::predict(&training::load(&version)?, &rows, &Watch::default())?.prediction;
+        let predicted = training::predict(&training::load(&version)?, &rows, &Watch::default())?;
         let classes = (predicted.class(0), predicted.class(1));
         if !matches!(predicted.outcome, Outcome::Classes { .. }) || classes != (Some("high"), Some("low")) {
             return Err(Error::internal(format!("the model predicted {classes:?}, not high and low")).code("SelfTest"));

@@ -2,8 +2,11 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainyard_contract::{Error, Listing, Reads, Result, Tool};
-use trainyard_ml::dataset::{self, ColumnProfile, Kind, Settings, Watch};
+use trainyard_contract::{Error, Listing, Pictured, Reads, Result, Tool};
+use trainyard_ml::{
+    dataset::{self, ColumnProfile, Kind, Settings, Watch},
+    picture,
+};
 
 use super::super::{part, reading, registry};
 use crate::{
@@ -25,6 +28,9 @@ pub(super) struct Profile {
     target: Option<String>,
     /// Only these columns of the dataset.
     columns: Option<Vec<String>>,
+    /// Draw how the numbers are spread, too.
+    #[serde(default)]
+    picture: bool,
     /// Only these facts about them.
     fields: Option<Vec<String>>,
     #[serde(default)]
@@ -96,9 +102,9 @@ impl Tool<App> for Profile {
     const NAME: &'static str = "dataset_get_profile";
     const EXAMPLE: &'static str = r#"{"dataset_id": "wine-quality", "target": "quality"}"#;
     type Access = Reads;
-    type Output = Listing<Row>;
+    type Output = Pictured<Listing<Row>>;
 
-    async fn run(self, cx: Cx<Reads>) -> Result<Listing<Row>> {
+    async fn run(self, cx: Cx<Reads>) -> Result<Pictured<Listing<Row>>> {
         let datasets = registry(&cx)?;
         let (id, version, target) = (self.dataset_id, self.version, self.target);
         let look = move |watch: &Watch| {
@@ -124,13 +130,15 @@ impl Tool<App> for Profile {
                 None => format!("{}: {}", finding.code, finding.message),
             })
             .collect();
+        let pictures = if self.picture { picture::histograms(&profile.columns)? } else { None };
         let rows = profile.columns.into_iter().map(|column| Row::of(column, &profile.findings)).collect();
-        Ok(part(&cx, rows, self.limit, self.cursor.as_ref())?
+        let facts = part(&cx, rows, self.limit, self.cursor.as_ref())?
             .about("dataset_id", found.id)
             .about("version", found.version)
             .about("dataset_rows", profile.rows)
             .about("duplicate_rows", profile.duplicate_rows)
             .about("findings", messages)
-            .fields(self.fields.as_deref().unwrap_or_default()))
+            .fields(self.fields.as_deref().unwrap_or_default());
+        Ok(Pictured { facts, pictures: pictures.into_iter().collect() })
     }
 }

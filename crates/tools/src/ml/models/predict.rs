@@ -12,7 +12,7 @@ use trainyard_ml::{
     dataset::Watch,
     model::Version,
     store::file_error,
-    training::{self, Outcome, Predicted, Rows},
+    training::{self, Outcome, Prediction, Rows},
 };
 
 use super::{
@@ -73,9 +73,6 @@ struct Answers {
     predictions: Vec<Answer>,
     /// The answers are not all shown.
     truncated: bool,
-    /// Columns with cells that are not of the kind that the model learnt from, which count as missing: how many.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    unfit_cells: BTreeMap<String, u64>,
     /// Columns with categories that the model does not know, which count as missing: how many rows.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     unknown_categories: BTreeMap<String, u64>,
@@ -101,13 +98,13 @@ struct Answer {
 }
 
 impl Answer {
-    fn of(predicted: &Predicted, row: usize) -> Self {
+    fn of(predicted: &Prediction, row: usize) -> Self {
         let mut answer = Self { value: None, class: None, probabilities: BTreeMap::new(), cluster: None };
-        match &predicted.prediction.outcome {
+        match &predicted.outcome {
             Outcome::Numbers(values) => answer.value = values.get(row).copied(),
             Outcome::Clusters(clusters) => answer.cluster = clusters.get(row).copied(),
             Outcome::Classes { names, probabilities } => {
-                answer.class = predicted.prediction.class(row).map(str::to_owned);
+                answer.class = predicted.class(row).map(str::to_owned);
                 let of_row = probabilities.iter().skip(row * names.len());
                 answer.probabilities = names.iter().cloned().zip(of_row.copied()).collect();
             }
@@ -117,7 +114,7 @@ impl Answer {
 }
 
 impl<A: Access> Predict<A> {
-    async fn answers(&self, cx: &Cx<A>) -> Result<(Answers, Predicted)> {
+    async fn answers(&self, cx: &Cx<A>) -> Result<(Answers, Prediction)> {
         let show = self.show.unwrap_or(20);
         if show > MOST_ROWS {
             return Err(Error::validation(format!("show is {show}, not 0 to {MOST_ROWS}")));
@@ -125,15 +122,14 @@ impl<A: Access> Predict<A> {
         let version = version(cx, &self.model_id, self.version.as_deref()).await?;
         let rows = self.rows(cx).await?;
         let (version, predicted) = reading(cx, move |watch: &Watch| predicted(version, &rows, watch)).await?;
-        let count = predicted.prediction.rows();
-        let unknown = predicted.prediction.unknown_categories.iter();
+        let count = predicted.rows();
+        let unknown = predicted.unknown_categories.iter();
         let answers = Answers {
             model_id: version.model,
             version: version.version,
             rows: count,
             predictions: (0..count.min(show)).map(|row| Answer::of(&predicted, row)).collect(),
             truncated: count > show,
-            unfit_cells: predicted.unfit.iter().cloned().collect(),
             unknown_categories: unknown.map(|(column, rows)| (column.clone(), *rows as u64)).collect(),
             written: None,
         };
@@ -151,19 +147,18 @@ impl<A: Access> Predict<A> {
             (None, Some(id), None) => {
                 let (datasets, id, version) = (datasets(cx)?, id.clone(), self.dataset_version);
                 let found = reading(cx, move |_| datasets.sound(&id, version)).await?;
-                Ok(Rows::File(found.path, found.layout))
+                Ok(Rows::Dataset(Box::new(found)))
             }
             (None, None, Some(path)) => {
                 let path = cx.local_paths().existing(path)?;
-                let layout = training::layout(&path)?;
-                Ok(Rows::File(path, layout))
+                Ok(Rows::File(path))
             }
             _ => Err(Error::validation("one of `rows`, `dataset_id` and `file_path` is wanted")),
         }
     }
 }
 
-fn predicted(version: Version, rows: &Rows, watch: &Watch) -> Result<(Version, Predicted)> {
+fn predicted(version: Version, rows: &Rows, watch: &Watch) -> Result<(Version, Prediction)> {
     let model = training::load(&version)?;
     let predicted = training::predict(&model, rows, watch)?;
     Ok((version, predicted))
@@ -233,7 +228,7 @@ impl Preview<App> for Predict<Changes> {
 }
 
 /// Writes all answers beside, and gives the file its name when it is whole.
-fn write(path: &std::path::Path, predicted: &Predicted) -> Result<()> {
+fn write(path: &std::path::Path, predicted: &Prediction) -> Result<()> {
     let failed = |error: std::io::Error| file_error(&error, path);
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");
@@ -249,10 +244,10 @@ fn write(path: &std::path::Path, predicted: &Predicted) -> Result<()> {
     named.map_err(failed)
 }
 
-fn table(predicted: &Predicted) -> String {
+fn table(predicted: &Prediction) -> String {
     let mut text = String::new();
     // A text that grows does not fail.
-    let _ = match &predicted.prediction.outcome {
+    let _ = match &predicted.outcome {
         Outcome::Numbers(values) => {
             text.push_str("prediction\n");
             values.iter().try_for_each(|value| writeln!(text, "{value}"))
@@ -265,7 +260,7 @@ fn table(predicted: &Predicted) -> String {
             let columns = names.iter().map(|name| quoted(&format!("probability_{name}"))).collect::<Vec<_>>().join(",");
             text.push_str(&format!("prediction,{columns}\n"));
             probabilities.chunks(names.len().max(1)).enumerate().try_for_each(|(row, probabilities)| {
-                let class = quoted(predicted.prediction.class(row).unwrap_or_default());
+                let class = quoted(predicted.class(row).unwrap_or_default());
                 let cells: Vec<_> = probabilities.iter().map(f64::to_string).collect();
                 writeln!(text, "{class},{}", cells.join(","))
             })
