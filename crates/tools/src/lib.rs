@@ -140,9 +140,9 @@ pub static TOOLSETS: &[Toolset<App>] = &[
     },
     Toolset {
         name: "ml",
-        about: "Datasets on this machine and in S3: register, profile, look into, verify",
+        about: "Datasets, training and models on this machine: register, profile, train, compare, predict",
         by_default: Offer::Nothing,
-        nouns: &[ml::datasets::TOOLS],
+        nouns: &[ml::datasets::TOOLS, ml::training::TOOLS, ml::models::TOOLS, ml::check::TOOLS],
     },
     Toolset {
         name: "k8s",

@@ -18,7 +18,9 @@ use trainyard_dispatch::{Registry, Selection, View};
 use crate::{App, TOOLSETS, instructions};
 
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
-const READS: [&str; 13] = [
+const READS: [&str; 15] = [
+    "compare",
+    "plan",
     "list",
     "get",
     "describe",
@@ -33,7 +35,10 @@ const READS: [&str; 13] = [
     "preview",
     "verify",
 ];
-const CHANGES: [&str; 34] = [
+const CHANGES: [&str; 37] = [
+    "archive",
+    "resume",
+    "set",
     "add",
     "apply",
     "attach",
@@ -70,7 +75,10 @@ const CHANGES: [&str; 34] = [
     "upload",
 ];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
-const KEPT: [&str; 6] = [
+const KEPT: [&str; 9] = [
+    "ml_check",
+    "ml_selftest",
+    "model_predict",
     "manage_hyperpod_cluster_nodes",
     "manage_hyperpod_stacks",
     "describe_hp_cluster",

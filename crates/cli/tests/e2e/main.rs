@@ -34,6 +34,7 @@ mod size;
 mod stdio;
 mod telemetry;
 mod tool_cases;
+mod training;
 
 use std::sync::OnceLock;
 
