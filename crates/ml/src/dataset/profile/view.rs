@@ -39,6 +39,7 @@ pub struct Profile {
 
 /// What is in a column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each says another thing of the column")]
 pub struct ColumnProfile {
     /// Its name.
     pub name: String,
@@ -247,7 +248,7 @@ fn numbers(sketch: &mut ColumnSketch) -> Option<Numbers> {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "lengths were counts")]
 fn lengths(sketch: &ColumnSketch) -> Option<Lengths> {
     let lengths = &sketch.lengths;
-    (lengths.count > 0).then(|| Lengths { min: lengths.min as u64, max: lengths.max as u64, mean: lengths.mean })
+    (lengths.count > 0).then_some(Lengths { min: lengths.min as u64, max: lengths.max as u64, mean: lengths.mean })
 }
 
 #[expect(
