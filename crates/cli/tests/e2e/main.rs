@@ -20,6 +20,7 @@ mod hyperpod_cases;
 mod hyperpod_stacks;
 mod hyperpod_tools;
 mod install;
+mod ml_seed_tools;
 mod models;
 mod oauth;
 mod operator;
