@@ -1,1 +1,3 @@
 //! The Kubernetes wire.
+
+pub mod prometheus;
