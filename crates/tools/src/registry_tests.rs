@@ -20,7 +20,7 @@ use crate::{App, TOOLSETS, instructions};
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
 const READS: [&str; 11] =
     ["list", "get", "describe", "search", "find", "explain", "estimate", "generate", "watch", "recommend", "report"];
-const CHANGES: [&str; 28] = [
+const CHANGES: [&str; 29] = [
     "add",
     "apply",
     "attach",
@@ -32,6 +32,7 @@ const CHANGES: [&str; 28] = [
     "deregister",
     "detach",
     "download",
+    "invoke",
     "manage",
     "modify",
     "purchase",

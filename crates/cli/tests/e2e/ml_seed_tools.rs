@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 use trainyard_harness::{Era, Session};
 
 use crate::{
-    tool_cases::{
-        Case, changes, check_complete, check_gates, check_refusals, check_work, error, reads, reveals, said,
-    },
+    tool_cases::{Case, changes, check_complete, check_gates, check_refusals, check_work, error, reads, reveals, said},
     with_moto,
 };
 
@@ -128,7 +126,8 @@ fn objects_are_put_listed_read_and_deleted() {
     let file = json!({"bucket": "ml-seed", "key": "datasets/a/rows.csv", "file_path": path});
     assert_eq!(world.call("s3_put_object", file)["bytes"], 8);
 
-    let listed = world.call("s3_list_objects", json!({"bucket": "ml-seed", "prefix": "datasets/a/", "fields": ["key"]}));
+    let listed =
+        world.call("s3_list_objects", json!({"bucket": "ml-seed", "prefix": "datasets/a/", "fields": ["key"]}));
     assert_eq!(listed["rows"], json!([["datasets/a/config.json"], ["datasets/a/rows.csv"]]));
     let read = world.call("s3_get_object", json!({"bucket": "ml-seed", "key": "datasets/a/rows.csv"}));
     assert!(read["text"].as_str().unwrap().contains("1,2"), "{read}");
@@ -178,7 +177,8 @@ fn instances_are_run_and_described_by_the_names_of_ec2_itself() {
     let mut world = World::new("ap-south-1", "ec2,aws");
     let image = world.aws("ec2", "DescribeImages", &json!({"Owners": ["amazon"]}));
     let image = image["Images"][0]["ImageId"].clone();
-    let run = json!({"ImageId": image, "InstanceType": "m5.xlarge", "MinCount": 1, "MaxCount": 1, "UserData": "#!/bin/sh"});
+    let run =
+        json!({"ImageId": image, "InstanceType": "m5.xlarge", "MinCount": 1, "MaxCount": 1, "UserData": "#!/bin/sh"});
     let made = world.call("ec2_run_instances", run);
     let id = made["instances"][0]["instance_id"].clone();
     assert!(id.is_string(), "{made}");
@@ -195,7 +195,8 @@ fn functions_metrics_and_logs_of_an_emulator_are_read() {
     let role = world.aws("iam", "CreateRole", &role)["Role"]["Arn"].clone();
     // An empty archive.
     let code = json!({"ZipFile": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="});
-    let function = json!({"FunctionName": "ml-seed", "Runtime": "python3.13", "Handler": "f.g", "Role": role, "Code": code});
+    let function =
+        json!({"FunctionName": "ml-seed", "Runtime": "python3.13", "Handler": "f.g", "Role": role, "Code": code});
     world.aws("lambda", "CreateFunction", &function);
     let listed = world.call("lambda_list_functions", json!({"fields": ["name", "runtime"]}));
     assert_eq!(listed["rows"], json!([["ml-seed", "python3.13"]]), "{listed}");
@@ -209,7 +210,8 @@ fn functions_metrics_and_logs_of_an_emulator_are_read() {
         "fields": ["average"]});
     let statistics = world.call("cloudwatch_get_metric_statistics", asked);
     assert_eq!(statistics["rows"], json!([[0.75]]), "{statistics}");
-    let wrong = json!({"namespace": "ML/Training", "metric_name": "x", "start_time": "2026-11-21", "end_time": "2026-11-20"});
+    let wrong =
+        json!({"namespace": "ML/Training", "metric_name": "x", "start_time": "2026-11-21", "end_time": "2026-11-20"});
     assert_eq!(world.refused("cloudwatch_get_metric_statistics", wrong)["category"], "validation");
 
     world.aws("logs", "CreateLogGroup", &json!({"logGroupName": "/ml/seed"}));

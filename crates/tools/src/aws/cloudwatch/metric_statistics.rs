@@ -77,8 +77,8 @@ impl Get {
             namespace: self.namespace,
             metric_name: self.metric_name,
             dimensions: self.dimensions,
-            start_time: time.start.unix_timestamp(),
-            end_time: time.end.unix_timestamp(),
+            start_time: show(time.start),
+            end_time: show(time.end),
             period: self.period.map_or_else(|| period(time, SystemTime::now().into()), i64::from),
             statistics: self.statistics.unwrap_or(usual),
             extended_statistics: extended,
@@ -115,8 +115,8 @@ impl Tool<App> for Get {
         found.datapoints.sort_by(|one, other| one.timestamp.cmp(&other.timestamp));
         let listing = Listing::whole(found.datapoints.into_iter().map(Point::from).collect())
             .about("region", region)
-            .about("from", show(time.start))
-            .about("until", show(time.end))
+            .about("from", question.start_time)
+            .about("until", question.end_time)
             .about("period", question.period);
         Ok(match found.label {
             Some(label) => listing.about("label", label),
@@ -164,8 +164,8 @@ struct GetMetricStatistics {
     metric_name: String,
     #[cfg_attr(test, schemars(with = "Vec<SentDimension>"))]
     dimensions: Vec<Dimension>,
-    start_time: i64,
-    end_time: i64,
+    start_time: String,
+    end_time: String,
     period: i64,
     statistics: Vec<Statistic>,
     extended_statistics: Vec<String>,
