@@ -11,9 +11,10 @@ use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
 use trainyard_contract::{Ceiling, Error, Result};
 use trainyard_dispatch::{Policy, Selection};
+use trainyard_tools::Buckets;
 
 use crate::{
-    args::{Confirm, Options},
+    args::{AuthMode, Confirm, Options},
     install::Folders,
     telemetry::{Signals, Telemetry},
 };
@@ -39,6 +40,10 @@ pub(crate) struct Config {
     pub(crate) template_buckets: Vec<String>,
     /// Folders whose files tools may read and write. Not from the environment: it is a gate.
     pub(crate) local_paths: Vec<PathBuf>,
+    /// How Kubernetes clusters are reached.
+    pub(crate) kubernetes: trainyard_k8s::Settings,
+    /// Buckets of the ML platform.
+    pub(crate) buckets: Buckets,
     pub(crate) call_timeout: Duration,
     pub(crate) state_dir: Option<PathBuf>,
     /// Where settings of other programs lie.
@@ -74,8 +79,11 @@ struct Settings {
     allowed_accounts: Option<Vec<String>>,
     template_buckets: Option<Vec<String>>,
     local_paths: Option<Vec<PathBuf>>,
+    ml: Option<MlSettings>,
     state_dir: Option<PathBuf>,
     aws_models: Option<Vec<PathBuf>>,
+    auth_mode: Option<AuthMode>,
+    kubeconfig: Option<Vec<PathBuf>>,
     call_timeout: Option<u64>,
 }
 
@@ -93,17 +101,20 @@ impl Config {
         }
         let policy_file = policy_file(options, settings.policy, &environment);
         let policy = policy_file.as_deref().map(Policy::read).transpose()?.unwrap_or_default();
+        let ceiling = Ceiling {
+            write: gate(options.allow_write, options.no_allow_write, settings.allow_write),
+            sensitive: gate(
+                options.allow_sensitive_data_access,
+                options.no_allow_sensitive_data_access,
+                settings.allow_sensitive_data_access,
+            ),
+        };
+        let auth = auth_mode(options.auth_mode, &environment, settings.auth_mode)?;
         Ok(Self {
             policy: Arc::new(policy),
             policy_file,
-            ceiling: Ceiling {
-                write: gate(options.allow_write, options.no_allow_write, settings.allow_write),
-                sensitive: gate(
-                    options.allow_sensitive_data_access,
-                    options.no_allow_sensitive_data_access,
-                    settings.allow_sensitive_data_access,
-                ),
-            },
+            ceiling,
+            kubernetes: environment.kubernetes(ceiling, auth, settings.kubeconfig),
             confirm: match options.confirm.or(settings.confirm) {
                 Some(Confirm::Never) => trainyard_dispatch::Confirm::Never,
                 Some(Confirm::Changes) => trainyard_dispatch::Confirm::Changes,
@@ -121,6 +132,7 @@ impl Config {
             allowed_accounts: settings.allowed_accounts,
             template_buckets: list(&options.template_buckets, None, settings.template_buckets),
             local_paths: local_paths(&options.local_paths, settings.local_paths)?,
+            buckets: buckets(settings.ml.unwrap_or_default(), &environment)?,
             call_timeout: Duration::from_secs(call_timeout),
             state_dir: options
                 .state_dir
@@ -151,6 +163,61 @@ fn gate(on: bool, off: bool, setting: Option<bool>) -> bool {
 
 fn list(flag: &[String], environment: Option<Vec<String>>, setting: Option<Vec<String>>) -> Vec<String> {
     if flag.is_empty() { environment.or(setting).unwrap_or_default() } else { flag.to_vec() }
+}
+
+/// How the name of a cluster is understood. A word that is none is refused: it would lead to another cluster.
+fn auth_mode(
+    flag: Option<AuthMode>,
+    environment: &Environment,
+    setting: Option<AuthMode>,
+) -> Result<trainyard_k8s::AuthMode> {
+    let named = match environment.text("EKS_AUTH_MODE") {
+        Some(text) => Some(<AuthMode as clap::ValueEnum>::from_str(&text, true).map_err(|_| {
+            Error::validation(format!("EKS_AUTH_MODE is {text:?}")).hint("it may be iam or kubeconfig")
+        })?),
+        None => None,
+    };
+    Ok(match flag.or(named).or(setting) {
+        Some(AuthMode::Iam) => trainyard_k8s::AuthMode::Iam,
+        Some(AuthMode::Kubeconfig) => trainyard_k8s::AuthMode::Kubeconfig,
+        None => trainyard_k8s::AuthMode::Auto,
+    })
+}
+
+/// The ML platform's part of the settings file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MlSettings {
+    data_bucket: Option<String>,
+    models_bucket: Option<String>,
+}
+
+/// Buckets go by the environment before the settings file. Their older variables are understood, and said to be older.
+fn buckets(settings: MlSettings, environment: &Environment) -> Result<Buckets> {
+    let named = |variable: &'static str, older: &'static str, setting: Option<String>| {
+        let bucket = environment.text(variable).or_else(|| {
+            let found = environment.text(older)?;
+            tracing::warn!("{older} is the older name of {variable}");
+            Some(found)
+        });
+        match bucket.or(setting) {
+            Some(name) if !is_bucket(&name) => {
+                Err(Error::validation(format!("{variable}: {name:?} is not the name of an S3 bucket")))
+            }
+            bucket => Ok(bucket),
+        }
+    };
+    Ok(Buckets {
+        data: named("ML_DATA_BUCKET", "ML_BUCKET_NAME", settings.data_bucket)?,
+        models: named("ML_MODELS_BUCKET", "MODEL_BUCKET_NAME", settings.models_bucket)?,
+    })
+}
+
+/// As S3 has it: 3 to 63 lower-case letters, digits, dots and hyphens.
+fn is_bucket(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    let ends = ['-', '.'];
+    (3..=63).contains(&name.len()) && name.bytes().all(inner) && !name.starts_with(ends) && !name.ends_with(ends)
 }
 
 /// Folders that tools may touch. A relative one would mean another folder wherever the server is started.
@@ -257,6 +324,32 @@ impl Environment {
             self.path("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"))
         };
         Some(Folders { home, settings })
+    }
+
+    fn kubernetes(
+        &self,
+        ceiling: Ceiling,
+        auth: trainyard_k8s::AuthMode,
+        kubeconfig: Option<Vec<PathBuf>>,
+    ) -> trainyard_k8s::Settings {
+        let named = self.raw("KUBECONFIG").map(|text| std::env::split_paths(&text).collect());
+        let usual = || self.path("HOME").map(|home| vec![home.join(".kube/config")]);
+        let mut kubeconfig: Vec<PathBuf> = named.or(kubeconfig).or_else(usual).unwrap_or_default();
+        kubeconfig.retain(|path| !path.as_os_str().is_empty());
+        let in_cluster = self.text("KUBERNETES_SERVICE_HOST").map(|host| {
+            let host = if host.contains(':') { format!("[{host}]") } else { host };
+            let port = self.text("KUBERNETES_SERVICE_PORT").unwrap_or_else(|| "443".into());
+            trainyard_k8s::InCluster {
+                url: format!("https://{host}:{port}"),
+                service_account: "/var/run/secrets/kubernetes.io/serviceaccount".into(),
+            }
+        });
+        let first = |names: &[&str]| names.iter().find_map(|name| self.text(name));
+        let proxy = trainyard_k8s::Proxy {
+            https: first(&["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"]),
+            no_proxy: first(&["NO_PROXY", "no_proxy"]),
+        };
+        trainyard_k8s::Settings { ceiling, auth, kubeconfig, in_cluster, proxy, ..trainyard_k8s::Settings::default() }
     }
 
     fn profile_files(&self) -> Vec<PathBuf> {

@@ -8,10 +8,12 @@ use std::{
 
 use trainyard_aws::{Aws, Engine, Scope};
 use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found, Inquiry, Progress, Result};
+use trainyard_k8s::{Cluster, Kubernetes};
 
 use crate::{
     aws::{ec2::InstanceTypes, s3::LocalPaths},
     common::{At, Profile, Region},
+    ml::Buckets,
 };
 
 /// The engines of this process. Building it does nothing: each wakes up on its first call.
@@ -19,6 +21,8 @@ use crate::{
 pub struct App {
     /// AWS.
     pub aws: Engine,
+    /// Kubernetes.
+    pub kubernetes: trainyard_k8s::Engine,
     /// Folder for what outlives a call, such as private keys; `None` where this process has no such place.
     pub state_dir: Option<PathBuf>,
     /// Buckets whose CloudFormation templates the operator allows.
@@ -27,6 +31,8 @@ pub struct App {
     pub local_paths: LocalPaths,
     /// What was found out about EC2 instance types.
     pub instance_types: InstanceTypes,
+    /// Buckets of the ML platform.
+    pub buckets: Buckets,
 }
 
 impl Context for App {
@@ -61,6 +67,11 @@ impl<A: Access> Cx<A> {
         self.aws(at.region.as_ref(), at.profile.as_ref())
     }
 
+    /// Kubernetes in this cluster.
+    pub(crate) fn kubernetes(&self, cluster: Cluster) -> Kubernetes<A> {
+        Kubernetes::new(self.app.kubernetes.clone(), cluster)
+    }
+
     /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.
     pub(crate) fn template_buckets(&self) -> &[String] {
         &self.app.template_buckets
@@ -74,6 +85,16 @@ impl<A: Access> Cx<A> {
     /// What was found out about EC2 instance types.
     pub(crate) fn instance_types(&self) -> &InstanceTypes {
         &self.app.instance_types
+    }
+
+    /// Buckets of the ML platform.
+    pub(crate) fn buckets(&self) -> &Buckets {
+        &self.app.buckets
+    }
+
+    /// What ties a cursor to this call.
+    pub(crate) fn binding(&self) -> &str {
+        &self.call.binding
     }
 
     /// How much of a list is wanted.

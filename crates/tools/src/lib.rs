@@ -9,11 +9,13 @@ mod aws;
 mod common;
 mod guide;
 mod key_file;
+mod ml;
 mod policy;
 
 pub use app::{App, Cx};
 pub use aws::{ec2::InstanceTypes, s3::LocalPaths};
 pub use guide::GUIDE;
+pub use ml::Buckets;
 pub use policy::{SENT_FOR_POLICIES, operations};
 use trainyard_contract::{Ceiling, Offer, Toolset};
 
@@ -55,7 +57,23 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         name: "eks",
         about: "EKS clusters: their stacks, logs, metrics, network, insights, roles and Kubernetes objects",
         by_default: Offer::Nothing,
-        nouns: &[aws::eks::stacks::TOOLS],
+        nouns: &[
+            aws::eks::stacks::TOOLS,
+            aws::eks::kubernetes::objects::TOOLS,
+            aws::eks::kubernetes::pods::TOOLS,
+            aws::eks::kubernetes::manage::TOOLS,
+            aws::eks::kubernetes::apply::TOOLS,
+            aws::eks::kubernetes::manifest::TOOLS,
+            aws::eks::resources::TOOLS,
+            aws::eks::vpc::TOOLS,
+            aws::eks::insights::TOOLS,
+            aws::iam::role_policies::TOOLS,
+            aws::iam::inline_policies::TOOLS,
+            aws::cloudwatch::logs::TOOLS,
+            aws::cloudwatch::metrics::TOOLS,
+            aws::cloudwatch::guidance::TOOLS,
+            aws::eks::guide::TOOLS,
+        ],
     },
     Toolset {
         name: "ec2",
@@ -134,6 +152,12 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         about: "CloudWatch: statistics of any metric, events of any log stream",
         by_default: Offer::Nothing,
         nouns: &[aws::cloudwatch::metric_statistics::TOOLS, aws::cloudwatch::log_events::TOOLS],
+    },
+    Toolset {
+        name: "ml",
+        about: "Datasets on this machine and in S3: register, profile, look into, verify",
+        by_default: Offer::Nothing,
+        nouns: &[ml::datasets::TOOLS],
     },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];

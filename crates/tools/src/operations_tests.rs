@@ -30,10 +30,11 @@ const UPLOAD: &[&str] = &[
 ];
 
 /// What transfers send: the engine moves the bytes, and no operation of a tool is in sight.
-const TRANSFERS: [(&str, &[&str]); 4] = [
+const TRANSFERS: [(&str, &[&str]); 5] = [
     ("s3_upload", UPLOAD),
     ("s3_put_object", UPLOAD),
     ("s3_download", &["s3:GetObject", "s3:HeadObject"]),
+    ("dataset_upload", UPLOAD),
     (
         "s3_sync",
         &[

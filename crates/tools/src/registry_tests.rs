@@ -18,8 +18,21 @@ use trainyard_dispatch::{Registry, Selection, View};
 use crate::{App, TOOLSETS, instructions};
 
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
-const READS: [&str; 11] =
-    ["list", "get", "describe", "search", "find", "explain", "estimate", "generate", "watch", "recommend", "report"];
+const READS: [&str; 13] = [
+    "list",
+    "get",
+    "describe",
+    "search",
+    "find",
+    "explain",
+    "estimate",
+    "generate",
+    "watch",
+    "recommend",
+    "report",
+    "preview",
+    "verify",
+];
 const CHANGES: [&str; 29] = [
     "add",
     "apply",
@@ -52,8 +65,14 @@ const CHANGES: [&str; 29] = [
     "upload",
 ];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
-const KEPT: [&str; 5] =
-    ["manage_hyperpod_cluster_nodes", "manage_hyperpod_stacks", "describe_hp_cluster", "update_hp_cluster", "aws_call"];
+const KEPT: [&str; 6] = [
+    "manage_hyperpod_cluster_nodes",
+    "manage_hyperpod_stacks",
+    "describe_hp_cluster",
+    "update_hp_cluster",
+    "generate_app_manifest",
+    "aws_call",
+];
 
 fn all() -> impl Iterator<Item = &'static ToolDef<App>> {
     TOOLSETS.iter().flat_map(|set| set.nouns.iter().copied().flatten())

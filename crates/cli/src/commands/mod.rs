@@ -76,12 +76,15 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         state: config.state_dir.clone(),
         ..Options::default()
     };
+    let kubernetes = trainyard_k8s::Engine::new(config.kubernetes.clone(), aws.clone());
     let app = App {
         aws,
+        kubernetes,
         state_dir: config.state_dir.clone(),
         template_buckets: config.template_buckets.clone().into(),
         local_paths: LocalPaths::new(config.local_paths.clone()),
         instance_types: InstanceTypes::default(),
+        buckets: config.buckets.clone(),
     };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
     let dispatch = Dispatch::new(app, registry(config)?, options, audit);

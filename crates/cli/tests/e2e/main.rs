@@ -6,10 +6,14 @@
 mod capacity_tools;
 mod clients;
 mod conformance;
+mod datasets;
 mod ebs_vpc_tools;
 mod ec2_many;
 mod ec2_money;
 mod ec2_tools;
+mod eks_cases;
+mod eks_kubernetes;
+mod eks_tools;
 mod failures;
 mod fuzzer;
 mod gates;

@@ -63,12 +63,12 @@ impl Prometheus {
     pub async fn named(&self) -> Result<Option<Api>> {
         let Some(base) = &self.0.base else { return Ok(None) };
         let client = self.0.client.get_or_try_init(|| self.client(base)).await?.clone();
-        Ok(Some(Api { client, prefix: String::new(), whose: self.clone(), at: base.to_string() }))
+        Ok(Some(Api { client, prefix: String::new(), authorization: None, whose: self.clone(), at: base.to_string() }))
     }
 
     /// One that was found in a cluster, asked through that cluster's API server.
-    pub fn through(&self, cluster: kube::Client, service: &Service) -> Api {
-        Api { client: cluster, prefix: service.proxy_path(), whose: self.clone(), at: service.to_string() }
+    pub(crate) fn through(&self, client: kube::Client, authorization: Option<HeaderValue>, service: &Service) -> Api {
+        Api { client, prefix: service.proxy_path(), authorization, whose: self.clone(), at: service.to_string() }
     }
 
     /// Headers that say who asks.
@@ -93,6 +93,7 @@ impl Prometheus {
         Ok(vec![header(AUTHORIZATION.as_str(), value)?])
     }
 
+    #[expect(clippy::unused_async, reason = "the client wants a runtime around it")]
     async fn client(&self, base: &Uri) -> Result<kube::Client> {
         let settings = &self.0.settings;
         let mut config = kube::Config::new(base.clone());
@@ -137,6 +138,8 @@ pub struct Stretch {
 pub struct Api {
     client: kube::Client,
     prefix: String,
+    /// Who we are in a cluster whose client does not say so itself.
+    authorization: Option<HeaderValue>,
     whose: Prometheus,
     at: String,
 }
@@ -257,6 +260,9 @@ impl Api {
             for (name, value) in self.whose.signing_in(&url).await? {
                 request.headers_mut().insert(name, value);
             }
+        }
+        if let Some(authorization) = &self.authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
         Ok(request)
     }

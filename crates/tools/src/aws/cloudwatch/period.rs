@@ -8,6 +8,9 @@ use time::{
 };
 use trainyard_contract::{Error, Result};
 
+/// Minutes back where nothing is said.
+pub(super) const MINUTES: u32 = 15;
+
 /// A stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Period {
