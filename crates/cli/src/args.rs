@@ -59,6 +59,9 @@ pub(crate) enum Command {
     /// Look at the audit log, and check it
     #[command(subcommand)]
     Audit(crate::commands::audit::Command),
+    /// Do one training job: this program starts itself with it
+    #[command(hide = true)]
+    Worker(WorkerArguments),
     /// Print the completion script of a shell
     Completions {
         /// Which shell
@@ -135,6 +138,16 @@ pub(crate) struct UninstallArguments {
     /// This settings file instead of the client's usual one
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArguments {
+    /// The job
+    #[arg(long)]
+    pub(crate) job: String,
+    /// Which attempt at it this is
+    #[arg(long)]
+    pub(crate) attempt: u32,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use std::{
 use trainyard_aws::{Aws, Engine, Scope};
 use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found, Inquiry, Progress, Result};
 use trainyard_k8s::{Cluster, Kubernetes};
+use trainyard_ml::job::local::Local;
 
 use crate::{
     aws::{ec2::InstanceTypes, s3::LocalPaths},
@@ -29,10 +30,12 @@ pub struct App {
     pub template_buckets: Arc<[String]>,
     /// Folders of this machine that tools may read and write.
     pub local_paths: LocalPaths,
-    /// What was found out about EC2 instance types.
-    pub instance_types: InstanceTypes,
     /// Buckets of the ML platform.
     pub buckets: Buckets,
+    /// What was found out about EC2 instance types.
+    pub instance_types: InstanceTypes,
+    /// Workers of training jobs; `None` where this process has no folder to keep them in.
+    pub workers: Option<Local>,
 }
 
 impl Context for App {
@@ -82,11 +85,6 @@ impl<A: Access> Cx<A> {
         &self.app.local_paths
     }
 
-    /// What was found out about EC2 instance types.
-    pub(crate) fn instance_types(&self) -> &InstanceTypes {
-        &self.app.instance_types
-    }
-
     /// Buckets of the ML platform.
     pub(crate) fn buckets(&self) -> &Buckets {
         &self.app.buckets
@@ -97,6 +95,17 @@ impl<A: Access> Cx<A> {
         &self.call.binding
     }
 
+    /// What was found out about EC2 instance types.
+    pub(crate) fn instance_types(&self) -> &InstanceTypes {
+        &self.app.instance_types
+    }
+
+    /// Workers of training jobs.
+    pub(crate) fn workers(&self) -> Result<Local> {
+        self.state_dir()?;
+        self.app.workers.clone().ok_or_else(|| Error::unsupported("this process has no workers").code("NoWorkers"))
+    }
+
     /// How much of a list is wanted.
     pub(crate) fn wanted<'a>(&'a self, limit: u32, cursor: Option<&'a Cursor>) -> trainyard_aws::Wanted<'a> {
         trainyard_aws::Wanted { limit: limit as usize, cursor, binding: &self.call.binding }
@@ -105,6 +114,11 @@ impl<A: Access> Cx<A> {
     /// Names this call's request at services that carry a request out once however often it is sent.
     pub(crate) fn token(&self) -> String {
         format!("trainyard-{}", self.call.id)
+    }
+
+    /// What cursors of this call are sealed with.
+    pub(crate) fn binding(&self) -> &str {
+        &self.call.binding
     }
 
     /// Folder for what outlives this call. It may not exist yet.

@@ -8,6 +8,7 @@ mod app;
 mod aws;
 mod common;
 mod guide;
+mod k8s;
 mod key_file;
 mod ml;
 mod policy;
@@ -15,6 +16,7 @@ mod policy;
 pub use app::{App, Cx};
 pub use aws::{ec2::InstanceTypes, s3::LocalPaths};
 pub use guide::GUIDE;
+pub use k8s::{Rule, rules};
 pub use ml::Buckets;
 pub use policy::{SENT_FOR_POLICIES, operations};
 use trainyard_contract::{Ceiling, Offer, Toolset};
@@ -155,9 +157,27 @@ pub static TOOLSETS: &[Toolset<App>] = &[
     },
     Toolset {
         name: "ml",
-        about: "Datasets on this machine and in S3: register, profile, look into, verify",
+        about: "Datasets, training and models on this machine: register, profile, train, compare, predict",
         by_default: Offer::Nothing,
-        nouns: &[ml::datasets::TOOLS],
+        nouns: &[ml::datasets::TOOLS, ml::training::TOOLS, ml::models::TOOLS, ml::check::TOOLS],
+    },
+    Toolset {
+        name: "k8s",
+        about: "Kubernetes: any kind in any cluster, read, applied, rolled out and drained; logs, events, usage",
+        by_default: Offer::Nothing,
+        nouns: &[
+            k8s::list::TOOLS,
+            k8s::get::TOOLS,
+            k8s::events::TOOLS,
+            k8s::logs::TOOLS,
+            k8s::top::TOOLS,
+            k8s::wait::TOOLS,
+            k8s::apply::TOOLS,
+            k8s::objects::TOOLS,
+            k8s::rollout::TOOLS,
+            k8s::nodes::TOOLS,
+            k8s::discover::TOOLS,
+        ],
     },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];

@@ -18,7 +18,9 @@ use trainyard_dispatch::{Registry, Selection, View};
 use crate::{App, TOOLSETS, instructions};
 
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
-const READS: [&str; 13] = [
+const READS: [&str; 15] = [
+    "compare",
+    "plan",
     "list",
     "get",
     "describe",
@@ -33,26 +35,33 @@ const READS: [&str; 13] = [
     "preview",
     "verify",
 ];
-const CHANGES: [&str; 29] = [
+const CHANGES: [&str; 38] = [
+    "archive",
+    "resume",
+    "set",
     "add",
     "apply",
     "attach",
     "authorize",
     "cancel",
     "copy",
+    "cordon",
     "create",
     "delete",
     "deregister",
     "detach",
     "download",
+    "drain",
     "invoke",
     "manage",
     "modify",
+    "patch",
     "purchase",
     "put",
     "reboot",
     "replace",
     "request",
+    "restart",
     "revoke",
     "run",
     "scale",
@@ -61,11 +70,16 @@ const CHANGES: [&str; 29] = [
     "sync",
     "tag",
     "terminate",
+    "uncordon",
+    "undo",
     "update",
     "upload",
 ];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
-const KEPT: [&str; 6] = [
+const KEPT: [&str; 9] = [
+    "ml_check",
+    "ml_selftest",
+    "model_predict",
     "manage_hyperpod_cluster_nodes",
     "manage_hyperpod_stacks",
     "describe_hp_cluster",
@@ -262,6 +276,12 @@ fn the_default_list_fits_its_budget() {
 fn the_hyperpod_list_is_a_fifth_of_the_older_servers() {
     let (_, tokens) = weight(&Selection { toolsets: vec!["hyperpod".into()], ..Selection::default() });
     assert!(tokens <= 10_033 / 5, "{tokens} tokens");
+}
+
+#[test]
+fn the_eks_list_is_less_than_half_of_the_older_servers() {
+    let (_, tokens) = weight(&Selection { toolsets: vec!["eks".into()], ..Selection::default() });
+    assert!(tokens <= 9_688 / 2, "{tokens} tokens");
 }
 
 #[test]

@@ -111,16 +111,21 @@ fn lists_logs_and_events_are_laid_out_as_by_the_older_server() {
     let mut session = session(&place, &ALLOWED);
     let list = json!({ "kind": "ConfigMap", "api_version": "v1", "namespace": "ml", "label_selector": "team=a" });
     let listed = done(&mut session, "list_k8s_resources", &list);
-    assert_eq!((&listed["kind"], &listed["api_version"], &listed["namespace"]), (&json!("ConfigMap"), &json!("v1"), &json!("ml")));
+    assert_eq!(
+        (&listed["kind"], &listed["api_version"], &listed["namespace"]),
+        (&json!("ConfigMap"), &json!("v1"), &json!("ml"))
+    );
     assert_eq!(listed["count"], 1, "{listed}");
     let item = &listed["items"][0];
     assert_eq!((&item["name"], &item["labels"]), (&json!("settings"), &json!({ "team": "a" })));
     assert_eq!(item["annotations"], json!({ "owner": "me" }), "a copy of the object is no annotation to show");
 
-    let pods = done(&mut session, "list_k8s_resources", &json!({ "kind": "Pod", "api_version": "v1", "namespace": null }));
+    let pods =
+        done(&mut session, "list_k8s_resources", &json!({ "kind": "Pod", "api_version": "v1", "namespace": null }));
     assert_eq!(pods["items"][0]["columns"]["status"], "Running", "{pods}");
 
-    let logs = done(&mut session, "get_pod_logs", &json!({ "namespace": "ml", "pod_name": "trainer-0", "tail_lines": "1" }));
+    let logs =
+        done(&mut session, "get_pod_logs", &json!({ "namespace": "ml", "pod_name": "trainer-0", "tail_lines": "1" }));
     let lines = logs["log_lines"].as_array().unwrap();
     assert_eq!((lines.len(), &logs["container_name"]), (1, &json!(null)), "{logs}");
     assert!(lines[0].as_str().unwrap().contains("step two"), "{logs}");
@@ -129,8 +134,14 @@ fn lists_logs_and_events_are_laid_out_as_by_the_older_server() {
     let events = done(&mut session, "get_k8s_events", &events);
     assert_eq!((&events["involved_object_kind"], &events["count"]), (&json!("Pod"), &json!(2)), "{events}");
     let (old, new) = (&events["events"][0], &events["events"][1]);
-    assert_eq!((&old["reason"], &old["count"], &old["reporting_component"]), (&json!("FailedScheduling"), &json!(4), &json!("scheduler")));
-    assert_eq!((&new["first_timestamp"], &new["reporting_component"]), (&json!("2026-11-20T11:00:00.000000Z"), &json!("kubelet")));
+    assert_eq!(
+        (&old["reason"], &old["count"], &old["reporting_component"]),
+        (&json!("FailedScheduling"), &json!(4), &json!("scheduler"))
+    );
+    assert_eq!(
+        (&new["first_timestamp"], &new["reporting_component"]),
+        (&json!("2026-11-20T11:00:00.000000Z"), &json!("kubelet"))
+    );
 
     let versions = done(&mut session, "list_api_versions", &json!({}));
     let all = versions["api_versions"].as_array().unwrap();
@@ -146,7 +157,11 @@ fn one_object_goes_through_all_operations() {
     let read = done(&mut session, tool, &settings("read", &json!({})));
     assert_eq!((&read["operation"], &read["resource"]["data"]["epochs"]), (&json!("read"), &json!("3")), "{read}");
     assert!(read["resource"]["metadata"].get("managedFields").is_none(), "{read}");
-    let hosted = done(&mut session, "read_k8s_resource", &json!({ "kind": "ConfigMap", "api_version": "v1", "name": "settings", "namespace": "ml" }));
+    let hosted = done(
+        &mut session,
+        "read_k8s_resource",
+        &json!({ "kind": "ConfigMap", "api_version": "v1", "name": "settings", "namespace": "ml" }),
+    );
     assert_eq!(hosted, read);
 
     let plan = settings("patch", &json!({ "body": { "data": { "epochs": "5" } }, "dry_run": true }));
@@ -176,13 +191,18 @@ fn one_object_goes_through_all_operations() {
 #[test]
 fn secrets_are_shown_to_those_who_may_see_them_and_to_nobody_else() {
     let place = place();
-    let secret = json!({ "operation": "read", "kind": "Secret", "api_version": "v1", "name": "registry", "namespace": "ml" });
+    let secret =
+        json!({ "operation": "read", "kind": "Secret", "api_version": "v1", "name": "registry", "namespace": "ml" });
     let mut closed = session(&place, &TOOLSET);
     for kind in ["Secret", "secrets", "secret"] {
         let mut read = secret.clone();
         read["kind"] = kind.into();
         let refused = error(&mut closed, "manage_k8s_resource", &read);
-        assert!(refused["hint"].as_str().unwrap_or_default().contains("--allow-sensitive-data-access") || refused["message"].as_str().unwrap().contains("--allow-sensitive-data-access"), "{refused}");
+        assert!(
+            refused["hint"].as_str().unwrap_or_default().contains("--allow-sensitive-data-access")
+                || refused["message"].as_str().unwrap().contains("--allow-sensitive-data-access"),
+            "{refused}"
+        );
         let list = json!({ "kind": kind, "api_version": "v1" });
         assert_eq!(error(&mut closed, "list_k8s_resources", &list)["category"], "policy_denied", "{kind}");
     }
@@ -242,7 +262,7 @@ fn a_manifest_is_planned_applied_and_says_what_was_applied_when_one_object_fails
     assert_eq!(partial[1..], [json!("Service web: failed"), json!("ConfigMap three: not applied")], "{failed}");
 
     // A kind that nobody knows is found before anything is changed.
-    let unknown = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: four}\n---\napiVersion: x.dev/v1\nkind: Nothing\nmetadata: {name: n}\n";
+    let unknown = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: four}\n---\napiVersion: x.dev/v1\nkind: Nothing\nmetadata: {name: nothing}\n";
     let refused = error(&mut session, "apply_yaml", &json!({ "namespace": "ml", "yaml_content": unknown }));
     assert_eq!(refused["category"], "not_found", "{refused}");
     assert!(place.server.object("configmaps", "ml", "four").is_none());
@@ -261,10 +281,10 @@ fn a_manifest_is_generated_checked_by_the_cluster_and_applied() {
     let file = folder.join("web-manifest.yaml");
     assert_eq!(made["output_file_path"], file.display().to_string());
     assert_eq!(made["checked"], "sandbox takes all 3 objects", "{made}");
-    assert!(place.server.object("deployments", "ml", "web").is_none(), "a check changes nothing");
+    assert!(place.server.object("deployments.apps", "ml", "web").is_none(), "a check changes nothing");
     let applied = done(&mut session, "apply_yaml", &json!({ "namespace": "default", "yaml_path": file }));
     assert_eq!(applied["resources_created"], 3, "{applied}");
-    let deployment = place.server.object("deployments", "ml", "web").unwrap();
+    let deployment = place.server.object("deployments.apps", "ml", "web").unwrap();
     assert_eq!(deployment["spec"]["template"]["spec"]["containers"][0]["image"], "repo/REPORT:v1");
 
     // The hosted server's form: nothing is written, so that nothing has to be allowed.

@@ -24,6 +24,7 @@ mod hyperpod_cases;
 mod hyperpod_stacks;
 mod hyperpod_tools;
 mod install;
+mod k8s_tools;
 mod ml_seed_tools;
 mod models;
 mod oauth;
@@ -34,6 +35,7 @@ mod size;
 mod stdio;
 mod telemetry;
 mod tool_cases;
+mod training;
 
 use std::sync::OnceLock;
 
