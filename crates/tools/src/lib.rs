@@ -136,7 +136,24 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         name: "s3",
         about: "S3 buckets and objects; files and folders up and down, resumable and verified",
         by_default: Offer::Nothing,
-        nouns: &[aws::s3::buckets::TOOLS, aws::s3::objects::TOOLS, aws::s3::transfers::TOOLS],
+        nouns: &[
+            aws::s3::buckets::TOOLS,
+            aws::s3::objects::TOOLS,
+            aws::s3::object_changes::TOOLS,
+            aws::s3::transfers::TOOLS,
+        ],
+    },
+    Toolset {
+        name: "lambda",
+        about: "Lambda functions: find and invoke them",
+        by_default: Offer::Nothing,
+        nouns: &[aws::lambda::functions::TOOLS, aws::lambda::invoke::TOOLS],
+    },
+    Toolset {
+        name: "cloudwatch",
+        about: "CloudWatch: statistics of any metric, events of any log stream",
+        by_default: Offer::Nothing,
+        nouns: &[aws::cloudwatch::metric_statistics::TOOLS, aws::cloudwatch::log_events::TOOLS],
     },
     Toolset {
         name: "ml",

@@ -35,7 +35,7 @@ const READS: [&str; 15] = [
     "preview",
     "verify",
 ];
-const CHANGES: [&str; 37] = [
+const CHANGES: [&str; 38] = [
     "archive",
     "resume",
     "set",
@@ -52,6 +52,7 @@ const CHANGES: [&str; 37] = [
     "detach",
     "download",
     "drain",
+    "invoke",
     "manage",
     "modify",
     "patch",

@@ -25,6 +25,7 @@ mod hyperpod_stacks;
 mod hyperpod_tools;
 mod install;
 mod k8s_tools;
+mod ml_seed_tools;
 mod models;
 mod oauth;
 mod operator;
