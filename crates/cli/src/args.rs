@@ -211,6 +211,9 @@ pub(crate) struct Options {
     /// AWS region where a call names none
     #[arg(long, global = true, value_name = "NAME", help_heading = "AWS")]
     pub(crate) region: Option<String>,
+    /// How a cluster's name is understood: EKS with AWS credentials, or a kubeconfig context; what fits when absent
+    #[arg(long, global = true, value_enum, help_heading = "Kubernetes")]
+    pub(crate) auth_mode: Option<AuthMode>,
     /// Allow CloudFormation templates from these S3 buckets, besides AWS's own
     #[arg(long, global = true, value_delimiter = ',', value_name = "BUCKET,…", help_heading = "Gates")]
     pub(crate) template_buckets: Vec<String>,
@@ -229,6 +232,15 @@ pub(crate) struct Options {
     /// Say more on standard error; twice for still more
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AuthMode {
+    /// Every cluster's name is an EKS cluster's
+    Iam,
+    /// Every cluster's name is a kubeconfig context's, or its cluster's
+    Kubeconfig,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]

@@ -13,7 +13,7 @@ use trainyard_contract::{Ceiling, Error, Result};
 use trainyard_dispatch::{Policy, Selection};
 
 use crate::{
-    args::{Confirm, Options},
+    args::{AuthMode, Confirm, Options},
     install::Folders,
     telemetry::{Signals, Telemetry},
 };
@@ -39,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) template_buckets: Vec<String>,
     /// Folders whose files tools may read and write. Not from the environment: it is a gate.
     pub(crate) local_paths: Vec<PathBuf>,
+    /// How Kubernetes clusters are reached.
+    pub(crate) kubernetes: trainyard_k8s::Settings,
     pub(crate) call_timeout: Duration,
     pub(crate) state_dir: Option<PathBuf>,
     /// Where settings of other programs lie.
@@ -76,6 +78,8 @@ struct Settings {
     local_paths: Option<Vec<PathBuf>>,
     state_dir: Option<PathBuf>,
     aws_models: Option<Vec<PathBuf>>,
+    auth_mode: Option<AuthMode>,
+    kubeconfig: Option<Vec<PathBuf>>,
     call_timeout: Option<u64>,
 }
 
@@ -93,17 +97,20 @@ impl Config {
         }
         let policy_file = policy_file(options, settings.policy, &environment);
         let policy = policy_file.as_deref().map(Policy::read).transpose()?.unwrap_or_default();
+        let ceiling = Ceiling {
+            write: gate(options.allow_write, options.no_allow_write, settings.allow_write),
+            sensitive: gate(
+                options.allow_sensitive_data_access,
+                options.no_allow_sensitive_data_access,
+                settings.allow_sensitive_data_access,
+            ),
+        };
+        let auth = auth_mode(options.auth_mode, &environment, settings.auth_mode)?;
         Ok(Self {
             policy: Arc::new(policy),
             policy_file,
-            ceiling: Ceiling {
-                write: gate(options.allow_write, options.no_allow_write, settings.allow_write),
-                sensitive: gate(
-                    options.allow_sensitive_data_access,
-                    options.no_allow_sensitive_data_access,
-                    settings.allow_sensitive_data_access,
-                ),
-            },
+            ceiling,
+            kubernetes: environment.kubernetes(ceiling, auth, settings.kubeconfig),
             confirm: match options.confirm.or(settings.confirm) {
                 Some(Confirm::Never) => trainyard_dispatch::Confirm::Never,
                 Some(Confirm::Changes) => trainyard_dispatch::Confirm::Changes,
@@ -151,6 +158,25 @@ fn gate(on: bool, off: bool, setting: Option<bool>) -> bool {
 
 fn list(flag: &[String], environment: Option<Vec<String>>, setting: Option<Vec<String>>) -> Vec<String> {
     if flag.is_empty() { environment.or(setting).unwrap_or_default() } else { flag.to_vec() }
+}
+
+/// How the name of a cluster is understood. A word that is none is refused: it would lead to another cluster.
+fn auth_mode(
+    flag: Option<AuthMode>,
+    environment: &Environment,
+    setting: Option<AuthMode>,
+) -> Result<trainyard_k8s::AuthMode> {
+    let named = match environment.text("EKS_AUTH_MODE") {
+        Some(text) => Some(<AuthMode as clap::ValueEnum>::from_str(&text, true).map_err(|_| {
+            Error::validation(format!("EKS_AUTH_MODE is {text:?}")).hint("it may be iam or kubeconfig")
+        })?),
+        None => None,
+    };
+    Ok(match flag.or(named).or(setting) {
+        Some(AuthMode::Iam) => trainyard_k8s::AuthMode::Iam,
+        Some(AuthMode::Kubeconfig) => trainyard_k8s::AuthMode::Kubeconfig,
+        None => trainyard_k8s::AuthMode::Auto,
+    })
 }
 
 /// Folders that tools may touch. A relative one would mean another folder wherever the server is started.
@@ -257,6 +283,32 @@ impl Environment {
             self.path("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"))
         };
         Some(Folders { home, settings })
+    }
+
+    fn kubernetes(
+        &self,
+        ceiling: Ceiling,
+        auth: trainyard_k8s::AuthMode,
+        kubeconfig: Option<Vec<PathBuf>>,
+    ) -> trainyard_k8s::Settings {
+        let named = self.raw("KUBECONFIG").map(|text| std::env::split_paths(&text).collect());
+        let usual = || self.path("HOME").map(|home| vec![home.join(".kube/config")]);
+        let mut kubeconfig: Vec<PathBuf> = named.or(kubeconfig).or_else(usual).unwrap_or_default();
+        kubeconfig.retain(|path| !path.as_os_str().is_empty());
+        let in_cluster = self.text("KUBERNETES_SERVICE_HOST").map(|host| {
+            let host = if host.contains(':') { format!("[{host}]") } else { host };
+            let port = self.text("KUBERNETES_SERVICE_PORT").unwrap_or_else(|| "443".into());
+            trainyard_k8s::InCluster {
+                url: format!("https://{host}:{port}"),
+                service_account: "/var/run/secrets/kubernetes.io/serviceaccount".into(),
+            }
+        });
+        let first = |names: &[&str]| names.iter().find_map(|name| self.text(name));
+        let proxy = trainyard_k8s::Proxy {
+            https: first(&["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"]),
+            no_proxy: first(&["NO_PROXY", "no_proxy"]),
+        };
+        trainyard_k8s::Settings { ceiling, auth, kubeconfig, in_cluster, proxy, ..trainyard_k8s::Settings::default() }
     }
 
     fn profile_files(&self) -> Vec<PathBuf> {

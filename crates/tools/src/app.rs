@@ -8,9 +8,10 @@ use std::{
 
 use trainyard_aws::{Aws, Engine, Scope};
 use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found, Inquiry, Progress, Result};
+use trainyard_k8s::{Cluster, Kubernetes};
 
 use crate::{
-    aws::s3::LocalPaths,
+    aws::{ec2::InstanceTypes, s3::LocalPaths},
     common::{At, Profile, Region},
 };
 
@@ -19,12 +20,16 @@ use crate::{
 pub struct App {
     /// AWS.
     pub aws: Engine,
+    /// Kubernetes.
+    pub kubernetes: trainyard_k8s::Engine,
     /// Folder for what outlives a call, such as private keys; `None` where this process has no such place.
     pub state_dir: Option<PathBuf>,
     /// Buckets whose CloudFormation templates the operator allows.
     pub template_buckets: Arc<[String]>,
     /// Folders of this machine that tools may read and write.
     pub local_paths: LocalPaths,
+    /// What was found out about EC2 instance types.
+    pub instance_types: InstanceTypes,
 }
 
 impl Context for App {
@@ -59,6 +64,11 @@ impl<A: Access> Cx<A> {
         self.aws(at.region.as_ref(), at.profile.as_ref())
     }
 
+    /// Kubernetes in this cluster.
+    pub(crate) fn kubernetes(&self, cluster: Cluster) -> Kubernetes<A> {
+        Kubernetes::new(self.app.kubernetes.clone(), cluster)
+    }
+
     /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.
     pub(crate) fn template_buckets(&self) -> &[String] {
         &self.app.template_buckets
@@ -67,6 +77,11 @@ impl<A: Access> Cx<A> {
     /// Folders of this machine that may be read and written.
     pub(crate) fn local_paths(&self) -> &LocalPaths {
         &self.app.local_paths
+    }
+
+    /// What was found out about EC2 instance types.
+    pub(crate) fn instance_types(&self) -> &InstanceTypes {
+        &self.app.instance_types
     }
 
     /// How much of a list is wanted.

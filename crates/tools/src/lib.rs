@@ -12,7 +12,7 @@ mod key_file;
 mod policy;
 
 pub use app::{App, Cx};
-pub use aws::s3::LocalPaths;
+pub use aws::{ec2::InstanceTypes, s3::LocalPaths};
 pub use guide::GUIDE;
 pub use policy::{SENT_FOR_POLICIES, operations};
 use trainyard_contract::{Ceiling, Offer, Toolset};

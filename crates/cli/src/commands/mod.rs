@@ -17,7 +17,7 @@ use clap::CommandFactory;
 use trainyard_aws::{Engine, Settings, catalogue};
 use trainyard_contract::Result;
 use trainyard_dispatch::{Audit, Dispatch, Options, Registry};
-use trainyard_tools::{App, LocalPaths, TOOLSETS};
+use trainyard_tools::{App, InstanceTypes, LocalPaths, TOOLSETS};
 
 use crate::{
     args::{Arguments, Command},
@@ -76,11 +76,14 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         state: config.state_dir.clone(),
         ..Options::default()
     };
+    let kubernetes = trainyard_k8s::Engine::new(config.kubernetes.clone(), aws.clone());
     let app = App {
         aws,
+        kubernetes,
         state_dir: config.state_dir.clone(),
         template_buckets: config.template_buckets.clone().into(),
         local_paths: LocalPaths::new(config.local_paths.clone()),
+        instance_types: InstanceTypes::default(),
     };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
     let dispatch = Dispatch::new(app, registry(config)?, options, audit);

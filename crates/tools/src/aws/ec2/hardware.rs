@@ -1,14 +1,51 @@
 //! What EC2 instance types are made of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use trainyard_aws::Aws;
+use trainyard_aws::{Aws, Wanted};
 use trainyard_contract::{Access, Covers, Reads, Result};
 
 use super::instances::wire::{Accelerator, DescribeInstanceTypes, Filter, InstanceTypeInfo};
+use crate::Cx;
 
-/// Values that one filter may have.
+/// Types that one question may name.
 const TYPES_AT_ONCE: usize = 100;
+
+/// Types that are kept; all of one region are about a thousand.
+const MOST_KEPT: usize = 10_000;
+
+/// Types that this process has asked about, by region and name. AWS adds types and never changes what one is made of, and
+/// it is the same for every account.
+#[derive(Debug, Clone, Default)]
+pub struct InstanceTypes(Arc<Mutex<BTreeMap<(String, String), Hardware>>>);
+
+impl InstanceTypes {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Hardware>> {
+        // Nothing that could panic happens under the lock, so a poisoned one still holds a sound map.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those of these types that are kept.
+    fn of(&self, region: &str, types: &BTreeSet<String>) -> BTreeMap<String, Hardware> {
+        let kept = self.lock();
+        let named = types.iter().filter_map(|name| {
+            let hardware = kept.get(&(region.to_owned(), name.clone()))?;
+            Some((name.clone(), hardware.clone()))
+        });
+        named.collect()
+    }
+
+    fn keep(&self, region: &str, types: &BTreeMap<String, Hardware>) {
+        let mut kept = self.lock();
+        if kept.len() + types.len() > MOST_KEPT {
+            kept.clear();
+        }
+        kept.extend(types.iter().map(|(name, hardware)| ((region.to_owned(), name.clone()), hardware.clone())));
+    }
+}
 
 /// One instance type.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,6 +62,25 @@ pub(super) struct Hardware {
     pub(super) efa_cards: u32,
 }
 
+/// What these types are made of, from memory where it was asked before. A type that the region does not know is not in
+/// the answer.
+pub(super) async fn known<A: Access + Covers<Reads>>(
+    cx: &Cx<A>,
+    aws: &Aws<A>,
+    types: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Hardware>> {
+    if types.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let region = aws.region().await?;
+    let mut known = cx.instance_types().of(&region, types);
+    let missing: BTreeSet<_> = types.iter().filter(|name| !known.contains_key(*name)).cloned().collect();
+    let found = of(aws, &missing).await?;
+    cx.instance_types().keep(&region, &found);
+    known.extend(found);
+    Ok(known)
+}
+
 /// What these types are made of. A type that the region does not know is not in the answer.
 pub(super) async fn of<A: Access + Covers<Reads>>(
     aws: &Aws<A>,
@@ -33,11 +89,17 @@ pub(super) async fn of<A: Access + Covers<Reads>>(
     let types: Vec<_> = types.iter().cloned().collect();
     let mut found = BTreeMap::new();
     for some in types.chunks(TYPES_AT_ONCE) {
-        // By filter: one unknown name among ids would fail the whole question.
-        let question = DescribeInstanceTypes { filters: vec![Filter::new("instance-type", some.to_vec())] };
-        let wanted = trainyard_aws::Wanted { limit: TYPES_AT_ONCE, cursor: None, binding: "" };
-        let known = aws.list(&question, wanted).await?.items;
-        found.extend(known.into_iter().map(|info| (info.instance_type.clone(), Hardware::from(&info))));
+        let wanted = Wanted { limit: TYPES_AT_ONCE, cursor: None, binding: "" };
+        let known = match aws.list(&DescribeInstanceTypes::named(some), wanted).await {
+            // One unknown name among several fails the whole question. By filter, which makes EC2 look through all
+            // types, it does not.
+            Err(error) if error.code_str() == "InvalidInstanceType" => {
+                let filters = vec![Filter::new("instance-type", some.to_vec())];
+                aws.list(&DescribeInstanceTypes::matching(filters), wanted).await?
+            }
+            known => known?,
+        };
+        found.extend(known.items.into_iter().map(|info| (info.instance_type.clone(), Hardware::from(&info))));
     }
     Ok(found)
 }
@@ -99,6 +161,19 @@ mod tests {
         {
             assert!(!accelerated(no), "{no}");
         }
+    }
+
+    #[test]
+    fn a_type_is_kept_for_its_region() {
+        let kept = InstanceTypes::default();
+        let hardware = Hardware { vcpus: Some(192), ..Hardware::default() };
+        kept.keep("us-east-1", &BTreeMap::from([("p5.48xlarge".to_owned(), hardware.clone())]));
+        let wanted = BTreeSet::from(["p5.48xlarge".to_owned(), "p6.48xlarge".to_owned()]);
+        assert_eq!(kept.of("us-east-1", &wanted), BTreeMap::from([("p5.48xlarge".to_owned(), hardware)]));
+        assert!(kept.of("eu-west-1", &wanted).is_empty());
+        let many = (0..MOST_KEPT).map(|number| (number.to_string(), Hardware::default())).collect();
+        kept.keep("eu-west-1", &many);
+        assert_eq!(kept.lock().len(), MOST_KEPT, "the older ones made room");
     }
 
     #[test]
