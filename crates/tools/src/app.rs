@@ -8,7 +8,7 @@ use std::{
 
 use trainyard_aws::{Aws, Engine, Scope};
 use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found, Inquiry, Progress, Result};
-use trainyard_k8s::{Cluster, Kubernetes};
+use trainyard_k8s::{Cluster, Kubernetes, prometheus::Prometheus};
 
 use crate::{
     aws::{ec2::InstanceTypes, s3::LocalPaths},
@@ -22,6 +22,10 @@ pub struct App {
     pub aws: Engine,
     /// Kubernetes.
     pub kubernetes: trainyard_k8s::Engine,
+    /// The Prometheus that is asked about metrics.
+    pub prometheus: Prometheus,
+    /// Namespace and name of HAMi's ConfigMap, where it is not to be looked for by label.
+    pub hami_config_map: Option<(String, String)>,
     /// Folder for what outlives a call, such as private keys; `None` where this process has no such place.
     pub state_dir: Option<PathBuf>,
     /// Buckets whose CloudFormation templates the operator allows.
@@ -67,6 +71,16 @@ impl<A: Access> Cx<A> {
     /// Kubernetes in this cluster.
     pub(crate) fn kubernetes(&self, cluster: Cluster) -> Kubernetes<A> {
         Kubernetes::new(self.app.kubernetes.clone(), cluster)
+    }
+
+    /// The Prometheus that is asked about metrics.
+    pub(crate) fn prometheus(&self) -> &Prometheus {
+        &self.app.prometheus
+    }
+
+    /// Namespace and name of HAMi's ConfigMap, where the operator named it.
+    pub(crate) fn hami_config_map(&self) -> Option<(&str, &str)> {
+        self.app.hami_config_map.as_ref().map(|(namespace, name)| (namespace.as_str(), name.as_str()))
     }
 
     /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.

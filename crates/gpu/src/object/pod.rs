@@ -1,7 +1,7 @@
 //! A pod: what it asks for, and what it was given.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
@@ -59,7 +59,7 @@ pub struct Pod {
 }
 
 /// Where in its life a pod is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are Kubernetes' own")]
 pub enum Phase {
     Pending,

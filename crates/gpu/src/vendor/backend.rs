@@ -1,7 +1,7 @@
 //! What there is to know of one kind of device under HAMi.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Capacity;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Who makes the device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are the vendors'")]
 pub enum Vendor {
@@ -28,11 +28,10 @@ pub enum Vendor {
     Metax,
     Mthreads,
     Vastai,
-    /// Intel, known without HAMi only.
+    // Both of Intel's are known without HAMi only.
     Intel,
-    /// Intel Gaudi, known without HAMi only.
     Gaudi,
-    /// An annotation of HAMi's form with a word that is in no table.
+    // An annotation of HAMi's form with a word that is in no table.
     Unknown,
 }
 

@@ -219,9 +219,11 @@ fn encoding(bytes: &[u8]) -> Encoding {
         _ => {}
     }
     // Latin text in UTF-16 has a NUL in every second place.
-    let (even, odd) = bytes.iter().enumerate().filter(|(_, byte)| **byte == 0).fold((0, 0), |(even, odd), (at, _)| {
-        if at % 2 == 0 { (even + 1, odd) } else { (even, odd + 1) }
-    });
+    let (even, odd) = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == 0)
+        .fold((0, 0), |(even, odd), (at, _)| if at % 2 == 0 { (even + 1, odd) } else { (even, odd + 1) });
     let many = bytes.len() / 4;
     match (even, odd) {
         (0, odd) if odd > many => return Encoding::Utf16Le,
@@ -238,11 +240,8 @@ fn encoding(bytes: &[u8]) -> Encoding {
 
 /// The first rows of a sample, cut with this delimiter.
 fn cut(text: &str, delimiter: u8, whole: bool) -> Vec<csv::StringRecord> {
-    let reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(text.as_bytes());
+    let reader =
+        csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut rows: Vec<_> = reader.into_records().take(200).filter_map(std::result::Result::ok).collect();
     if !whole && rows.len() < 200 && rows.len() > 1 {
         rows.pop();

@@ -70,9 +70,8 @@ pub fn preview(
             .collect::<Result<_>>()?,
         None => (0..names.len().min(USUAL_COLUMNS)).collect(),
     };
-    let hidden = |place: usize| {
-        personal(names[place]).is_some() || personal_columns.iter().any(|column| column == names[place])
-    };
+    let hidden =
+        |place: usize| personal(names[place]).is_some() || personal_columns.iter().any(|column| column == names[place]);
     let row = |cells: Vec<Value>| {
         let cell = |place: &usize| match cells.get(*place) {
             None | Some(Value::Null) => Value::Null,

@@ -94,11 +94,9 @@ impl Cell<'_> {
             Self::Boolean(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
             Self::Integer(value) => Cow::Owned(value.to_string()),
             Self::Number(value) => Cow::Owned(value.to_string()),
-            Self::Text(text)
-            | Self::Quoted(text)
-            | Self::Date(text)
-            | Self::Timestamp(text)
-            | Self::Nested(text) => Cow::Borrowed(text),
+            Self::Text(text) | Self::Quoted(text) | Self::Date(text) | Self::Timestamp(text) | Self::Nested(text) => {
+                Cow::Borrowed(text)
+            }
         })
     }
 

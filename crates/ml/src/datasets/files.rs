@@ -34,7 +34,8 @@ pub(super) fn place_copy(folder: &Path, from: &Path, filename: &str, watch: &Wat
     sweep(folder);
     let partial = folder.join(format!("{}{PARTIAL}{}", id::new("copy")?, endings(filename)));
     // Whatever fails from here on, the partial file goes.
-    let mut copy = Copy { place: PathBuf::new(), fingerprint: Fingerprint { sha256: String::new(), bytes: 0 }, partial };
+    let mut copy =
+        Copy { place: PathBuf::new(), fingerprint: Fingerprint { sha256: String::new(), bytes: 0 }, partial };
     let failed = |error: io::Error, path: &Path| file_error(&error, path);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

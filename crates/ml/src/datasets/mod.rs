@@ -228,7 +228,9 @@ impl Datasets {
     fn same(&self, id: Option<&str>, sha256: &str, layout: &Layout, keeping: Keeping) -> Result<Option<Dataset>> {
         let found = self.database.read_here(|connection| tables::by_hash(connection, sha256, id))?;
         let alike = |found: &Dataset| &found.layout == layout && found.keeping == keeping;
-        Ok(found.filter(|found| alike(found) && self.verify(found, false, &Watch::default()).is_ok_and(|verified| verified.drift.is_empty())))
+        Ok(found.filter(|found| {
+            alike(found) && self.verify(found, false, &Watch::default()).is_ok_and(|verified| verified.drift.is_empty())
+        }))
     }
 
     fn add(&self, new: &Registration, id: &str, filename: &str, path: PathBuf, profile: Profile) -> Result<Registered> {
@@ -304,7 +306,12 @@ impl Datasets {
         if verified.drift.is_empty() {
             return Ok(dataset);
         }
-        let what = format!("the file of {} version {} is no longer what it was: {}", dataset.id, dataset.version, verified.drift.join(", "));
+        let what = format!(
+            "the file of {} version {} is no longer what it was: {}",
+            dataset.id,
+            dataset.version,
+            verified.drift.join(", ")
+        );
         Err(Error::new(ErrorKind::Conflict, what)
             .code("DatasetChanged")
             .hint("register the file again: it becomes the next version"))

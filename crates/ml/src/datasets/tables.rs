@@ -70,7 +70,8 @@ pub fn release(connection: &Connection, user: &str) -> Result<(), Failure> {
 
 /// Who needs this version, or any where none is given.
 pub fn users(connection: &Connection, dataset: &str, version: Option<u64>) -> Result<Vec<String>, Failure> {
-    let ask = "SELECT DISTINCT user FROM dataset_uses WHERE dataset = ?1 AND (?2 IS NULL OR version = ?2) ORDER BY user";
+    let ask =
+        "SELECT DISTINCT user FROM dataset_uses WHERE dataset = ?1 AND (?2 IS NULL OR version = ?2) ORDER BY user";
     let mut statement = connection.prepare(ask)?;
     let rows = statement.query_map((dataset, version.map(sql)), |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -205,8 +206,14 @@ pub(super) fn remove(connection: &Connection, id: &str, version: Option<u64>) ->
 }
 
 /// Notes where in S3 a version lies, once it was verified there.
-pub(super) fn set_cloud(connection: &Connection, id: &str, version: u64, place: &super::CloudPlace) -> Result<(), Failure> {
-    let set = "UPDATE datasets SET cloud_path = ?3, cloud_version = ?4, cloud_checksum = ?5 WHERE id = ?1 AND version = ?2";
+pub(super) fn set_cloud(
+    connection: &Connection,
+    id: &str,
+    version: u64,
+    place: &super::CloudPlace,
+) -> Result<(), Failure> {
+    let set =
+        "UPDATE datasets SET cloud_path = ?3, cloud_version = ?4, cloud_checksum = ?5 WHERE id = ?1 AND version = ?2";
     match connection.execute(set, (id, sql(version), &place.uri, &place.version_id, &place.crc64nvme))? {
         0 => Err(missing(id, Some(version)).into()),
         _ => Ok(()),

@@ -127,7 +127,8 @@ fn a_registration_that_fails_leaves_nothing() {
 fn a_full_disk_is_said_and_leaves_nothing() {
     let place = Place::new();
     let path = place.file("t.csv", "a\n1\n");
-    let error = fingerprint(&path, Some(&mut fs::OpenOptions::new().write(true).open("/dev/full").unwrap()), &Watch::default());
+    let error =
+        fingerprint(&path, Some(&mut fs::OpenOptions::new().write(true).open("/dev/full").unwrap()), &Watch::default());
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Capacity);
 }
 

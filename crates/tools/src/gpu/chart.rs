@@ -35,10 +35,14 @@ const LINES: [Colour; 8] = [
 /// The course of a series; a blank where there is no number.
 pub(super) fn sparkline(samples: &[Sample]) -> String {
     let group = samples.len().div_ceil(LETTERS).max(1);
-    let greatest = |chunk: &[Sample]| chunk.iter().map(|sample| sample.value).filter(|value| value.is_finite()).reduce(f64::max);
+    let greatest =
+        |chunk: &[Sample]| chunk.iter().map(|sample| sample.value).filter(|value| value.is_finite()).reduce(f64::max);
     let values: Vec<Option<f64>> = samples.chunks(group).map(greatest).collect();
     let (least, most) = bounds(values.iter().copied().flatten());
-    values.into_iter().map(|value| value.map_or(' ', |value| LEVELS[step(value, least, most, LEVELS.len() - 1)])).collect()
+    values
+        .into_iter()
+        .map(|value| value.map_or(' ', |value| LEVELS[step(value, least, most, LEVELS.len() - 1)]))
+        .collect()
 }
 
 /// One line of a picture.
@@ -80,7 +84,8 @@ pub(super) fn draw(lines: &[Line<'_>]) -> Result<Vec<u8>> {
 }
 
 fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
-    let (least, most) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), it| (least.min(it), most.max(it)));
+    let (least, most) =
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), it| (least.min(it), most.max(it)));
     if least.is_finite() { (least, most) } else { (0.0, 0.0) }
 }
 

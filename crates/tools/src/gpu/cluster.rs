@@ -128,7 +128,8 @@ pub(super) async fn hami<A: Access + Covers<Reads>>(cx: &Cx<A>, kubernetes: &Kub
 
 impl Hami {
     fn take(&mut self, map: &str, key: &str, text: &str) {
-        let unreadable = |error: &dyn std::fmt::Display| Note::new(&format!("{map} {key}"), format!("not readable: {error}"));
+        let unreadable =
+            |error: &dyn std::fmt::Display| Note::new(&format!("{map} {key}"), format!("not readable: {error}"));
         if key == DEVICE_KEY {
             match DeviceConfig::parse(text) {
                 Ok(config) => self.backends = config.backends(),
@@ -173,7 +174,9 @@ pub(super) async fn survey<A: Access + Covers<Reads>>(
     if !wanted.without_nodes {
         let nodes = Selection { labels: wanted.node_labels.clone(), limit: Some(PAGE), ..Selection::default() };
         kubernetes
-            .each_page(&NODES, &nodes, Form::Whole, |page| clock.read(page).iter().for_each(|node| builder.add_node(node)))
+            .each_page(&NODES, &nodes, Form::Whole, |page| {
+                clock.read(page).iter().for_each(|node| builder.add_node(node))
+            })
             .await?;
     }
     let pods = Selection {

@@ -52,13 +52,13 @@ impl Tool<App> for Free {
         let fits = |name: &str| model.as_deref().is_none_or(|model| name.to_lowercase().contains(model));
         let mut groups = survey.fleet.fragmentation().groups;
         groups.retain(|group| self.vendor.is_none_or(|vendor| group.vendor == vendor) && fits(&group.model));
-        let of_vendor = |card: &CardFree| {
-            self.vendor.is_none() || groups.iter().any(|group| group.model == card.model)
-        };
+        let of_vendor = |card: &CardFree| self.vendor.is_none() || groups.iter().any(|group| group.model == card.model);
         let mut cards: Vec<CardFree> =
             survey.fleet.free_cards().filter(|card| fits(&card.model) && of_vendor(card)).collect();
         cards.sort_by(|one, other| {
-            let key = |card: &CardFree| (card.obstacle.is_some(), std::cmp::Reverse((card.largest_request_mib, card.free_cores)));
+            let key = |card: &CardFree| {
+                (card.obstacle.is_some(), std::cmp::Reverse((card.largest_request_mib, card.free_cores)))
+            };
             key(one).cmp(&key(other))
         });
         let list = page(&cx, cards.into_iter(), self.limit, self.cursor.as_ref())?;

@@ -21,8 +21,10 @@ use crate::{
     common::{Cursor, Limit},
 };
 
-pub(crate) const TOOLS: &[ToolDef<App>] =
-    &[ToolDef::reads::<List>().formerly(&["gpu_list_nodes"]), ToolDef::reads::<Describe>().formerly(&["gpu_describe_node"])];
+pub(crate) const TOOLS: &[ToolDef<App>] = &[
+    ToolDef::reads::<List>().formerly(&["gpu_list_nodes"]),
+    ToolDef::reads::<Describe>().formerly(&["gpu_describe_node"]),
+];
 
 /// List nodes with accelerators: cards, what is free of memory and cores, health, locks
 ///

@@ -85,8 +85,7 @@ impl Tool<App> for Why {
                 Vec::new()
             }
         };
-        let surroundings =
-            Surroundings { quotas, scheduler_names: survey.schedulers.clone(), now: survey.now };
+        let surroundings = Surroundings { quotas, scheduler_names: survey.schedulers.clone(), now: survey.now };
         Ok(Json(Answer { why: survey.fleet.why_pending(&ask, &surroundings), events, notes }))
     }
 }

@@ -81,12 +81,8 @@ impl Tool<App> for List {
     async fn run(self, cx: Cx<Reads>) -> Result<Listing<Row>> {
         let kubernetes = self.at.of(&cx);
         let ended = self.include_terminal || matches!(self.phase, Some(Phase::Succeeded | Phase::Failed));
-        let wanted = Wanted {
-            namespace: self.namespace.clone(),
-            pod_labels: self.label_selector,
-            ended,
-            ..Wanted::default()
-        };
+        let wanted =
+            Wanted { namespace: self.namespace.clone(), pod_labels: self.label_selector, ended, ..Wanted::default() };
         let survey = survey(&cx, &kubernetes, &wanted).await?;
         let filter = PodFilter {
             namespace: self.namespace.clone(),

@@ -64,7 +64,8 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn of(series: &Series, over_time: bool, points: bool) -> Self {
-        let finite: Vec<f64> = series.samples.iter().map(|sample| sample.value).filter(|value| value.is_finite()).collect();
+        let finite: Vec<f64> =
+            series.samples.iter().map(|sample| sample.value).filter(|value| value.is_finite()).collect();
         let fold = |pick: fn(f64, f64) -> f64| finite.iter().copied().reduce(pick).filter(|_| over_time);
         #[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 samples")]
         let mean = (over_time && !finite.is_empty()).then(|| finite.iter().sum::<f64>() / finite.len() as f64);

@@ -67,7 +67,8 @@ pub(crate) fn personal(name: &str) -> Option<Personal> {
     let words = words(name);
     let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
     let both = |one: &[&str], other: &[&str]| has(one) && has(other);
-    let whose = ["first", "last", "full", "given", "family", "middle", "maiden", "patient", "customer", "contact", "person"];
+    let whose =
+        ["first", "last", "full", "given", "family", "middle", "maiden", "patient", "customer", "contact", "person"];
     Some(if has(&["email", "mail", "emails"]) {
         Personal::Email
     } else if has(&["ip", "ipaddress", "ipv4", "ipv6"]) {
@@ -77,10 +78,15 @@ pub(crate) fn personal(name: &str) -> Option<Personal> {
     } else if has(&["dob", "birthday", "birthdate", "birth", "dateofbirth"]) {
         Personal::BirthDate
     } else if has(&["ssn", "passport", "nin", "socialsecurity"])
-        || both(&["national", "tax", "social", "driver", "drivers"], &["id", "number", "security", "license", "licence"])
+        || both(
+            &["national", "tax", "social", "driver", "drivers"],
+            &["id", "number", "security", "license", "licence"],
+        )
     {
         Personal::NationalId
-    } else if has(&["iban", "cvv", "cvc", "creditcard", "pan"]) || both(&["card", "account"], &["number", "no", "credit"]) {
+    } else if has(&["iban", "cvv", "cvc", "creditcard", "pan"])
+        || both(&["card", "account"], &["number", "no", "credit"])
+    {
         Personal::Payment
     } else if has(&["firstname", "lastname", "surname", "fullname", "forename"]) || both(&["name", "names"], &whose) {
         Personal::Name
@@ -109,7 +115,9 @@ fn words(name: &str) -> Vec<String> {
         lower_before = letter.is_lowercase();
     }
     // "e-mail" is one word.
-    if let Some(at) = words.iter().position(|word| word == "e").filter(|at| words.get(at + 1).is_some_and(|w| w == "mail")) {
+    if let Some(at) =
+        words.iter().position(|word| word == "e").filter(|at| words.get(at + 1).is_some_and(|w| w == "mail"))
+    {
         words[at] = "email".to_owned();
     }
     words.retain(|word| !word.is_empty());
@@ -186,7 +194,9 @@ impl Findings {
         let (count, exact) = duplicates;
         if count > 0 {
             let about = if exact { "" } else { "about " };
-            let message = format!("{about}{count} rows are the same as an earlier one; in training and test data alike they flatter a model");
+            let message = format!(
+                "{about}{count} rows are the same as an earlier one; in training and test data alike they flatter a model"
+            );
             self.add("duplicate_rows", None, message);
         }
     }
@@ -195,7 +205,8 @@ impl Findings {
     fn of_target(&mut self, target: &ColumnProfile, rows: u64) {
         let name = Some(target.name.as_str());
         if target.missing > 0 {
-            let message = format!("the target is missing in {} of {rows} rows, which cannot be learned from", target.missing);
+            let message =
+                format!("the target is missing in {} of {rows} rows, which cannot be learned from", target.missing);
             self.add("target_missing", name, message);
         }
         if target.distinct == 1 {
@@ -241,7 +252,10 @@ impl Findings {
             self.add("parse_failures", name, message);
         }
         if counts.huge > 0 && profile.kind.is_numeric() {
-            let message = format!("{} whole numbers do not fit 64 bits and lose digits: text, if they are identifiers", counts.huge);
+            let message = format!(
+                "{} whole numbers do not fit 64 bits and lose digits: text, if they are identifiers",
+                counts.huge
+            );
             self.add("huge_integers", name, message);
         }
         if counts.padded > 0 && profile.kind.is_numeric() {
@@ -257,13 +271,20 @@ impl Findings {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts as shares")]
-    fn of_leakage(&mut self, sketch: &ColumnSketch, profile: &ColumnProfile, target_sketch: &ColumnSketch, target: &ColumnProfile) {
+    fn of_leakage(
+        &mut self,
+        sketch: &ColumnSketch,
+        profile: &ColumnProfile,
+        target_sketch: &ColumnSketch,
+        target: &ColumnProfile,
+    ) {
         let Some(together) = &sketch.with_target else { return };
         let name = Some(profile.name.as_str());
         // A number stands for a class only where there are two of them.
         let comparable = target.kind.is_numeric() || target.distinct == 2;
         if let Some(correlation) = together.correlation().filter(|found| comparable && found.abs() >= LEAKS) {
-            let message = format!("its correlation with {} is {correlation:.3}: it may be known only afterwards", target.name);
+            let message =
+                format!("its correlation with {} is {correlation:.3}: it may be known only afterwards", target.name);
             self.add("leakage", name, message);
             return;
         }
@@ -275,7 +296,10 @@ impl Findings {
         // Few values, each in many rows, and each of them with one value of the target.
         let determines = pairs as f64 <= values as f64 * slack;
         if determines && values >= 2 && classes >= 2 && (values as f64) * 5.0 <= there {
-            let message = format!("each of its {values} values goes with one value of {}: it may be known only afterwards", target.name);
+            let message = format!(
+                "each of its {values} values goes with one value of {}: it may be known only afterwards",
+                target.name
+            );
             self.add("leakage", name, message);
         }
     }
@@ -301,7 +325,9 @@ mod tests {
         ] {
             assert_eq!(personal(name), Some(kind), "{name}");
         }
-        for name in ["feature_name", "latitude", "mac_address", "sepal length (cm)", "target", "zipped", "filename", "mobility"] {
+        for name in
+            ["feature_name", "latitude", "mac_address", "sepal length (cm)", "target", "zipped", "filename", "mobility"]
+        {
             assert_eq!(personal(name), None, "{name}");
         }
     }

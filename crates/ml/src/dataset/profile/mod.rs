@@ -9,14 +9,14 @@ use std::{path::Path, sync::mpsc, thread};
 
 use trainyard_contract::{Error, ErrorKind, Result};
 
-pub use self::{
-    findings::{Finding, Personal},
-    view::{Bar, ColumnProfile, Failures, Histogram, Lengths, Numbers, Profile, Quantiles, Top},
-};
 pub(crate) use self::findings::personal;
 use self::{
     column::{ColumnSketch, TargetCell},
     sketch::{Distinct, Precision, hash_of},
+};
+pub use self::{
+    findings::{Finding, Personal},
+    view::{Bar, ColumnProfile, Failures, Histogram, Lengths, Numbers, Profile, Quantiles, Top},
 };
 use super::{
     format::Layout,

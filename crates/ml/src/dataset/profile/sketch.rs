@@ -94,7 +94,8 @@ impl Distinct {
     }
 
     fn sketch(values: &HashSet<u64>, precision: Precision) -> HllSketch {
-        let mut sketch = HllSketch::new(precision.registers, HllType::Hll8).expect("the registers are within its bounds");
+        let mut sketch =
+            HllSketch::new(precision.registers, HllType::Hll8).expect("the registers are within its bounds");
         values.iter().for_each(|hash| sketch.update(*hash));
         sketch
     }
@@ -166,7 +167,9 @@ impl Frequent {
     pub(crate) fn first(&self, count: usize) -> (Vec<(String, u64)>, bool) {
         let mut rows = self.0.frequent_items(ErrorType::NoFalsePositives);
         // In an order that does not go by hashes.
-        rows.sort_by(|one, other| other.lower_bound().cmp(&one.lower_bound()).then_with(|| one.item().cmp(other.item())));
+        rows.sort_by(|one, other| {
+            other.lower_bound().cmp(&one.lower_bound()).then_with(|| one.item().cmp(other.item()))
+        });
         let first = rows.iter().take(count).map(|row| (row.item().clone(), row.lower_bound())).collect();
         (first, self.0.maximum_error() == 0)
     }

@@ -118,7 +118,8 @@ fn json_lines_may_learn_columns_late() {
     let folder = Folder::new();
     let text = "{\"a\": 1, \"b\": {\"c\": [1]}}\n\n{\"a\": 2.5, \"d\": \"2024-01-01\"}\n{\"a\": null, \"d\": \"2024-01-02\"}\n";
     let found = of(&folder.file("t.jsonl", text), Some("d")).unwrap();
-    let kinds: Vec<_> = found.columns.iter().map(|column| (column.name.as_str(), column.kind, column.missing)).collect();
+    let kinds: Vec<_> =
+        found.columns.iter().map(|column| (column.name.as_str(), column.kind, column.missing)).collect();
     assert_eq!(kinds, [("a", Kind::Number, 1), ("b", Kind::Nested, 2), ("d", Kind::Date, 1)]);
     assert_eq!(found.layout.format, Format::JsonLines);
     let error = of(&folder.file("u.jsonl", "{\"a\": 1}\n{\"a\": 1\n"), None).unwrap_err();

@@ -250,7 +250,12 @@ fn lengths(sketch: &ColumnSketch) -> Option<Lengths> {
     (lengths.count > 0).then(|| Lengths { min: lengths.min as u64, max: lengths.max as u64, mean: lengths.mean })
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "estimated counts")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "estimated counts"
+)]
 fn histogram(sketch: &mut ColumnSketch) -> Option<Histogram> {
     let moments = sketch.moments;
     if moments.count == 0 || moments.min >= moments.max || !(moments.max - moments.min).is_finite() {

@@ -61,7 +61,8 @@ impl Delimited {
     }
 
     fn read(&mut self) -> Result<bool> {
-        let found = self.reader.read_byte_record(&mut self.record).map_err(|error| unreadable_csv(&self.path, error))?;
+        let found =
+            self.reader.read_byte_record(&mut self.record).map_err(|error| unreadable_csv(&self.path, error))?;
         self.tally.row();
         Ok(found)
     }

@@ -56,8 +56,7 @@ impl JsonLines {
     fn read(&mut self) -> Result<bool> {
         loop {
             self.line.clear();
-            let count =
-                self.reader.read_until(b'\n', &mut self.line).map_err(|error| unreadable(&self.path, error))?;
+            let count = self.reader.read_until(b'\n', &mut self.line).map_err(|error| unreadable(&self.path, error))?;
             self.tally.row();
             if count == 0 {
                 return Ok(false);
@@ -92,8 +91,9 @@ impl JsonLines {
         }
         let place = self.columns.len();
         if place == MAX_COLUMNS {
-            return Err(too_wide(&self.path)
-                .hint("objects whose names are data make a column each; put such data into a list"));
+            return Err(
+                too_wide(&self.path).hint("objects whose names are data make a column each; put such data into a list")
+            );
         }
         self.columns.push(self.names.column(place, name));
         self.places.insert(name.to_owned(), place);

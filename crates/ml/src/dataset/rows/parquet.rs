@@ -115,24 +115,26 @@ fn read(
     let unit = Unit::of(descriptor);
     match reader {
         ColumnReader::BoolColumnReader(reader) => typed(reader, descriptor, rows, cells, |value| Cell::Boolean(*value)),
-        ColumnReader::Int32ColumnReader(reader) => {
-            typed(reader, descriptor, rows, cells, |value| unit.of_integer(i64::from(*value), i64::from(value.cast_unsigned())))
-        }
-        ColumnReader::Int64ColumnReader(reader) => typed(reader, descriptor, rows, cells, |value| {
-            match i64::try_from(value.cast_unsigned()) {
+        ColumnReader::Int32ColumnReader(reader) => typed(reader, descriptor, rows, cells, |value| {
+            unit.of_integer(i64::from(*value), i64::from(value.cast_unsigned()))
+        }),
+        ColumnReader::Int64ColumnReader(reader) => {
+            typed(reader, descriptor, rows, cells, |value| match i64::try_from(value.cast_unsigned()) {
                 Ok(unsigned) => unit.of_integer(*value, unsigned),
                 Err(_) if unit == Unit::Unsigned => Cell::Text(Cow::Owned(value.cast_unsigned().to_string())),
                 Err(_) => unit.of_integer(*value, *value),
-            }
-        }),
-        ColumnReader::Int96ColumnReader(reader) => typed(reader, descriptor, rows, cells, |value: &Int96| {
-            timestamp(i128::from(value.to_nanos()))
-        }),
+            })
+        }
+        ColumnReader::Int96ColumnReader(reader) => {
+            typed(reader, descriptor, rows, cells, |value: &Int96| timestamp(i128::from(value.to_nanos())))
+        }
         ColumnReader::FloatColumnReader(reader) => {
             // By its digits: 0.1 is meant to be 0.1 in more digits as well.
             typed(reader, descriptor, rows, cells, |value| Cell::Number(value.to_string().parse().unwrap_or(f64::NAN)))
         }
-        ColumnReader::DoubleColumnReader(reader) => typed(reader, descriptor, rows, cells, |value| Cell::Number(*value)),
+        ColumnReader::DoubleColumnReader(reader) => {
+            typed(reader, descriptor, rows, cells, |value| Cell::Number(*value))
+        }
         ColumnReader::ByteArrayColumnReader(reader) => {
             typed(reader, descriptor, rows, cells, |value| unit.of_bytes(value.data()))
         }
