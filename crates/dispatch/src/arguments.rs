@@ -255,7 +255,12 @@ fn understand(schema: &Value, kind: &str, value: &mut Value) {
         ("string", Value::Bool(truth)) => Some(truth.to_string().into()),
         ("object", Value::String(text)) => serde_json::from_str(text).ok().filter(Value::is_object),
         ("array", Value::String(text)) => {
-            serde_json::from_str(text).ok().filter(Value::is_array).or_else(|| alone(schema, value))
+            let read: Option<Value> = serde_json::from_str(text).ok();
+            let read = read.filter(|read| read.is_array() || read.is_object());
+            match read {
+                Some(read) if read.is_array() => Some(read),
+                read => read.and_then(|one| alone(schema, &one)).or_else(|| alone(schema, value)),
+            }
         }
         ("array", Value::Number(_) | Value::Bool(_) | Value::Object(_)) => alone(schema, value),
         _ => None,

@@ -66,6 +66,17 @@ pub(crate) struct Answer {
     pub(crate) created: bool,
 }
 
+impl Connection {
+    /// Who we are, where the client does not say so itself.
+    async fn authorization(&self) -> Result<Option<HeaderValue>> {
+        let Some(token) = &self.entry.token else { return Ok(None) };
+        let mut value = HeaderValue::try_from(format!("Bearer {}", token.now().await?))
+            .map_err(|error| Error::internal(error.to_string()))?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+}
+
 impl Engine {
     /// An engine that has done nothing yet: no file read, no connection opened.
     pub fn new(settings: Settings, aws: AwsEngine) -> Self {
@@ -153,6 +164,13 @@ impl Engine {
         let (_, cell) = self.connection(cluster).await?;
         let entry = &connected(&cell)?.entry;
         Ok((entry.namespace.clone(), entry.url.clone()))
+    }
+
+    /// The client of a cluster, and what has to go with each request.
+    pub(crate) async fn client(&self, cluster: &Cluster) -> Result<(kube::Client, Option<HeaderValue>)> {
+        let (_, cell) = self.connection(cluster).await?;
+        let connection = connected(&cell)?;
+        Ok((connection.entry.client.clone(), connection.authorization().await?))
     }
 
     /// One request. What is above the operator's ceiling is refused and nothing is sent.
@@ -246,10 +264,7 @@ impl Engine {
             // Events packed one by one are not unpacked by every layer below.
             built = built.header(ACCEPT_ENCODING, "identity");
         }
-        if let Some(token) = &connection.entry.token {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", token.now().await?))
-                .map_err(|error| Error::internal(error.to_string()))?;
-            value.set_sensitive(true);
+        if let Some(value) = connection.authorization().await? {
             built = built.header(AUTHORIZATION, value);
         }
         let built =
@@ -313,8 +328,11 @@ fn date(headers: &HeaderMap) -> Option<OffsetDateTime> {
 /// `299 - "policy/v1beta1 is deprecated"` without what is around it.
 fn warnings(headers: &HeaderMap) -> Vec<String> {
     let said = headers.get_all(WARNING).iter().filter_map(|value| value.to_str().ok());
-    said.map(|text| text.split_once('"').map_or(text, |(_, said)| said.trim_end_matches('"')).replace("\\\"", "\""))
-        .collect()
+    let inner = |text: &str| {
+        let quoted = text.split_once('"').map_or(text, |(_, quoted)| quoted.strip_suffix('"').unwrap_or(quoted));
+        quoted.replace("\\\"", "\"")
+    };
+    said.map(inner).collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::{
     discovery::{Catalogue, Known},
     engine::{Answer, Engine},
     logs::LogQuestion,
+    prometheus::{Api as PrometheusApi, Prometheus, Service},
     request::Request,
     resource::{PODS, Resource, SELF_SUBJECT_ACCESS_REVIEWS},
     selection::{self, Form, Page, Selection, TABLE},
@@ -277,6 +278,12 @@ impl<A: Access + Covers<Reads>> Kubernetes<A> {
         });
         let request = Request::new("create", &SELF_SUBJECT_ACCESS_REVIEWS, None, None, None)?;
         Ok(self.json(&request.send(crate::request::JSON, &review)).await?["status"]["allowed"] == true)
+    }
+
+    /// A Prometheus in the cluster, asked through the API server.
+    pub async fn prometheus(&self, prometheus: &Prometheus, service: &Service) -> Result<PrometheusApi> {
+        let (client, authorization) = self.engine.client(&self.cluster).await?;
+        Ok(prometheus.through(client, authorization, service))
     }
 
     /// What would come of applying an object. Nothing is changed.

@@ -51,8 +51,14 @@ const CHANGES: [&str; 28] = [
     "upload",
 ];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
-const KEPT: [&str; 5] =
-    ["manage_hyperpod_cluster_nodes", "manage_hyperpod_stacks", "describe_hp_cluster", "update_hp_cluster", "aws_call"];
+const KEPT: [&str; 6] = [
+    "manage_hyperpod_cluster_nodes",
+    "manage_hyperpod_stacks",
+    "describe_hp_cluster",
+    "update_hp_cluster",
+    "generate_app_manifest",
+    "aws_call",
+];
 /// Names that are the question itself, of tools that read.
 const QUESTIONS: [&str; 3] = ["gpu_why_pending", "gpu_fragmentation", "gpu_idle"];
 

@@ -39,6 +39,13 @@ pub fn services<'v>(items: impl IntoIterator<Item = &'v Value>) -> Vec<Service> 
 }
 
 impl Service {
+    /// Where the cluster's API server passes requests on to it.
+    pub(crate) fn proxy_path(&self) -> String {
+        let Self { namespace, name, port, tls, .. } = self;
+        let scheme = if *tls { "https" } else { "http" };
+        format!("/api/v1/namespaces/{namespace}/services/{scheme}:{name}:{port}/proxy")
+    }
+
     /// Its address within the cluster.
     pub fn url(&self) -> String {
         let Self { namespace, name, port, tls, .. } = self;
@@ -129,6 +136,7 @@ mod tests {
         let names: Vec<_> = found.iter().map(|it| (it.name.as_str(), it.port)).collect();
         assert_eq!(names, [("stack", 9090), ("prometheus-server", 80), ("prometheus-operated", 9090)]);
         assert_eq!(found[0].url(), "http://stack.monitoring.svc:9090");
+        assert_eq!(found[0].proxy_path(), "/api/v1/namespaces/monitoring/services/http:stack:9090/proxy");
         assert_eq!(services(items.iter().chain(&items)).len(), 3);
     }
 

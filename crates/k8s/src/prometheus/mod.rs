@@ -1,7 +1,7 @@
-//! Questions to a Prometheus: by its address, or by the name of its service in the cluster that this process runs in.
+//! Questions to a Prometheus: by its address, or through the API server of the cluster that it is in.
 //!
-//! Only its query API is known, and only GET is sent. TLS is verified, answers are bounded in time, bytes and samples. Nothing goes
-//! through the proxy of an API server: whoever may use that may do much more than ask.
+//! Only its query API is known, and only GET is sent: through an API server that takes `get` on `services/proxy` and
+//! nothing else. TLS is verified, answers are bounded in time, bytes and samples.
 
 mod answer;
 mod find;
@@ -63,14 +63,19 @@ impl Prometheus {
     pub async fn named(&self) -> Result<Option<Api>> {
         let Some(base) = &self.0.base else { return Ok(None) };
         let client = self.0.client.get_or_try_init(|| self.client(base)).await?.clone();
-        Ok(Some(Api { client, whose: self.clone(), at: base.to_string() }))
+        Ok(Some(Api { client, prefix: String::new(), authorization: None, whose: self.clone(), at: base.to_string() }))
     }
 
     /// The one behind a service of the cluster that this process runs in, by its name there.
     pub async fn at_service(&self, service: &Service) -> Result<Api> {
         let base: Uri = service.url().parse().map_err(|_| Error::internal("a service has a name that is no host"))?;
         let client = self.0.client.get_or_try_init(|| self.client(&base)).await?.clone();
-        Ok(Api { client, whose: self.clone(), at: base.to_string() })
+        Ok(Api { client, prefix: String::new(), authorization: None, whose: self.clone(), at: base.to_string() })
+    }
+
+    /// One that was found in a cluster, asked through that cluster's API server.
+    pub(crate) fn through(&self, client: kube::Client, authorization: Option<HeaderValue>, service: &Service) -> Api {
+        Api { client, prefix: service.proxy_path(), authorization, whose: self.clone(), at: service.to_string() }
     }
 
     /// Headers that say who asks.
@@ -95,6 +100,7 @@ impl Prometheus {
         Ok(vec![header(AUTHORIZATION.as_str(), value)?])
     }
 
+    #[expect(clippy::unused_async, reason = "the client wants a runtime around it")]
     async fn client(&self, base: &Uri) -> Result<kube::Client> {
         let settings = &self.0.settings;
         let mut config = kube::Config::new(base.clone());
@@ -138,6 +144,9 @@ pub struct Stretch {
 #[derive(Clone)]
 pub struct Api {
     client: kube::Client,
+    prefix: String,
+    /// Who we are in a cluster whose client does not say so itself.
+    authorization: Option<HeaderValue>,
     whose: Prometheus,
     at: String,
 }
@@ -228,7 +237,7 @@ impl Api {
     }
 
     async fn get(&self, path: &str, pairs: &[(&str, String)]) -> Result<(StatusCode, Vec<u8>)> {
-        let mut target = format!("/api/v1/{path}");
+        let mut target = format!("{}/api/v1/{path}", self.prefix);
         for (at, (name, value)) in pairs.iter().enumerate() {
             target.push(if at == 0 { '?' } else { '&' });
             target.extend(utf8_percent_encode(name, PLAIN));
@@ -252,9 +261,15 @@ impl Api {
             .header("accept", "application/json")
             .body(Body::empty())
             .map_err(|error| Error::internal(error.to_string()))?;
-        let url = format!("{}{target}", self.at.trim_end_matches('/'));
-        for (name, value) in self.whose.signing_in(&url).await? {
-            request.headers_mut().insert(name, value);
+        // What was found in a cluster is asked with the cluster's own credentials.
+        if self.prefix.is_empty() {
+            let url = format!("{}{target}", self.at.trim_end_matches('/'));
+            for (name, value) in self.whose.signing_in(&url).await? {
+                request.headers_mut().insert(name, value);
+            }
+        }
+        if let Some(authorization) = &self.authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
         Ok(request)
     }

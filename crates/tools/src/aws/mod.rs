@@ -4,6 +4,7 @@ pub(crate) mod any;
 mod batch;
 mod change;
 pub(crate) mod cloudformation;
+pub(crate) mod cloudwatch;
 pub(crate) mod ebs;
 pub(crate) mod ec2;
 pub(crate) mod eks;

@@ -17,7 +17,7 @@ use crate::Cx;
 /// Series that a picture shows; more cannot be told apart.
 const MOST_LINES: usize = 8;
 
-/// The Prometheus that the operator named, or the one of the cluster that this process runs in.
+/// The Prometheus that the operator named, or one that is found in the cluster: by its name from within, else through the API server.
 pub(super) async fn prometheus<A: Access + Covers<Reads>>(cx: &Cx<A>, kubernetes: &Kubernetes<A>) -> Result<Api> {
     let settings = cx.prometheus();
     if let Some(api) = settings.named().await? {
@@ -40,10 +40,11 @@ pub(super) async fn prometheus<A: Access + Covers<Reads>>(cx: &Cx<A>, kubernetes
     let Some(first) = found.first() else {
         return Err(none("no Prometheus is named, and no service of the cluster is one".to_owned()));
     };
-    if kubernetes.way()? != Way::InCluster {
-        return Err(none(format!("the cluster has a Prometheus ({first}), which cannot be reached from outside")));
+    match kubernetes.way()? {
+        Way::InCluster => settings.at_service(first).await,
+        // From outside its name means nothing.
+        _ => kubernetes.prometheus(settings, first).await,
     }
-    settings.at_service(first).await
 }
 
 /// One series.

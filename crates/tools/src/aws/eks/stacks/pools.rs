@@ -288,9 +288,9 @@ pub(super) fn add_shared(pools: &[Pool], resources: &mut Map<String, Value>) {
         ("In", "AWS::EC2::SecurityGroupIngress", "SourceSecurityGroupId"),
         ("Out", "AWS::EC2::SecurityGroupEgress", "DestinationSecurityGroupId"),
     ] {
-        let mut rule = json!({ "GroupId": reference("EfaSecurityGroup"), "IpProtocol": "-1" });
-        rule[other] = reference("EfaSecurityGroup");
-        resources.insert(format!("EfaSecurityGroup{way}"), json!({ "Type": kind, "Properties": rule }));
+        let mut traffic = json!({ "GroupId": reference("EfaSecurityGroup"), "IpProtocol": "-1" });
+        traffic[other] = reference("EfaSecurityGroup");
+        resources.insert(format!("EfaSecurityGroup{way}"), json!({ "Type": kind, "Properties": traffic }));
     }
 }
 
