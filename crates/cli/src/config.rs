@@ -11,6 +11,7 @@ use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
 use trainyard_contract::{Ceiling, Error, Result};
 use trainyard_dispatch::{Policy, Selection};
+use trainyard_tools::Buckets;
 
 use crate::{
     args::{AuthMode, Confirm, Options},
@@ -45,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) prometheus: trainyard_k8s::prometheus::Settings,
     /// Namespace and name of HAMi's ConfigMap, where it is not to be looked for.
     pub(crate) hami_config_map: Option<(String, String)>,
+    /// Buckets of the ML platform.
+    pub(crate) buckets: Buckets,
     pub(crate) call_timeout: Duration,
     pub(crate) state_dir: Option<PathBuf>,
     /// Where settings of other programs lie.
@@ -80,6 +83,7 @@ struct Settings {
     allowed_accounts: Option<Vec<String>>,
     template_buckets: Option<Vec<String>>,
     local_paths: Option<Vec<PathBuf>>,
+    ml: Option<MlSettings>,
     state_dir: Option<PathBuf>,
     aws_models: Option<Vec<PathBuf>>,
     auth_mode: Option<AuthMode>,
@@ -136,6 +140,7 @@ impl Config {
             allowed_accounts: settings.allowed_accounts,
             template_buckets: list(&options.template_buckets, None, settings.template_buckets),
             local_paths: local_paths(&options.local_paths, settings.local_paths)?,
+            buckets: buckets(settings.ml.unwrap_or_default(), &environment)?,
             call_timeout: Duration::from_secs(call_timeout),
             state_dir: options
                 .state_dir
@@ -205,6 +210,42 @@ fn config_map(text: Option<&str>) -> Result<Option<(String, String)>> {
         }
         _ => Err(Error::validation(format!("hami_config_map is {text:?}, not NAMESPACE/NAME"))),
     }
+}
+
+/// The ML platform's part of the settings file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MlSettings {
+    data_bucket: Option<String>,
+    models_bucket: Option<String>,
+}
+
+/// Buckets go by the environment before the settings file. Their older variables are understood, and said to be older.
+fn buckets(settings: MlSettings, environment: &Environment) -> Result<Buckets> {
+    let named = |variable: &'static str, older: &'static str, setting: Option<String>| {
+        let bucket = environment.text(variable).or_else(|| {
+            let found = environment.text(older)?;
+            tracing::warn!("{older} is the older name of {variable}");
+            Some(found)
+        });
+        match bucket.or(setting) {
+            Some(name) if !is_bucket(&name) => {
+                Err(Error::validation(format!("{variable}: {name:?} is not the name of an S3 bucket")))
+            }
+            bucket => Ok(bucket),
+        }
+    };
+    Ok(Buckets {
+        data: named("ML_DATA_BUCKET", "ML_BUCKET_NAME", settings.data_bucket)?,
+        models: named("ML_MODELS_BUCKET", "MODEL_BUCKET_NAME", settings.models_bucket)?,
+    })
+}
+
+/// As S3 has it: 3 to 63 lower-case letters, digits, dots and hyphens.
+fn is_bucket(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    let ends = ['-', '.'];
+    (3..=63).contains(&name.len()) && name.bytes().all(inner) && !name.starts_with(ends) && !name.ends_with(ends)
 }
 
 /// Folders that tools may touch. A relative one would mean another folder wherever the server is started.

@@ -9,4 +9,5 @@ pub mod id;
 pub mod job;
 pub mod model;
 pub mod moment;
+pub mod picture;
 pub mod store;

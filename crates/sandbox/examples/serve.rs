@@ -13,7 +13,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--fleet" {
-            let mut size = || arguments.next().ok_or("--fleet NODES PODS")?.parse::<usize>().map_err(Box::<dyn Error>::from);
+            let mut size =
+                || arguments.next().ok_or("--fleet NODES PODS")?.parse::<usize>().map_err(Box::<dyn Error>::from);
             let fleet = Fleet { nodes: size()?, pods: size()?, ..Fleet::default() };
             server.fleet(&fleet)?;
         } else {

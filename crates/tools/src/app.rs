@@ -13,6 +13,7 @@ use trainyard_k8s::{Cluster, Kubernetes, prometheus::Prometheus};
 use crate::{
     aws::{ec2::InstanceTypes, s3::LocalPaths},
     common::{At, Profile, Region},
+    ml::Buckets,
 };
 
 /// The engines of this process. Building it does nothing: each wakes up on its first call.
@@ -34,6 +35,8 @@ pub struct App {
     pub local_paths: LocalPaths,
     /// What was found out about EC2 instance types.
     pub instance_types: InstanceTypes,
+    /// Buckets of the ML platform.
+    pub buckets: Buckets,
 }
 
 impl Context for App {
@@ -96,6 +99,16 @@ impl<A: Access> Cx<A> {
     /// What was found out about EC2 instance types.
     pub(crate) fn instance_types(&self) -> &InstanceTypes {
         &self.app.instance_types
+    }
+
+    /// Buckets of the ML platform.
+    pub(crate) fn buckets(&self) -> &Buckets {
+        &self.app.buckets
+    }
+
+    /// What ties a cursor to this call.
+    pub(crate) fn binding(&self) -> &str {
+        &self.call.binding
     }
 
     /// How much of a list is wanted.

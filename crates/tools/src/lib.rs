@@ -10,11 +10,13 @@ mod common;
 mod gpu;
 mod guide;
 mod key_file;
+mod ml;
 mod policy;
 
 pub use app::{App, Cx};
 pub use aws::{ec2::InstanceTypes, s3::LocalPaths};
 pub use guide::GUIDE;
+pub use ml::Buckets;
 pub use policy::{SENT_FOR_POLICIES, operations};
 use trainyard_contract::{Ceiling, Offer, Toolset};
 
@@ -146,6 +148,12 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         about: "S3 buckets and objects; files and folders up and down, resumable and verified",
         by_default: Offer::Nothing,
         nouns: &[aws::s3::buckets::TOOLS, aws::s3::objects::TOOLS, aws::s3::transfers::TOOLS],
+    },
+    Toolset {
+        name: "ml",
+        about: "Datasets on this machine and in S3: register, profile, look into, verify",
+        by_default: Offer::Nothing,
+        nouns: &[ml::datasets::TOOLS],
     },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];

@@ -18,8 +18,21 @@ use trainyard_dispatch::{Registry, Selection, View};
 use crate::{App, TOOLSETS, instructions};
 
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
-const READS: [&str; 11] =
-    ["list", "get", "describe", "search", "find", "explain", "estimate", "generate", "watch", "recommend", "report"];
+const READS: [&str; 13] = [
+    "list",
+    "get",
+    "describe",
+    "search",
+    "find",
+    "explain",
+    "estimate",
+    "generate",
+    "watch",
+    "recommend",
+    "report",
+    "preview",
+    "verify",
+];
 const CHANGES: [&str; 28] = [
     "add",
     "apply",

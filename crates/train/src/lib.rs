@@ -12,6 +12,8 @@
 
 mod error;
 mod frame;
+mod learn;
+mod metrics;
 pub mod model;
 mod observer;
 mod report;

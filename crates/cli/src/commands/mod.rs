@@ -88,6 +88,7 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         template_buckets: config.template_buckets.clone().into(),
         local_paths: LocalPaths::new(config.local_paths.clone()),
         instance_types: InstanceTypes::default(),
+        buckets: config.buckets.clone(),
     };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
     let dispatch = Dispatch::new(app, registry(config)?, options, audit);

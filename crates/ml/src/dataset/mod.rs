@@ -4,6 +4,7 @@
 //! column, sketches of a fixed size; see [`profile()`].
 
 mod format;
+mod frame;
 mod preview;
 mod profile;
 mod rows;
@@ -12,6 +13,7 @@ mod value;
 
 pub use self::{
     format::{Compression, Encoding, Format, Layout, Wanted},
+    frame::{Framed, Selection, frame},
     preview::{Preview, preview},
     profile::{
         Bar, ColumnProfile, Failures, Finding, Histogram, Lengths, Numbers, Personal, Profile, Quantiles, Settings,

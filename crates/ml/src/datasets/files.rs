@@ -7,8 +7,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use trainyard_contract::Result;
+use trainyard_contract::{Error, ErrorKind, Result};
 
+use super::Dataset;
 use crate::{
     dataset::{Fingerprint, Watch, fingerprint},
     id,
@@ -32,7 +33,11 @@ pub(super) struct Copy {
 pub(super) fn place_copy(folder: &Path, from: &Path, filename: &str, watch: &Watch) -> Result<Copy> {
     make_folder(folder)?;
     sweep(folder);
-    let partial = folder.join(format!("{}{PARTIAL}{}", id::new("copy")?, endings(filename)));
+    copy_beside(folder, from, &endings(filename), watch)
+}
+
+fn copy_beside(folder: &Path, from: &Path, endings: &str, watch: &Watch) -> Result<Copy> {
+    let partial = folder.join(format!("{}{PARTIAL}{endings}", id::new("copy")?));
     // Whatever fails from here on, the partial file goes.
     let mut copy =
         Copy { place: PathBuf::new(), fingerprint: Fingerprint { sha256: String::new(), bytes: 0 }, partial };
@@ -44,8 +49,26 @@ pub(super) fn place_copy(folder: &Path, from: &Path, filename: &str, watch: &Wat
     let mut file = options.open(&copy.partial).map_err(|error| failed(error, &copy.partial))?;
     copy.fingerprint = fingerprint(from, Some(&mut file), watch)?;
     file.flush().and_then(|()| file.sync_all()).map_err(|error| failed(error, &copy.partial))?;
-    copy.place = folder.join(format!("{}{}", copy.fingerprint.sha256, endings(filename)));
+    copy.place = folder.join(format!("{}{endings}", copy.fingerprint.sha256));
     Ok(copy)
+}
+
+/// Copies a version's file to where nothing is yet.
+pub(super) fn write_to(dataset: &Dataset, path: &Path, watch: &Watch) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    make_folder(folder)?;
+    let copy = copy_beside(folder, &dataset.path, "", watch)?;
+    if copy.fingerprint != dataset.fingerprint {
+        let what = format!("the file of {} version {} is no longer what it was", dataset.id, dataset.version);
+        return Err(Error::new(ErrorKind::Conflict, what).code("DatasetChanged"));
+    }
+    // A link fails where something is, which a rename would replace.
+    fs::hard_link(&copy.partial, path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Error::new(ErrorKind::AlreadyExists, format!("{} exists; nothing was written", path.display()))
+        }
+        _ => file_error(&error, path),
+    })
 }
 
 impl Copy {

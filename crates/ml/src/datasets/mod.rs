@@ -325,6 +325,11 @@ impl Datasets {
         profile(&dataset.path, &dataset.layout, settings, watch)
     }
 
+    /// Writes a version's file to a path where there is none, whole and as it was registered, or not at all.
+    pub fn write_to(&self, dataset: &Dataset, path: &Path, watch: &Watch) -> Result<()> {
+        files::write_to(dataset, path, watch)
+    }
+
     /// Who needs a version, or any.
     pub fn users(&self, id: &str, version: Option<u64>) -> Result<Vec<String>> {
         self.database.read_here(|connection| users(connection, id, version))

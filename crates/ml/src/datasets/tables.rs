@@ -1,6 +1,6 @@
 //! What stands in the database about datasets.
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+use rusqlite::{Connection, Row, ToSql};
 use trainyard_contract::{Error, ErrorKind, Result};
 
 use super::{Dataset, Keeping};

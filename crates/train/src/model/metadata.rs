@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Algorithm, Error, Hyperparameters, Task};
+use crate::{Algorithm, Error, Hyperparameters, Report, Task};
 
 /// The only form so far; others are refused.
 pub(super) const FORMAT: &str = "trainyard-model/1";
@@ -77,6 +77,12 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    pub(crate) fn new(report: &Report, seed: u64, classes: Vec<String>, features: Vec<Feature>) -> Self {
+        let (task, algorithm) = (report.task, report.algorithm);
+        let (hyperparameters, target) = (report.hyperparameters.clone(), report.target.clone());
+        Self { format: FORMAT.to_owned(), task, algorithm, hyperparameters, seed, target, classes, features }
+    }
+
     /// That it is whole, whoever wrote it.
     pub(super) fn check(&self) -> Result<(), Error> {
         let damaged = |what: &str| Err(Error::model_file(format!("metadata.json is damaged: {what}")));

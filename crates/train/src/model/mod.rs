@@ -3,6 +3,7 @@
 pub mod ensemble;
 mod metadata;
 mod mlflow;
+mod onnx;
 mod parse;
 mod rows;
 mod text;
@@ -22,6 +23,8 @@ pub const TEXT_FILE: &str = "model.txt";
 pub const METADATA_FILE: &str = "metadata.json";
 /// What MLflow reads first.
 pub const MLFLOW_FILE: &str = "MLmodel";
+/// The export.
+pub const ONNX_FILE: &str = "model.onnx";
 /// Nothing larger is read.
 const MOST_BYTES: u64 = 1 << 30;
 /// Rows that are looked up together.
@@ -157,6 +160,18 @@ impl Model {
     /// The model as LightGBM's text.
     pub fn to_text(&self) -> String {
         text::write(&self.ensemble, &self.metadata.features)
+    }
+
+    /// The model as ONNX (opset 17 and ai.onnx.ml 3). One input, `input`: float64, a row of features each, categories as
+    /// their codes, NaN where missing. One output, `output`, float64: the value, the probabilities of all classes, or the
+    /// scores of the clusters. Trees are added up in float32 there, because ONNX says so.
+    pub fn to_onnx(&self) -> Result<Vec<u8>, Error> {
+        onnx::write(self)
+    }
+
+    /// Writes `model.onnx` into a folder.
+    pub fn save_onnx(&self, folder: &Path) -> Result<SavedFile, Error> {
+        put(folder, ONNX_FILE, &self.to_onnx()?)
     }
 
     /// Writes `model.txt`, `metadata.json` and `MLmodel` into a folder, which is made if need be. Each file is whole or not

@@ -22,7 +22,9 @@ fn a_large_fleet_fits_in_memory_and_in_an_answer() {
     session.call("gpu_list_vendors", json!({})).unwrap();
     let before = peak_mib(&session);
     let tokenizer = tiktoken_rs::o200k_base().unwrap();
-    for (tool, arguments) in [("list_gpu_nodes", json!({ "limit": 1000 })), ("gpu_fragmentation", json!({ "limit": 1000 }))] {
+    for (tool, arguments) in
+        [("list_gpu_nodes", json!({ "limit": 1000 })), ("gpu_fragmentation", json!({ "limit": 1000 }))]
+    {
         let began = Instant::now();
         let result = session.call(tool, arguments).unwrap();
         let took = began.elapsed();

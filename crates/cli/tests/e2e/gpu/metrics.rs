@@ -74,8 +74,19 @@ fn metrics_are_asked_shown_and_drawn() {
 
     // At the shell a picture is a file.
     let state = house.at.home().join("state").display().to_string();
-    let shell = ["call", "get_gpu_metrics", "metric=pod_utilization", "range=25m", "picture=true", "--toolsets", "gpu",
-        "--prometheus-url", &url, "--state-dir", &state];
+    let shell = [
+        "call",
+        "get_gpu_metrics",
+        "metric=pod_utilization",
+        "range=25m",
+        "picture=true",
+        "--toolsets",
+        "gpu",
+        "--prometheus-url",
+        &url,
+        "--state-dir",
+        &state,
+    ];
     let ended = house.at.run(&shell).unwrap();
     let said: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
     let file = std::fs::read(said["pictures"][0]["path"].as_str().unwrap()).unwrap();

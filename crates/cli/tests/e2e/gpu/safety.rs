@@ -34,8 +34,7 @@ fn every_tool_only_reads_and_shows_no_secret() {
 fn without_rights_each_tool_says_which_one_is_missing() {
     let house = House::powerless();
     let mut session = house.session(&["--allow-sensitive-data-access"]);
-    let about_cluster =
-        |tool: &str| !matches!(tool, "gpu_list_vendors" | "gpu_list_metrics" | "gpu_get_configuration");
+    let about_cluster = |tool: &str| !matches!(tool, "gpu_list_vendors" | "gpu_list_metrics" | "gpu_get_configuration");
     for (tool, arguments) in calls().into_iter().chain(questions()).filter(|(tool, _)| about_cluster(tool)) {
         let said = error(&mut session, tool, arguments);
         assert_eq!(said["category"], "access_denied", "{tool}: {said:#}");

@@ -24,7 +24,8 @@ fn nodes_show_shares_whole_devices_and_what_is_broken() {
     let answer = house.ask("list_gpu_nodes", json!({ "label_selector": "pool=v100" }));
     assert_eq!(answer["rows"].as_array().unwrap().len(), 1, "{answer:#}");
     assert!(answer.get("notes").is_none(), "pods of other nodes are no riddle: {answer:#}");
-    let answer = house.ask("list_gpu_nodes", json!({ "min_free_memory_mib": 40000, "vendor": "nvidia", "fields": ["name"] }));
+    let answer =
+        house.ask("list_gpu_nodes", json!({ "min_free_memory_mib": 40000, "vendor": "nvidia", "fields": ["name"] }));
     assert_eq!(answer["rows"], json!([["gpu-a"]]));
 
     let first = house.ask("list_gpu_nodes", json!({ "limit": 1 }));

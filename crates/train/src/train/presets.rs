@@ -1,0 +1,45 @@
+//! What each preset means.
+
+use super::fits::Choice;
+use crate::{Algorithm, Preset, Spec, Task, learn::boosting::Settings};
+
+/// Ways to learn: for fast and balanced at most one of a kind, boosting first; for best, all that are to be compared.
+pub(super) fn choices(spec: &Spec, task: Task) -> Vec<Choice> {
+    let boosting: &[(usize, f64, usize, f64, f64, usize)] = match spec.preset {
+        // Rounds, learning rate, depth, share of rows, share of columns, patience.
+        Preset::Fast => &[(150, 0.3, 6, 1.0, 1.0, 10)],
+        Preset::Balanced => &[(600, 0.1, 6, 1.0, 0.8, 30)],
+        Preset::Best => {
+            &[(2_000, 0.04, 3, 0.8, 0.6, 100), (2_000, 0.05, 6, 0.8, 0.6, 60), (1_500, 0.08, 9, 0.9, 0.8, 40)]
+        }
+    };
+    let penalties: &[f64] = if spec.preset == Preset::Best { &[0.1, 1.0, 10.0, 100.0] } else { &[1.0] };
+    let mut choices = Vec::new();
+    if spec.algorithm != Algorithm::Linear {
+        choices.extend(boosting.iter().map(|&shape| Choice::Boosting(settings(spec, task, shape))));
+    }
+    if spec.algorithm != Algorithm::Boosting {
+        choices.extend(penalties.iter().map(|&l2| Choice::Linear { l2: spec.hyperparameters.l2.unwrap_or(l2) }));
+    }
+    choices.dedup();
+    choices
+}
+
+fn settings(spec: &Spec, task: Task, shape: (usize, f64, usize, f64, f64, usize)) -> Settings {
+    let (rounds, learning_rate, max_depth, row_sample, column_sample, patience) = shape;
+    let asked = &spec.hyperparameters;
+    // Second derivatives: at most a quarter a row for classes, one a row for quantities.
+    let least = if task == Task::Regression { 5.0 } else { 1.0 };
+    Settings {
+        rounds: asked.rounds.unwrap_or(rounds),
+        learning_rate: asked.learning_rate.unwrap_or(learning_rate),
+        max_depth: asked.max_depth.unwrap_or(max_depth),
+        min_leaf_weight: asked.min_leaf_weight.unwrap_or(least),
+        l2: asked.l2.unwrap_or(1.0),
+        row_sample: asked.row_sample.unwrap_or(row_sample),
+        column_sample: asked.column_sample.unwrap_or(column_sample),
+        patience: spec.early_stopping.unwrap_or(patience),
+        seed: spec.seed,
+        threads: spec.limits.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+    }
+}
