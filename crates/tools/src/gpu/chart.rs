@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     fn samples(values: &[f64]) -> Vec<Sample> {
-        values.iter().enumerate().map(|(at, value)| Sample { at: at as f64, value: *value }).collect()
+        (0_u32..).zip(values).map(|(at, value)| Sample { at: f64::from(at), value: *value }).collect()
     }
 
     #[test]
@@ -227,8 +227,8 @@ mod tests {
         let info = reader.next_frame(&mut pixels).unwrap();
         assert_eq!((info.width as usize, info.height as usize), (WIDTH, HEIGHT));
         let at = |x: usize, y: usize| [0, 1, 2].map(|part| pixels[(y * WIDTH + x) * 3 + part]);
-        assert_eq!(at(LEFT + 1, HEIGHT - MARGIN - 1), LINES[0], "it begins at the bottom");
-        assert_eq!(at(WIDTH - MARGIN - 1, MARGIN + 1), LINES[0], "it ends at the top");
+        assert_eq!(at(LEFT + 1, HEIGHT - MARGIN), LINES[0], "it begins at the bottom");
+        assert_eq!(at(WIDTH - MARGIN - 1, MARGIN), LINES[0], "it ends at the top");
         assert_eq!(at(WIDTH / 2, 3), WHITE);
     }
 

@@ -15,6 +15,7 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::reads::<Get>()];
 ///
 /// From the ConfigMaps that carry its labels, whatever the release is called.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Get {
     #[serde(flatten)]
     at: InCluster,

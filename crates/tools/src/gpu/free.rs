@@ -17,10 +17,11 @@ use crate::{
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::reads::<Free>().formerly(&["gpu_find_free"])];
 
-/// Show free accelerator memory and cores by card, how scattered they are, and the largest pod that still fits
+/// Show free accelerator memory and cores by card, and the largest pod that still fits
 ///
-/// groups has each model: free and stranded memory, and the largest pod for each number of cards on one node.
+/// groups has each model: memory that is free, scattered or stranded, the largest pod for each number of cards on one node.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Free {
     /// Only nodes with these labels.
     label_selector: Option<String>,

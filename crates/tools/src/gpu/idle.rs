@@ -32,6 +32,7 @@ const LEAST: usize = 18;
 ///
 /// Idle means never above at_most_percent within range. What nothing measures is never called idle.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Idle {
     /// So far back, e.g. 1h (the default), 7d.
     range: Option<String>,

@@ -24,6 +24,7 @@ pub(super) const MOST_POINTS: i64 = 2_000;
 ///
 /// metric is a question such as card_utilization or pod_memory_used, or a metric's name; gpu_list_metrics has them.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Get {
     /// Question or metric name.
     metric: String,

@@ -30,6 +30,7 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[
 ///
 /// One row per node and kind of device, HAMi's shares or whole devices. totals sums them up.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct List {
     /// Only nodes with these labels, e.g. pool=a100.
     label_selector: Option<String>,
@@ -185,6 +186,7 @@ fn rows(node: NodeSummary, devices: Vec<CardFree>) -> Vec<NodeRow> {
 ///
 /// Labels and annotations that concern devices are shown, others only named.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Describe {
     /// Name of the node.
     node: String,

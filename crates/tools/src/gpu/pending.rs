@@ -22,6 +22,7 @@ const MOST_EVENTS: usize = 5;
 ///
 /// Tries it on every node and card in the scheduler's order: quota, memory, card type, topology, locks, taints, webhook.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Why {
     /// Namespace of the pod.
     namespace: String,

@@ -27,6 +27,7 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::reads::<List>().formerly(&[
 ///
 /// For pods that wait, gpu_why_pending says why.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct List {
     /// Only this namespace.
     namespace: Option<String>,

@@ -18,6 +18,7 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::reveals::<Promql>().formerl
 ///
 /// For what get_gpu_metrics does not ask. Bounded in time, series and points.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Promql {
     /// PromQL.
     query: String,

@@ -20,6 +20,7 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::reads::<Usage>().formerly(&
 ///
 /// Summed over pods, since the quota object's own status stays empty for these. A limit of 0 blocks.
 #[derive(Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Usage {
     /// Only this namespace; all with a limit or use when absent.
     namespace: Option<String>,
