@@ -8,7 +8,7 @@ use std::{
 
 use trainyard_aws::{Aws, Engine, Scope};
 use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found, Inquiry, Progress, Result};
-use trainyard_k8s::{Cluster, Kubernetes};
+use trainyard_k8s::{Cluster, Kubernetes, prometheus::Prometheus};
 use trainyard_ml::job::local::Local;
 
 use crate::{
@@ -24,6 +24,10 @@ pub struct App {
     pub aws: Engine,
     /// Kubernetes.
     pub kubernetes: trainyard_k8s::Engine,
+    /// The Prometheus that is asked about metrics.
+    pub prometheus: Prometheus,
+    /// Namespace and name of HAMi's ConfigMap, where it is not to be looked for by label.
+    pub hami_config_map: Option<(String, String)>,
     /// Folder for what outlives a call, such as private keys; `None` where this process has no such place.
     pub state_dir: Option<PathBuf>,
     /// Buckets whose CloudFormation templates the operator allows.
@@ -75,6 +79,16 @@ impl<A: Access> Cx<A> {
         Kubernetes::new(self.app.kubernetes.clone(), cluster)
     }
 
+    /// The Prometheus that is asked about metrics.
+    pub(crate) fn prometheus(&self) -> &Prometheus {
+        &self.app.prometheus
+    }
+
+    /// Namespace and name of HAMi's ConfigMap, where the operator named it.
+    pub(crate) fn hami_config_map(&self) -> Option<(&str, &str)> {
+        self.app.hami_config_map.as_ref().map(|(namespace, name)| (namespace.as_str(), name.as_str()))
+    }
+
     /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.
     pub(crate) fn template_buckets(&self) -> &[String] {
         &self.app.template_buckets
@@ -114,11 +128,6 @@ impl<A: Access> Cx<A> {
     /// Names this call's request at services that carry a request out once however often it is sent.
     pub(crate) fn token(&self) -> String {
         format!("trainyard-{}", self.call.id)
-    }
-
-    /// What cursors of this call are sealed with.
-    pub(crate) fn binding(&self) -> &str {
-        &self.call.binding
     }
 
     /// Folder for what outlives this call. It may not exist yet.

@@ -7,6 +7,7 @@
 mod app;
 mod aws;
 mod common;
+mod gpu;
 mod guide;
 mod k8s;
 mod key_file;
@@ -125,6 +126,23 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         about: "VPCs and subnets: public or not, free addresses, gateways, endpoints, flow logs",
         by_default: Offer::Nothing,
         nouns: &[aws::vpc::networks::TOOLS, aws::vpc::details::TOOLS],
+    },
+    Toolset {
+        name: "gpu",
+        about: "Accelerators in Kubernetes, with HAMi or without: what is free, who holds it, why a pod waits, metrics",
+        by_default: Offer::Nothing,
+        nouns: &[
+            gpu::nodes::TOOLS,
+            gpu::pods::TOOLS,
+            gpu::pending::TOOLS,
+            gpu::free::TOOLS,
+            gpu::quotas::TOOLS,
+            gpu::metrics::TOOLS,
+            gpu::idle::TOOLS,
+            gpu::promql::TOOLS,
+            gpu::configuration::TOOLS,
+            gpu::reference::TOOLS,
+        ],
     },
     Toolset {
         name: "operation",

@@ -18,6 +18,7 @@ use clap::CommandFactory;
 use trainyard_aws::{Engine, Settings, catalogue};
 use trainyard_contract::Result;
 use trainyard_dispatch::{Audit, Dispatch, Options, Registry};
+use trainyard_k8s::prometheus::Prometheus;
 use trainyard_ml::job::local::Local;
 use trainyard_tools::{App, InstanceTypes, LocalPaths, TOOLSETS};
 
@@ -87,9 +88,12 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         ..Options::default()
     };
     let kubernetes = trainyard_k8s::Engine::new(config.kubernetes.clone(), aws.clone());
+    let prometheus = Prometheus::new(config.prometheus.clone(), aws.clone())?;
     let app = App {
         aws,
         kubernetes,
+        prometheus,
+        hami_config_map: config.hami_config_map.clone(),
         state_dir: config.state_dir.clone(),
         template_buckets: config.template_buckets.clone().into(),
         local_paths: LocalPaths::new(config.local_paths.clone()),

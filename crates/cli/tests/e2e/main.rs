@@ -18,6 +18,7 @@ mod failures;
 mod fuzzer;
 mod gates;
 mod gateway;
+mod gpu;
 mod guide;
 mod http;
 mod hyperpod_cases;
