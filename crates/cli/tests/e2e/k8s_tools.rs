@@ -56,7 +56,7 @@ impl World {
         let manifest = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}).to_string();
         let ended = trainyard.run(&[&made[..], &[&format!("manifest={manifest}")]].concat()).unwrap();
         assert!(ended.status.success(), "{}", ended.stderr);
-        let session = trainyard.serve(flags, Era::Session).unwrap();
+        let session = trainyard.serve(flags, Era::Legacy).unwrap();
         Self { session, namespace, sandbox, _trainyard: trainyard }
     }
 
@@ -271,7 +271,7 @@ fn a_dead_cluster_holds_up_nobody() {
     std::fs::write(&path, dead.to_string()).unwrap();
     let live = world._trainyard.variables()["KUBECONFIG"].clone();
     let two = Trainyard::bare(BINARY).unwrap().with("KUBECONFIG", &format!("{}:{live}", path.display()));
-    let mut session = two.serve(&OPEN, Era::Session).unwrap();
+    let mut session = two.serve(&OPEN, Era::Legacy).unwrap();
     let failed = session.call("k8s_list_objects", json!({ "kind": "Pod" })).unwrap();
     assert_eq!(failed["structuredContent"]["error"]["category"], "network", "{failed}");
     let contexts = world.call("k8s_list_clusters", json!({}));
@@ -370,7 +370,7 @@ fn whoever_may_not_is_told_the_rule() {
     let path = trainyard.home().join("kubeconfig");
     std::fs::write(&path, sandbox.kubeconfig_for(Some("nobody-token"))).unwrap();
     let trainyard = trainyard.with("KUBECONFIG", path.to_str().unwrap());
-    let mut session = trainyard.serve(&OPEN, Era::Session).unwrap();
+    let mut session = trainyard.serve(&OPEN, Era::Legacy).unwrap();
     let result = session.call("k8s_list_objects", json!({ "kind": "Pod", "namespace": "default" })).unwrap();
     let error = &result["structuredContent"]["error"];
     assert_eq!(error["category"], "access_denied", "{result}");

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trainyard_contract::{Access, Changes, Error, ErrorKind, Json, Preview, Reads, Result, Target, Tool};
 use trainyard_ml::{
-    dataset::{self, Watch},
     datasets::Datasets,
     estimate::{Estimate, estimate},
     job::{Limits, NewJob, local::Local, process, queue},
