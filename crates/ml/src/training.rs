@@ -163,6 +163,7 @@ pub struct Trainer<'a> {
 }
 
 impl Work for Trainer<'_> {
+    #[expect(clippy::print_stdout, reason = "the standard output of a worker is the log of its job")]
     fn run(&self, job: &Job, desk: &Desk) -> Result<NewVersion> {
         let order: Order = serde_json::from_value(job.spec.clone())
             .map_err(|error| Error::internal(format!("the job is damaged: {error}")))?;

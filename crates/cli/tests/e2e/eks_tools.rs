@@ -168,7 +168,7 @@ fn without_cluster(template: &str) -> String {
             0 => (section, dropped) = (line, false),
             2 => {
                 dropped = matches!(section, "Resources:" | "Outputs:")
-                    && (line.contains("EksCluster:") || line.contains("  Cluster"))
+                    && (line.contains("EksCluster:") || line.contains("  Cluster"));
             }
             _ => {}
         }

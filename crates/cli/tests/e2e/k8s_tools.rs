@@ -20,7 +20,7 @@ struct World {
     namespace: String,
     /// `None` where the cluster is somebody's own.
     sandbox: Option<Server>,
-    _trainyard: Trainyard,
+    trainyard: Trainyard,
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one variable of these tests")]
@@ -57,7 +57,7 @@ impl World {
         let ended = trainyard.run(&[&made[..], &[&format!("manifest={manifest}")]].concat()).unwrap();
         assert!(ended.status.success(), "{}", ended.stderr);
         let session = trainyard.serve(flags, Era::Legacy).unwrap();
-        Self { session, namespace, sandbox, _trainyard: trainyard }
+        Self { session, namespace, sandbox, trainyard }
     }
 
     /// The arguments with the namespace of this test.
@@ -267,9 +267,9 @@ fn a_dead_cluster_holds_up_nobody() {
         "clusters": [{"name": "dead", "cluster": {"server": "https://127.0.0.1:1"}}],
         "users": [{"name": "u", "user": {"token": "t"}}],
         "contexts": [{"name": "dead", "context": {"cluster": "dead", "user": "u"}}]});
-    let path = world._trainyard.home().join("dead");
+    let path = world.trainyard.home().join("dead");
     std::fs::write(&path, dead.to_string()).unwrap();
-    let live = world._trainyard.variables()["KUBECONFIG"].clone();
+    let live = world.trainyard.variables()["KUBECONFIG"].clone();
     let two = Trainyard::bare(BINARY).unwrap().with("KUBECONFIG", &format!("{}:{live}", path.display()));
     let mut session = two.serve(&OPEN, Era::Legacy).unwrap();
     let failed = session.call("k8s_list_objects", json!({ "kind": "Pod" })).unwrap();

@@ -27,6 +27,7 @@ fn server(at: &Trainyard) -> Session {
 }
 
 /// The facts of an answer.
+#[expect(clippy::needless_pass_by_value, reason = "what is asked is a literal at every call")]
 fn call(session: &mut Session, tool: &str, arguments: Value) -> Value {
     let answer = session.call(tool, arguments.clone()).unwrap();
     let facts = answer["structuredContent"].clone();
@@ -35,6 +36,7 @@ fn call(session: &mut Session, tool: &str, arguments: Value) -> Value {
 }
 
 /// The error of an answer.
+#[expect(clippy::needless_pass_by_value, reason = "what is asked is a literal at every call")]
 fn refused(session: &mut Session, tool: &str, arguments: Value) -> Value {
     let answer = session.call(tool, arguments.clone()).unwrap();
     assert_eq!(answer["isError"], true, "{tool} {arguments}: {answer}");

@@ -117,7 +117,7 @@ pub fn learning_curve(points: &[CurvePoint], loss: &str) -> Result<Option<Pictur
     axes.curve(&mut canvas, &validation, SECOND);
     legend(
         &mut canvas,
-        &[("rows learned from", FIRST), ("rows not seen", SECOND)][..1 + usize::from(!validation.is_empty())],
+        &[("rows learned from", FIRST), ("rows not seen", SECOND)][..=usize::from(!validation.is_empty())],
     );
     let end = validation.last().or(training.last()).map_or(0.0, |(_, loss)| *loss);
     canvas.picture(format!("{loss} over {} rounds, ending at {}", points.len(), short(end))).map(Some)

@@ -175,7 +175,7 @@ pub(super) async fn survey<A: Access + Covers<Reads>>(
         let nodes = Selection { labels: wanted.node_labels.clone(), limit: Some(PAGE), ..Selection::default() };
         kubernetes
             .each_page(&NODES, &nodes, Form::Whole, |page| {
-                clock.read(page).iter().for_each(|node| builder.add_node(node))
+                clock.read(page).iter().for_each(|node| builder.add_node(node));
             })
             .await?;
     }

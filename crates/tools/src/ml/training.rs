@@ -203,7 +203,9 @@ impl Tool<App> for GetMetrics {
                 None => curves.push(Curve::of(&point)),
             }
         }
-        curves.iter_mut().for_each(|curve| curve.thin(self.max_points));
+        for curve in &mut curves {
+            curve.thin(self.max_points);
+        }
         Ok(Json(Curves { job_id: job.id, attempt: job.attempt, curves, eta_seconds: job.progress.eta_seconds }))
     }
 }

@@ -30,7 +30,7 @@ fn watched() -> (House, Prometheus, Endpoint) {
 
 /// Asks until the exporter has been scraped.
 fn eventually(session: &mut Session, tool: &str, arguments: &Value, there: impl Fn(&Value) -> bool) -> Value {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     loop {
         let result = session.call(tool, arguments.clone()).unwrap();
         if there(&result["structuredContent"]) {

@@ -150,7 +150,8 @@ impl ApplyYaml {
         };
         let made = written.created || !self.force;
         *(if made { &mut applied.resources_created } else { &mut applied.resources_updated }) += 1;
-        let warnings = written.warnings.iter().map(|warning| format!("; warning: {warning}")).collect::<String>();
+        let warnings: Vec<String> = written.warnings.iter().map(|warning| format!("; warning: {warning}")).collect();
+        let warnings = warnings.concat();
         applied.resources.push(format!("{}: {}{warnings}", named(object), if made { "created" } else { "updated" }));
         Ok(())
     }

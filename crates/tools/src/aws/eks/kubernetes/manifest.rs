@@ -108,6 +108,7 @@ fn mount() -> String {
 }
 
 /// Only a file that is written changes something.
+#[expect(clippy::unnecessary_wraps, reason = "the form that the registry asks for")]
 fn needs(arguments: &Value) -> Result<Needs> {
     let effect = if arguments["output_dir"].is_string() { Effect::Changes } else { Effect::Reads };
     Ok(Needs { effect, reveals: false, spends: false })

@@ -56,6 +56,7 @@ fn limit() -> u32 {
 }
 
 /// Names of secrets say where they are used, and the older server showed their values in annotations.
+#[expect(clippy::unnecessary_wraps, reason = "the form that the registry asks for")]
 fn needs(arguments: &Value) -> Result<Needs> {
     let effect = if is_secret(arguments) { Effect::Reveals } else { Effect::Reads };
     Ok(Needs { effect, reveals: false, spends: false })
