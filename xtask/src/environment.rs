@@ -10,8 +10,9 @@ use crate::{Result, fetch, root};
 /// The Inspector asks for a Node newer than many systems have; npm carries that, too.
 const NODE: &str = "22.23.3";
 const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
-/// The protocol's own test suite, and an OpenID-certified identity provider.
-const SUITE: [&str; 2] = ["@modelcontextprotocol/conformance@0.2.0-alpha.12", "oidc-provider@9.13.3"];
+/// The protocol's own test suite, an OpenID-certified identity provider, and the tool that packs and judges bundles.
+const SUITE: [&str; 3] =
+    ["@modelcontextprotocol/conformance@0.2.0-alpha.12", "oidc-provider@9.13.3", "@anthropic-ai/mcpb@2.1.2"];
 /// Names the inputs of a folder that was made whole.
 const STAMP: &str = ".made-from";
 
@@ -23,9 +24,14 @@ pub(crate) fn all(npm: bool) -> Result<()> {
     if npm {
         let node = format!("node-{}-{}@{NODE}", system(), processor());
         println!("{}", packages("npm", &[&node, INSPECTOR])?.display());
-        println!("{}", packages("npm-suite", &SUITE)?.display());
+        println!("{}", suite()?.display());
     }
     Ok(())
+}
+
+/// Tools of the protocol's makers, and what is tested against.
+pub(crate) fn suite() -> Result<PathBuf> {
+    packages("npm-suite", &SUITE)
 }
 
 /// A Python environment with exactly the packages of a requirements file.

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a command for developers, who read what it prints")]
 
 mod bench;
+mod bundle;
 #[cfg(feature = "catalogue")]
 mod catalogue;
 mod check;
@@ -22,6 +23,7 @@ usage: cargo xtask demo                                    show in a minute what
        cargo xtask test [--without-npm]                    run every check and test
        cargo xtask test-data [--without-npm]               fetch what the tests need but the repository does not hold
        cargo xtask bench [--peers]                         measure size, start, calls and load of the release build
+       cargo xtask bundle [--url FOLDER]                   pack the release build for clients that install with a click
        cargo xtask compile-cost                            measure what 150 generated tools cost the compiler
        cargo xtask catalogue [--check] [--botocore DIR]    make crates/aws/catalogue from botocore";
 
@@ -36,6 +38,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
         ["test", "--without-npm"] => check::run(false),
         ["test-data"] => environment::all(true),
         ["test-data", "--without-npm"] => environment::all(false),
+        ["bundle"] => bundle::run(None),
+        ["bundle", "--url", url] => bundle::run(Some(url)),
         ["compile-cost"] => compile_cost::run(),
         ["catalogue", ..] => catalogue(arguments),
         _ => Err(USAGE.into()),

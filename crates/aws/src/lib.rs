@@ -27,6 +27,7 @@ mod paging;
 mod permission;
 mod presign;
 mod project;
+mod prometheus;
 mod protocol;
 mod schema;
 mod service;

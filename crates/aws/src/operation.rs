@@ -191,6 +191,11 @@ impl<A: Access> Aws<A> {
         Err(Error::internal(format!("{operation} {needed} and may not be sent by a call that {}", A::EFFECT)))
     }
 
+    /// The region that is called.
+    pub async fn region(&self) -> Result<String> {
+        self.engine.region(&self.scope).await
+    }
+
     /// The engine, for questions that send nothing.
     pub fn engine(&self) -> &Engine {
         &self.engine

@@ -31,10 +31,14 @@ def row(instance, types):
         instance["Placement"]["AvailabilityZone"], instance.get("VpcId"), instance.get("SubnetId"),
         instance.get("PrivateIpAddress"), instance.get("PublicIpAddress"), instance["LaunchTime"].isoformat(), tags]
 
+known = {}
+
 def types_of(instances):
-    kinds = sorted({instance["InstanceType"] for instance in instances})
-    found = ec2.describe_instance_types(InstanceTypes=kinds)["InstanceTypes"]
-    return {kind["InstanceType"]: kind for kind in found}
+    # Asked once, as our server does.
+    kinds = sorted({instance["InstanceType"] for instance in instances} - known.keys())
+    found = ec2.describe_instance_types(InstanceTypes=kinds)["InstanceTypes"] if kinds else []
+    known.update((kind["InstanceType"], kind) for kind in found)
+    return known
 
 def listing():
     page = ec2.describe_instances(MaxResults=50)

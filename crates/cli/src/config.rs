@@ -11,10 +11,12 @@ use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
 use trainyard_contract::{Ceiling, Error, Result};
 use trainyard_dispatch::{Policy, Selection};
+use trainyard_tools::Buckets;
 
 use crate::{
-    args::{Confirm, Options},
+    args::{AuthMode, Confirm, Options},
     install::Folders,
+    telemetry::{Signals, Telemetry},
 };
 
 /// Longest time for one call: clients give up at 60 seconds.
@@ -38,6 +40,14 @@ pub(crate) struct Config {
     pub(crate) template_buckets: Vec<String>,
     /// Folders whose files tools may read and write. Not from the environment: it is a gate.
     pub(crate) local_paths: Vec<PathBuf>,
+    /// How Kubernetes clusters are reached.
+    pub(crate) kubernetes: trainyard_k8s::Settings,
+    /// Where metrics are asked for. Not from the environment: credentials go there.
+    pub(crate) prometheus: trainyard_k8s::prometheus::Settings,
+    /// Namespace and name of HAMi's ConfigMap, where it is not to be looked for.
+    pub(crate) hami_config_map: Option<(String, String)>,
+    /// Buckets of the ML platform.
+    pub(crate) buckets: Buckets,
     pub(crate) call_timeout: Duration,
     pub(crate) state_dir: Option<PathBuf>,
     /// Where settings of other programs lie.
@@ -47,6 +57,10 @@ pub(crate) struct Config {
     /// Folders of descriptions of AWS services, before those that are built in.
     pub(crate) aws_models: Vec<PathBuf>,
     pub(crate) log: LevelFilter,
+    /// What is told of calls to a collector, by the variables that all programs with OpenTelemetry share.
+    pub(crate) signals: Signals,
+    /// Who tells it, once started.
+    pub(crate) telemetry: Option<Arc<Telemetry>>,
     /// The settings file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
 }
@@ -69,9 +83,14 @@ struct Settings {
     allowed_accounts: Option<Vec<String>>,
     template_buckets: Option<Vec<String>>,
     local_paths: Option<Vec<PathBuf>>,
+    ml: Option<MlSettings>,
     state_dir: Option<PathBuf>,
     aws_models: Option<Vec<PathBuf>>,
+    auth_mode: Option<AuthMode>,
+    kubeconfig: Option<Vec<PathBuf>>,
     call_timeout: Option<u64>,
+    prometheus: Option<trainyard_k8s::prometheus::Settings>,
+    hami_config_map: Option<String>,
 }
 
 impl Config {
@@ -88,17 +107,22 @@ impl Config {
         }
         let policy_file = policy_file(options, settings.policy, &environment);
         let policy = policy_file.as_deref().map(Policy::read).transpose()?.unwrap_or_default();
+        let ceiling = Ceiling {
+            write: gate(options.allow_write, options.no_allow_write, settings.allow_write),
+            sensitive: gate(
+                options.allow_sensitive_data_access,
+                options.no_allow_sensitive_data_access,
+                settings.allow_sensitive_data_access,
+            ),
+        };
+        let auth = auth_mode(options.auth_mode, &environment, settings.auth_mode)?;
         Ok(Self {
             policy: Arc::new(policy),
             policy_file,
-            ceiling: Ceiling {
-                write: gate(options.allow_write, options.no_allow_write, settings.allow_write),
-                sensitive: gate(
-                    options.allow_sensitive_data_access,
-                    options.no_allow_sensitive_data_access,
-                    settings.allow_sensitive_data_access,
-                ),
-            },
+            ceiling,
+            kubernetes: environment.kubernetes(ceiling, auth, settings.kubeconfig),
+            prometheus: prometheus(options.prometheus_url.as_deref(), settings.prometheus),
+            hami_config_map: config_map(options.hami_config_map.as_deref().or(settings.hami_config_map.as_deref()))?,
             confirm: match options.confirm.or(settings.confirm) {
                 Some(Confirm::Never) => trainyard_dispatch::Confirm::Never,
                 Some(Confirm::Changes) => trainyard_dispatch::Confirm::Changes,
@@ -116,6 +140,7 @@ impl Config {
             allowed_accounts: settings.allowed_accounts,
             template_buckets: list(&options.template_buckets, None, settings.template_buckets),
             local_paths: local_paths(&options.local_paths, settings.local_paths)?,
+            buckets: buckets(settings.ml.unwrap_or_default(), &environment)?,
             call_timeout: Duration::from_secs(call_timeout),
             state_dir: options
                 .state_dir
@@ -127,6 +152,8 @@ impl Config {
             profile_files: environment.profile_files(),
             aws_models: environment.folders("AWS_DATA_PATH").or(settings.aws_models).unwrap_or_default(),
             log: log_level(options.verbose, &environment),
+            signals: signals(&environment),
+            telemetry: None,
             file: file.filter(|(path, _)| path.exists()).map(|(path, _)| path),
         })
     }
@@ -144,6 +171,81 @@ fn gate(on: bool, off: bool, setting: Option<bool>) -> bool {
 
 fn list(flag: &[String], environment: Option<Vec<String>>, setting: Option<Vec<String>>) -> Vec<String> {
     if flag.is_empty() { environment.or(setting).unwrap_or_default() } else { flag.to_vec() }
+}
+
+/// How the name of a cluster is understood. A word that is none is refused: it would lead to another cluster.
+fn auth_mode(
+    flag: Option<AuthMode>,
+    environment: &Environment,
+    setting: Option<AuthMode>,
+) -> Result<trainyard_k8s::AuthMode> {
+    let named = match environment.text("EKS_AUTH_MODE") {
+        Some(text) => Some(<AuthMode as clap::ValueEnum>::from_str(&text, true).map_err(|_| {
+            Error::validation(format!("EKS_AUTH_MODE is {text:?}")).hint("it may be iam or kubeconfig")
+        })?),
+        None => None,
+    };
+    Ok(match flag.or(named).or(setting) {
+        Some(AuthMode::Iam) => trainyard_k8s::AuthMode::Iam,
+        Some(AuthMode::Kubeconfig) => trainyard_k8s::AuthMode::Kubeconfig,
+        None => trainyard_k8s::AuthMode::Auto,
+    })
+}
+
+/// What the file says of Prometheus, at the address that the command line says.
+fn prometheus(
+    url: Option<&str>,
+    settings: Option<trainyard_k8s::prometheus::Settings>,
+) -> trainyard_k8s::prometheus::Settings {
+    let settings = settings.unwrap_or_default();
+    trainyard_k8s::prometheus::Settings { url: url.map(str::to_owned).or(settings.url), ..settings }
+}
+
+/// `namespace/name`.
+fn config_map(text: Option<&str>) -> Result<Option<(String, String)>> {
+    let Some(text) = text else { return Ok(None) };
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok(Some((namespace.to_owned(), name.to_owned())))
+        }
+        _ => Err(Error::validation(format!("hami_config_map is {text:?}, not NAMESPACE/NAME"))),
+    }
+}
+
+/// The ML platform's part of the settings file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MlSettings {
+    data_bucket: Option<String>,
+    models_bucket: Option<String>,
+}
+
+/// Buckets go by the environment before the settings file. Their older variables are understood, and said to be older.
+fn buckets(settings: MlSettings, environment: &Environment) -> Result<Buckets> {
+    let named = |variable: &'static str, older: &'static str, setting: Option<String>| {
+        let bucket = environment.text(variable).or_else(|| {
+            let found = environment.text(older)?;
+            tracing::warn!("{older} is the older name of {variable}");
+            Some(found)
+        });
+        match bucket.or(setting) {
+            Some(name) if !is_bucket(&name) => {
+                Err(Error::validation(format!("{variable}: {name:?} is not the name of an S3 bucket")))
+            }
+            bucket => Ok(bucket),
+        }
+    };
+    Ok(Buckets {
+        data: named("ML_DATA_BUCKET", "ML_BUCKET_NAME", settings.data_bucket)?,
+        models: named("ML_MODELS_BUCKET", "MODEL_BUCKET_NAME", settings.models_bucket)?,
+    })
+}
+
+/// As S3 has it: 3 to 63 lower-case letters, digits, dots and hyphens.
+fn is_bucket(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    let ends = ['-', '.'];
+    (3..=63).contains(&name.len()) && name.bytes().all(inner) && !name.starts_with(ends) && !name.ends_with(ends)
 }
 
 /// Folders that tools may touch. A relative one would mean another folder wherever the server is started.
@@ -182,6 +284,18 @@ fn settings(path: &Path, wanted: bool) -> Result<Settings> {
         Error::validation(format!("{}: {}", path.display(), error.message().trim()))
             .hint("see the README for the keys of the settings file")
     })
+}
+
+/// A signal is sent where somebody collects it and nobody says no.
+fn signals(environment: &Environment) -> Signals {
+    let is = |name: &str, value: &str| environment.text(name).is_some_and(|text| text.eq_ignore_ascii_case(value));
+    let has = |name: &str| environment.text(name).is_some();
+    let on = |signal: &str| {
+        (has("OTEL_EXPORTER_OTLP_ENDPOINT") || has(&format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")))
+            && !is(&format!("OTEL_{signal}_EXPORTER"), "none")
+            && !is("OTEL_SDK_DISABLED", "true")
+    };
+    Signals { traces: on("TRACES"), metrics: on("METRICS") }
 }
 
 fn log_level(verbose: u8, environment: &Environment) -> LevelFilter {
@@ -240,6 +354,32 @@ impl Environment {
         Some(Folders { home, settings })
     }
 
+    fn kubernetes(
+        &self,
+        ceiling: Ceiling,
+        auth: trainyard_k8s::AuthMode,
+        kubeconfig: Option<Vec<PathBuf>>,
+    ) -> trainyard_k8s::Settings {
+        let named = self.raw("KUBECONFIG").map(|text| std::env::split_paths(&text).collect());
+        let usual = || self.path("HOME").map(|home| vec![home.join(".kube/config")]);
+        let mut kubeconfig: Vec<PathBuf> = named.or(kubeconfig).or_else(usual).unwrap_or_default();
+        kubeconfig.retain(|path| !path.as_os_str().is_empty());
+        let in_cluster = self.text("KUBERNETES_SERVICE_HOST").map(|host| {
+            let host = if host.contains(':') { format!("[{host}]") } else { host };
+            let port = self.text("KUBERNETES_SERVICE_PORT").unwrap_or_else(|| "443".into());
+            trainyard_k8s::InCluster {
+                url: format!("https://{host}:{port}"),
+                service_account: "/var/run/secrets/kubernetes.io/serviceaccount".into(),
+            }
+        });
+        let first = |names: &[&str]| names.iter().find_map(|name| self.text(name));
+        let proxy = trainyard_k8s::Proxy {
+            https: first(&["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"]),
+            no_proxy: first(&["NO_PROXY", "no_proxy"]),
+        };
+        trainyard_k8s::Settings { ceiling, auth, kubeconfig, in_cluster, proxy, ..trainyard_k8s::Settings::default() }
+    }
+
     fn profile_files(&self) -> Vec<PathBuf> {
         let at = |variable: &str, usual: &str| {
             self.path(variable).or_else(|| Some(self.path("HOME")?.join(".aws").join(usual)))
@@ -272,6 +412,16 @@ mod tests {
         std::fs::remove_dir_all(&folder).unwrap();
         assert!(settings(&path, true).is_err(), "a file that was named must be there");
         assert!(settings(&path, false).is_ok());
+    }
+
+    #[test]
+    fn prometheus_is_where_the_command_line_says_and_its_keys_are_known() {
+        let given: Settings = toml::from_str("[prometheus]\nurl = \"https://a\"\nsigv4 = true\n").unwrap();
+        let read = prometheus(Some("https://b"), given.prometheus);
+        assert_eq!((read.url.as_deref(), read.sigv4), (Some("https://b"), true));
+        assert!(toml::from_str::<Settings>("[prometheus]\npassword = \"x\"\n").is_err(), "secrets stand in files");
+        assert_eq!(config_map(Some("a/b")).unwrap(), Some(("a".into(), "b".into())));
+        assert!(config_map(Some("b")).is_err() && config_map(Some("a/")).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod exit;
 mod install;
 mod log;
 mod output;
+mod telemetry;
 
 use std::process::ExitCode;
 
@@ -14,11 +15,16 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
-    let config = match config::Config::read(&arguments.options) {
+    let mut config = match config::Config::read(&arguments.options) {
         Ok(config) => config,
         Err(error) => return exit::failed(&error),
     };
     log::start(config.log);
+    let telemetry = match telemetry::Telemetry::start(config.signals) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return exit::failed(&error),
+    };
+    config.telemetry.clone_from(&telemetry);
     // One thread: the work is waiting, and a call is answered fastest where it was read.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -27,6 +33,9 @@ fn main() -> ExitCode {
     let result = runtime.block_on(commands::run(arguments.command, config));
     // A read of standard input that will never end must not keep the process.
     runtime.shutdown_background();
+    if let Some(telemetry) = telemetry {
+        telemetry.end();
+    }
     match result {
         Ok(code) => code,
         Err(error) => exit::failed(&error),

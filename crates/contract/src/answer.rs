@@ -5,15 +5,26 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
-use crate::{Error, Result, nearest, others::OTHERS, page::Cursor};
+use crate::{Error, Result, nearest, others::OTHERS, page::Cursor, picture::Picture};
 
 /// An answer with its type forgotten.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Answer {
     /// A JSON object.
     pub value: Value,
+    /// One line that sums it up, where the tool gives one: it is shown before the object, as the older EKS server did.
+    pub summary: Option<String>,
     /// For lists: where each page of the rows came from, so that a cut list can be taken up again.
     pub pages: Vec<PageMark>,
+    /// What the facts look like, where a tool draws them.
+    pub pictures: Vec<Picture>,
+}
+
+impl Answer {
+    /// Facts alone.
+    pub fn of(value: Value) -> Self {
+        Self { value, ..Self::default() }
+    }
 }
 
 /// The rows from `start` on came with this token.
@@ -43,7 +54,24 @@ impl<T: Serialize + JsonSchema + Send> Output for Json<T> {
     fn into_answer(self) -> Result<Answer> {
         let value = serde_json::to_value(self.0).map_err(|error| Error::internal(error.to_string()))?;
         let value = if value.is_object() { value } else { json!({ "value": value }) };
-        Ok(Answer { value, pages: Vec::new() })
+        Ok(Answer::of(value))
+    }
+}
+
+/// Facts under a line that sums them up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Headed<T> {
+    /// For somebody who reads no further.
+    pub summary: String,
+    /// A struct that becomes a JSON object.
+    pub facts: T,
+}
+
+impl<T: Serialize + JsonSchema + Send> Output for Headed<T> {
+    type Schema = T;
+
+    fn into_answer(self) -> Result<Answer> {
+        Ok(Answer { summary: Some(self.summary), ..Json(self.facts).into_answer()? })
     }
 }
 
@@ -106,7 +134,7 @@ impl<T: Serialize + JsonSchema + Send> Output for Listing<T> {
         if let Some(next) = self.next {
             value.insert("next".into(), next.to_string().into());
         }
-        Ok(Answer { value: value.into(), pages: self.pages })
+        Ok(Answer { pages: self.pages, ..Answer::of(value.into()) })
     }
 }
 

@@ -83,6 +83,7 @@ pub(crate) fn read<C: Context>(entry: &Entry<C>, mut arguments: Map<String, Valu
 /// Which call the effect of the arguments picks.
 fn effect<C: Context>(entry: &Entry<C>, index: usize, arguments: &Value) -> Result<(usize, Needs)> {
     let Behind::ByEffect { needs, calls } = &entry.tool.behind else {
+        let index = raised(entry.tool.calls(), index, arguments);
         return Ok((index, Needs { effect: entry.call(index).effect, reveals: false, spends: entry.tool.spends }));
     };
     let needs = needs(arguments)?;
@@ -90,6 +91,13 @@ fn effect<C: Context>(entry: &Entry<C>, index: usize, arguments: &Value) -> Resu
     let index =
         index.ok_or_else(|| Error::internal(format!("{} has no call that {}", entry.tool.name, needs.effect)))?;
     Ok((index, needs))
+}
+
+/// The other call of the same name, where the arguments mean that one.
+fn raised<C: Context>(calls: &[CallDef<C>], index: usize, arguments: &Value) -> usize {
+    let call = &calls[index];
+    let other = || calls.iter().position(|other| other.name == call.name && other.effect != call.effect);
+    call.unless.filter(|so| so(arguments)).and_then(|_| other()).unwrap_or(index)
 }
 
 fn reserved(arguments: &mut Map<String, Value>) -> Result<(bool, Option<String>)> {
@@ -255,7 +263,12 @@ fn understand(schema: &Value, kind: &str, value: &mut Value) {
         ("string", Value::Bool(truth)) => Some(truth.to_string().into()),
         ("object", Value::String(text)) => serde_json::from_str(text).ok().filter(Value::is_object),
         ("array", Value::String(text)) => {
-            serde_json::from_str(text).ok().filter(Value::is_array).or_else(|| alone(schema, value))
+            let read: Option<Value> = serde_json::from_str(text).ok();
+            let read = read.filter(|read| read.is_array() || read.is_object());
+            match read {
+                Some(read) if read.is_array() => Some(read),
+                read => read.and_then(|one| alone(schema, &one)).or_else(|| alone(schema, value)),
+            }
         }
         ("array", Value::Number(_) | Value::Bool(_) | Value::Object(_)) => alone(schema, value),
         _ => None,

@@ -65,7 +65,7 @@ impl Run {
 /// Cuts an answer to the budget: a list at a row, anything else at its largest list or text. What was cut is said,
 /// with the way to the rest.
 pub(crate) fn fit(answer: Answer, budget: usize) -> Value {
-    let Answer { mut value, pages } = answer;
+    let Answer { mut value, pages, .. } = answer;
     let size = tokens(&value.to_string());
     if size <= budget {
         return value;

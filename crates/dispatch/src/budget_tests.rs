@@ -51,6 +51,7 @@ fn listing(rows: usize) -> Answer {
             PageMark { start: 10, cursor: cursor("two") },
             PageMark { start: 5000, cursor: cursor("three") },
         ],
+        ..Answer::default()
     }
 }
 
@@ -73,10 +74,9 @@ fn a_list_that_fits_is_left_alone() {
 
 #[test]
 fn other_answers_are_cut_at_their_largest_part_and_say_so() {
-    let answer = Answer {
-        value: json!({ "small": [1, 2, 3], "log": "x y z ".repeat(20_000), "deep": { "list": vec!["item"; 5000] } }),
-        pages: Vec::new(),
-    };
+    let answer = Answer::of(
+        json!({ "small": [1, 2, 3], "log": "x y z ".repeat(20_000), "deep": { "list": vec!["item"; 5000] } }),
+    );
     let value = fit(answer, 1500);
     assert!(real(&value.to_string()) <= 1500);
     assert_eq!(value["small"], json!([1, 2, 3]));
@@ -86,10 +86,8 @@ fn other_answers_are_cut_at_their_largest_part_and_say_so() {
 
 #[test]
 fn one_enormous_cell_does_not_defeat_the_budget() {
-    let answer = Answer {
-        value: json!({ "columns": ["text"], "count": 1, "rows": [["word ".repeat(50_000)]], "truncated": false }),
-        pages: Vec::new(),
-    };
+    let answer =
+        Answer::of(json!({ "columns": ["text"], "count": 1, "rows": [["word ".repeat(50_000)]], "truncated": false }));
     assert!(real(&fit(answer, 1000).to_string()) <= 1000);
 }
 
@@ -97,7 +95,7 @@ fn one_enormous_cell_does_not_defeat_the_budget() {
 fn a_token_beside_a_cut_list_does_not_lead_past_what_was_cut() {
     let nodes: Vec<_> =
         (0..500).map(|n| json!({ "instance_id": format!("i-{n:017x}"), "status": "Running" })).collect();
-    let answer = Answer { value: json!({ "nodes": nodes, "next_token": "past-them" }), pages: Vec::new() };
+    let answer = Answer::of(json!({ "nodes": nodes, "next_token": "past-them" }));
     let value = fit(answer, 1000);
     assert!(value["nodes"].as_array().unwrap().len() < 500);
     assert_eq!(value["next_token"], Value::Null);

@@ -6,8 +6,8 @@ use futures::FutureExt;
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use trainyard_contract::{
-    Answer, Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Needs, Permit, Progress, Result,
-    Target,
+    Answer, Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Needs, Permit, Picture, Progress,
+    Result, Target,
 };
 
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
     registry::{Entry, Registry},
     state::{self, Switch, random_id},
     unfinished::{self, Mark},
+    watch::{Ending, Watch, Watched},
 };
 
 /// How this process treats calls. Fixed for its life.
@@ -92,6 +93,10 @@ pub enum Outcome {
 pub struct Done {
     /// A JSON object, redacted and within the budget.
     pub value: Value,
+    /// One line that sums it up, redacted, where the tool gives one.
+    pub summary: Option<String>,
+    /// What it looks like, where the tool drew it.
+    pub pictures: Vec<Picture>,
     /// How it is to be laid out.
     pub envelope: Envelope,
 }
@@ -125,6 +130,7 @@ pub struct Dispatch<C: Context> {
     pub(crate) switch: Switch,
     turns: Turns,
     slots: Semaphore,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 /// One call that was understood, on its way.
@@ -143,7 +149,14 @@ impl<C: Context> Dispatch<C> {
         let slots = Semaphore::new(options.at_once);
         let plans = Plans::of(options.state.as_deref());
         let switch = Switch::of(options.state.as_deref());
-        Self { context, registry, options, audit, plans, switch, turns: Turns::default(), slots }
+        Self { context, registry, options, audit, plans, switch, turns: Turns::default(), slots, watch: None }
+    }
+
+    /// Tells somebody of each call that ended.
+    #[must_use]
+    pub fn watched_by(mut self, watch: Arc<dyn Watch>) -> Self {
+        self.watch = Some(watch);
+        self
     }
 
     /// The tools.
@@ -184,18 +197,27 @@ impl<C: Context> Dispatch<C> {
             Err(error) => return Outcome::Failed(harmless(error), Envelope::Plain),
         };
         let envelope = entry.tool.envelope;
-        match self.road(entry, request).await {
+        let watch = self.watch.as_deref();
+        let mut watched = watch.map(|watch| Watched::new(watch, (entry.tool.name, entry.toolset), &request.caller));
+        let outcome = match self.road(entry, request, watched.as_mut()).await {
             Ok(outcome) => outcome,
             Err(error) => Outcome::Failed(harmless(error), envelope),
+        };
+        if let Some(watched) = watched {
+            watched.close(Ending::of(&outcome));
         }
+        outcome
     }
 
-    async fn road(&self, entry: &Entry<C>, request: Request) -> Result<Outcome> {
+    async fn road(&self, entry: &Entry<C>, request: Request, watched: Option<&mut Watched<'_>>) -> Result<Outcome> {
         let Request { tool, mut arguments, caller, person, agreed, progress } = request;
         if let Some(preset) = entry.tool.preset(&tool) {
             arguments::complete(&mut arguments, preset)?;
         }
         let said = arguments::read(entry, arguments)?;
+        if let Some(watched) = watched {
+            watched.effect(said.needs.effect);
+        }
         let decoded = said.call.decode(said.arguments.clone())?;
         let target = decoded.target();
         let judgement = self.judge(entry, &said, target.as_ref(), &caller).await;
@@ -285,7 +307,7 @@ impl<C: Context> Dispatch<C> {
         let permit = Permit::grant(effect);
         let live = Live::new(way.call.clone());
         let run = self.in_time(&live, decoded.run(&self.context, &live.call, permit));
-        let answer = if effect.writes() {
+        let mut answer = if effect.writes() {
             tokio::select! {
                 answer = run => answer?,
                 () = self.switch.thrown() => return Err(cut_off()),
@@ -293,8 +315,13 @@ impl<C: Context> Dispatch<C> {
         } else {
             run.await?
         };
+        let mut summary = answer.summary.take();
+        if let Some(line) = &mut summary {
+            redact::text(line);
+        }
+        let pictures = present::pictures(std::mem::take(&mut answer.pictures));
         let value = present::answer(answer, effect != Effect::Reveals, self.options.answer_tokens)?;
-        Ok(Outcome::Done(Done { value, envelope: way.entry.tool.envelope }))
+        Ok(Outcome::Done(Done { value, summary, pictures, envelope: way.entry.tool.envelope }))
     }
 
     /// Marks a change as under way, so that its end can be missed.
@@ -335,7 +362,7 @@ impl<C: Context> Dispatch<C> {
     }
 
     fn shown(&self, plan: Value) -> Result<Value> {
-        present::answer(Answer { value: plan, pages: Vec::new() }, true, self.options.answer_tokens)
+        present::answer(Answer::of(plan), true, self.options.answer_tokens)
     }
 
     async fn ask(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>, target: Option<Target>) -> Result<Question> {
@@ -377,7 +404,7 @@ impl<C: Context> Dispatch<C> {
             "target": target.cloned().map(harmless_target),
             "plan": plan,
         });
-        Ok(Outcome::Done(Done { value, envelope: way.entry.tool.envelope }))
+        Ok(Outcome::Done(Done { value, summary: None, pictures: Vec::new(), envelope: way.entry.tool.envelope }))
     }
 
     /// The line that is written before a call.

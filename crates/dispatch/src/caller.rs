@@ -15,6 +15,8 @@ pub struct Caller {
     pub principal: String,
     /// What it may do; `None` is all that the process may.
     pub grants: Option<Arc<[Grant]>>,
+    /// The trace that it is in, as a `traceparent` of W3C Trace Context, where it says so. Not to be trusted.
+    pub trace: Option<String>,
 }
 
 /// Leave for calls of one effect, and of those that it includes.

@@ -19,6 +19,7 @@ mod registry;
 mod state;
 mod text;
 mod unfinished;
+mod watch;
 
 pub use audit::Audit;
 pub use budget::tokens;
@@ -30,3 +31,4 @@ pub use policy::{Confirm, Considered, Decision, Fact, Facts, Fit, Limits, Policy
 pub use redact::harmless_text;
 pub use registry::{Hints, Registry, Selection, View};
 pub use state::Switch;
+pub use watch::{Ended, Ending, Watch};

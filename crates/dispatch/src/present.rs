@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use trainyard_contract::{Answer, Error, OTHERS, Result};
+use trainyard_contract::{Answer, Error, OTHERS, Picture, Result};
 
 use crate::{audit::hex, budget, redact};
 
@@ -26,6 +26,22 @@ pub(crate) fn answer(mut answer: Answer, by_name: bool, tokens: usize) -> Result
         }
     }
     Ok(value)
+}
+
+/// Pictures of one answer, in bytes. Clients refuse a few MiB, and their models look at a picture in tiles anyway.
+const PICTURE_BYTES: usize = 1 << 20;
+
+/// The pictures of an answer as they leave: their words harmless, and no more of them than clients take.
+pub(crate) fn pictures(pictures: Vec<Picture>) -> Vec<Picture> {
+    let mut left = PICTURE_BYTES;
+    let mut kept = Vec::with_capacity(pictures.len());
+    for mut picture in pictures {
+        let Some(rest) = left.checked_sub(picture.png.len()) else { continue };
+        left = rest;
+        redact::text(&mut picture.alt);
+        kept.push(picture);
+    }
+    kept
 }
 
 /// 48 random bits: nobody who wrote a text could know them.
@@ -113,7 +129,7 @@ mod tests {
     use super::*;
 
     fn answered(value: Value) -> Value {
-        answer(Answer { value, pages: Vec::new() }, true, 8000).unwrap()
+        answer(Answer::of(value), true, 8000).unwrap()
     }
 
     #[test]
@@ -129,6 +145,18 @@ mod tests {
         assert_ne!(one["marker"], other["marker"], "each answer has its own");
         assert_eq!(one["empty"], "");
         assert!(answered(json!({ "a": "b" })).get("marker").is_none());
+    }
+
+    #[test]
+    fn pictures_leave_up_to_what_clients_take_and_with_harmless_words() {
+        let picture = |bytes: usize, alt: &str| Picture { png: vec![0; bytes], alt: alt.to_owned() };
+        let kept = pictures(vec![
+            picture(10, "a\u{202e}b password=hunter2hunter2"),
+            picture(PICTURE_BYTES, "too large beside the other"),
+            picture(20, "c"),
+        ]);
+        let words: Vec<_> = kept.iter().map(|picture| picture.alt.as_str()).collect();
+        assert_eq!(words, ["ab password=[redacted]", "c"]);
     }
 
     #[test]

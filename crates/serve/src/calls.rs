@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use rmcp::{
     ErrorData, RoleServer,
-    model::{CallToolRequestParams, CallToolResponse},
+    model::{CallToolRequestParams, CallToolResponse, RequestMetaObject},
     service::RequestContext,
 };
 use serde_json::{Map, Value};
@@ -99,7 +99,8 @@ impl<C: Context> Server<C> {
         let parts = context.extensions.get::<http::request::Parts>();
         let identity = parts.and_then(|parts| parts.extensions.get::<Identity>()).cloned();
         let (principal, grants) = identity.map_or_else(Default::default, |who| (who.principal, who.grants));
-        Caller { door: self.door, client: client.unwrap_or_default(), principal, grants }
+        let trace = trace(&context.meta, parts);
+        Caller { door: self.door, client: client.unwrap_or_default(), principal, grants, trace }
     }
 
     /// Takes one call down the road and tells its progress, until it ends or is taken back.
@@ -194,6 +195,12 @@ impl<C: Context> Server<C> {
             }
         }
     }
+}
+
+/// The trace that a request belongs to: in the message itself, or in the header of the HTTP request that brought it.
+fn trace(meta: &RequestMetaObject, parts: Option<&http::request::Parts>) -> Option<String> {
+    let said = meta.get("traceparent").and_then(Value::as_str);
+    said.or_else(|| parts?.headers.get("traceparent")?.to_str().ok()).map(str::to_owned)
 }
 
 /// What became of a call, for the protocol.

@@ -1,24 +1,40 @@
 //! Outcomes as the protocol's results. Text and structure carry the same facts: which of the two a model sees depends
 //! on the client.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
-use trainyard_contract::{Envelope, Error};
+use trainyard_contract::{Envelope, Error, Picture};
 use trainyard_dispatch::{Done, Question};
 
 /// The answer of a call that ran.
-pub(crate) fn done(done: Done) -> CallToolResult {
-    match done.envelope {
+pub(crate) fn done(mut done: Done) -> CallToolResult {
+    if let (Some(members), false) = (done.value.as_object_mut(), done.pictures.is_empty()) {
+        // Who cannot look at pictures learns at least what they show.
+        let shown: Value = done.pictures.iter().map(|picture| picture.alt.as_str()).collect();
+        members.insert("pictures".into(), shown);
+    }
+    let mut answer = match done.envelope {
         Envelope::Plain => {
             let text = done.value.to_string();
-            result(text, done.value, false)
+            let mut result = result(text, done.value, false);
+            if let Some(summary) = done.summary {
+                result.content.insert(0, ContentBlock::text(summary));
+            }
+            result
         }
         Envelope::Result => {
             // There the text is the inner object, and clients look for its `isError`.
             let structure = under_result(done.value, None);
             result(structure["result"].to_string(), structure, false)
         }
-    }
+    };
+    answer.content.extend(done.pictures.iter().map(image));
+    answer
+}
+
+fn image(picture: &Picture) -> ContentBlock {
+    ContentBlock::image(STANDARD.encode(&picture.png), "image/png")
 }
 
 /// An answer that no tool gave.
@@ -120,4 +136,24 @@ fn result(text: String, structure: Value, failed: bool) -> CallToolResult {
     let mut result = if failed { CallToolResult::error(content) } else { CallToolResult::success(content) };
     result.structured_content = Some(structure);
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_stands_beside_the_facts_and_is_told_of_in_them() {
+        let picture = Picture { png: vec![0x89, b'P', b'N', b'G'], alt: "utilization of one card".into() };
+        for envelope in [Envelope::Plain, Envelope::Result] {
+            let answer =
+                done(Done { value: json!({ "points": 3 }), summary: None, pictures: vec![picture.clone()], envelope });
+            let sent = json!(answer);
+            assert_eq!(sent["content"][1], json!({ "type": "image", "data": "iVBORw==", "mimeType": "image/png" }));
+            let text = sent["content"][0]["text"].as_str().unwrap();
+            assert_eq!(serde_json::from_str::<Value>(text).unwrap()["pictures"], json!(["utilization of one card"]));
+        }
+        let plain = done(Done { value: json!({}), summary: None, pictures: Vec::new(), envelope: Envelope::Plain });
+        assert_eq!(json!(plain)["structuredContent"], json!({}));
+    }
 }

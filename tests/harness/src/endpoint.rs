@@ -27,6 +27,8 @@ pub struct Seen {
     pub headers: Vec<(String, String)>,
     /// Body as text.
     pub body: String,
+    /// Body as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Seen {
@@ -212,11 +214,12 @@ fn read(reader: &mut BufReader<TcpStream>) -> Result<Option<Seen>> {
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut seen = Seen { method, path, headers, body: String::new() };
+    let mut seen = Seen { method, path, headers, body: String::new(), bytes: Vec::new() };
     let length: usize = seen.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     seen.body = String::from_utf8_lossy(&body).into_owned();
+    seen.bytes = body;
     Ok(Some(seen))
 }
 

@@ -7,6 +7,7 @@ mod endpoint;
 mod fault;
 mod place;
 mod process;
+pub mod prometheus;
 mod proxy;
 mod session;
 mod trainyard;

@@ -18,7 +18,7 @@ use crate::{
     catalogue::model::{Kind, Location, Member, Operation, Protocol, Service, ShapeId},
     schema::Schemas,
     service::Prepared,
-    value::{Input, read_structure},
+    value::{Input, Root, read_members, read_structure},
 };
 
 /// How one service is spoken to.
@@ -128,15 +128,43 @@ impl Wire {
         cfg: &ConfigBag,
     ) -> Result<Value, SerdeError> {
         let Some((id, schema)) = output else { return Ok(Value::Object(Map::new())) };
-        let has_payload = schemas.service().structure(id).is_some_and(|structure| structure.payload.is_some());
+        let structure = schemas.service().structure(id);
+        let has_payload = structure.is_some_and(|structure| structure.payload.is_some());
         let empty = response.body().bytes().is_some_and(|bytes| bytes.trim_ascii().is_empty());
         if empty && !has_payload {
-            let mut filled = Response::new(response.status(), SdkBody::from(self.empty_document()));
-            *filled.headers_mut() = response.headers().clone();
-            let mut from = self.codec.deserialize_response(&filled, schema, cfg)?;
-            return read_structure(schemas, from.as_mut(), schema, id);
+            return self.without_body(schemas, (id, schema), response, cfg);
         }
-        let mut from = self.codec.deserialize_response(response, schema, cfg)?;
+        let root = match self.kind {
+            Protocol::Ec2 => Root::Outermost,
+            Protocol::Query => Root::Result,
+            Protocol::RestXml if !has_payload => Root::Outermost,
+            _ => {
+                let mut from = self.codec.deserialize_response(response, schema, cfg)?;
+                return read_structure(schemas, from.as_mut(), schema, id);
+            }
+        };
+        let body = response.body().bytes().ok_or_else(|| SerdeError::invalid_input("the body was not read"))?;
+        let mut members = read_members(schemas, body, schema, id, root)?;
+        let in_body = |member: &Member<'_>| member.location == Location::Body;
+        if structure.is_some_and(|structure| !structure.members.iter().all(in_body))
+            && let Value::Object(head) = self.without_body(schemas, (id, schema), response, cfg)?
+        {
+            members.extend(head);
+        }
+        Ok(Value::Object(members))
+    }
+
+    /// What the status and the headers of an answer say.
+    fn without_body(
+        &self,
+        schemas: &Schemas,
+        (id, schema): (ShapeId, &Schema<'static>),
+        response: &Response,
+        cfg: &ConfigBag,
+    ) -> Result<Value, SerdeError> {
+        let mut filled = Response::new(response.status(), SdkBody::from(self.empty_document()));
+        *filled.headers_mut() = response.headers().clone();
+        let mut from = self.codec.deserialize_response(&filled, schema, cfg)?;
         read_structure(schemas, from.as_mut(), schema, id)
     }
 

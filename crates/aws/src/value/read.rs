@@ -151,7 +151,7 @@ impl Reader<'_> {
 
 /// A scalar from the text of an XML element. An empty element is no value; text that does not parse is kept as it is,
 /// since half an answer serves the caller better than none.
-fn from_text(kind: &Kind<'_>, text: String) -> Value {
+pub(super) fn from_text(kind: &Kind<'_>, text: String) -> Value {
     if text.is_empty() {
         return Value::Null;
     }

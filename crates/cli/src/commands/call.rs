@@ -12,6 +12,7 @@ use trainyard_contract::{Error, Progress, Result, Unheard};
 use trainyard_dispatch::{Caller, Dispatch, Outcome, Question, Request};
 use trainyard_tools::App;
 
+use super::pictures;
 use crate::{args::CallArguments, config::Config, exit, output};
 
 pub(crate) async fn run(config: &Config, arguments: CallArguments) -> Result<ExitCode> {
@@ -32,7 +33,8 @@ pub(crate) async fn run(config: &Config, arguments: CallArguments) -> Result<Exi
     }
     match outcome {
         Outcome::Done(done) => {
-            output::answer(&done.value, arguments.json)?;
+            let value = pictures::shown(config, listed_name(&dispatch, &arguments.tool), done)?;
+            output::answer(&value, arguments.json)?;
             Ok(ExitCode::SUCCESS)
         }
         Outcome::Failed(error, _) => {
@@ -89,6 +91,11 @@ fn add(given: &mut Map<String, Value>, pairs: &[String], lists: &HashSet<String>
     Ok(())
 }
 
+/// The tool's listed name: the one that was typed may be an older one, of any letters.
+fn listed_name(dispatch: &Dispatch<App>, tool: &str) -> &'static str {
+    dispatch.registry().definition(tool).map_or("call", |tool| tool.name)
+}
+
 /// What reads as JSON is JSON. For a list of strings, commas separate; anything else is one string.
 fn value_of(text: &str, list: bool) -> Value {
     match serde_json::from_str(text) {
@@ -101,8 +108,7 @@ fn value_of(text: &str, list: bool) -> Value {
 
 /// Parameters of the tool that are lists of strings.
 pub(crate) fn lists(dispatch: &Dispatch<App>, tool: &str) -> HashSet<String> {
-    let name = dispatch.registry().definition(tool).map_or(tool, |tool| tool.name);
-    let view = dispatch.registry().views().iter().find(|view| view.name == name);
+    let view = dispatch.registry().views().iter().find(|view| view.name == listed_name(dispatch, tool));
     let properties = view.and_then(|view| view.input.get("properties")).and_then(Value::as_object);
     let of_strings = |property: &Value| property["type"] == "array" && property["items"]["type"] == "string";
     properties

@@ -7,6 +7,7 @@
 use std::{
     fs::{File, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -105,10 +106,9 @@ impl Chain {
 
     /// How far the chain goes, with the lines that a process wrote just before it died.
     fn head(&mut self) -> io::Result<Head> {
-        let mut text = String::with_capacity(Head::SIZE);
-        self.head.seek(SeekFrom::Start(0))?;
-        self.head.read_to_string(&mut text)?;
-        let mut head = Head::read(&text).unwrap_or_default();
+        let mut text = [0; Head::SIZE];
+        let read = self.head.read_at(&mut text, 0)?;
+        let mut head = str::from_utf8(&text[..read]).ok().and_then(Head::read).unwrap_or_default();
         if head.files != self.files {
             self.log = open_log(&self.path)?;
             self.files = head.files;
@@ -116,9 +116,10 @@ impl Chain {
         let bytes = self.log.metadata()?.len();
         if bytes > head.bytes {
             self.take_up(&mut head)?;
+        } else {
+            // In a log that was cut off, the next line names a line that is not there: that is how it shows.
+            head.bytes = bytes;
         }
-        // In a log that was cut off, the next line names a line that is not there: that is how it shows.
-        head.bytes = head.bytes.min(self.log.metadata()?.len());
         Ok(head)
     }
 
@@ -148,8 +149,7 @@ impl Chain {
     }
 
     fn write_head(&mut self, head: &Head) -> io::Result<()> {
-        self.head.seek(SeekFrom::Start(0))?;
-        self.head.write_all(head.text().as_bytes())
+        self.head.write_all_at(head.text().as_bytes(), 0)
     }
 
     #[cfg(test)]

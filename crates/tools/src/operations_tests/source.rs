@@ -19,7 +19,7 @@ pattern!(USE, r"(?m)^(?:pub(?:\([a-z0-9_: ]+\))? )?use ([^;]+);");
 pattern!(PUBLIC, r"^pub(\([a-z0-9_: ]+\))? ");
 pattern!(ITEM, r"^(?:(?:const |async )*fn|struct|enum|const|static|type|trait) (\w+)");
 pattern!(SUBJECT, r"^impl(?:<.*?>)? (?:.* for )?(\w+)");
-pattern!(TEXT, r#""((?:[^"\\]|\\.)*)""#);
+pattern!(TEXT, r#"(?s)"((?:[^"\\]|\\.)*)""#);
 pattern!(ASSOCIATED, r"\btype \w+");
 pattern!(PATH, r"[A-Za-z_]\w*(?:::[A-Za-z_]\w*)*");
 

@@ -11,7 +11,7 @@ use trainyard_aws::Aws;
 use trainyard_contract::{Access, Covers, Error, Progress, Reads, Result};
 
 use super::{
-    stack::{self, STACK_TYPE, Stack},
+    stack::{self, Owner, STACK_TYPE, Stack},
     wire::{DescribeStackEvents, Event},
 };
 
@@ -115,6 +115,18 @@ pub(crate) async fn failure<A: Access + Covers<Reads>>(aws: &Aws<A>, stack: &Sta
     }
     let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
     Ok(Some(format!("{}: {reason}", path.join(" > "))))
+}
+
+/// A stack that failed to be made is taken away again: says why, as long as CloudFormation remembers it.
+pub(crate) async fn explain_gone(aws: &Aws<Reads>, name: &str, owner: Owner, error: Error) -> Error {
+    let Ok(Some(last)) = stack::last_deleted(aws, name).await else { return error };
+    if owner.check(&last).is_err() {
+        return error;
+    }
+    match failure(aws, &last).await {
+        Ok(Some(why)) => error.hint(format!("the last stack of that name failed and was taken away again: {why}")),
+        _ => error.hint(format!("the last stack of that name was deleted: {}", last.stack_id)),
+    }
 }
 
 /// The events of the newest operation on a stack, newest first.

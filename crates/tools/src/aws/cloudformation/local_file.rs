@@ -30,9 +30,22 @@ pub(crate) fn read(path: &str, what: &str, max_bytes: u64) -> Result<String> {
     std::fs::read_to_string(&resolved).map_err(unreadable)
 }
 
-/// Writes the file at an absolute path, whose folder has to be there. What is there already is left alone unless
-/// `overwrite`. Returns the path with links resolved.
-pub(crate) fn write(path: &str, what: &str, text: &str, overwrite: bool) -> Result<PathBuf> {
+/// Whether what is there already may be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum There {
+    Stays,
+    IsReplaced,
+}
+
+impl From<bool> for There {
+    fn from(overwrite: bool) -> Self {
+        if overwrite { Self::IsReplaced } else { Self::Stays }
+    }
+}
+
+/// Writes the file at an absolute path, whose folder has to be there and whose name has one of these ends. Returns the
+/// path with links resolved.
+pub(crate) fn write(path: &str, what: &str, text: &str, there: There, ends: &[&str]) -> Result<PathBuf> {
     let given = absolute(path)?;
     let unwritten = |error: std::io::Error| Error::validation(format!("could not write the {what} {path:?}: {error}"));
     let (Some(folder), Some(name)) = (given.parent(), given.file_name()) else {
@@ -41,12 +54,13 @@ pub(crate) fn write(path: &str, what: &str, text: &str, overwrite: bool) -> Resu
     let resolved = folder.canonicalize().map_err(unwritten)?.join(name);
     allowed(given, what)?;
     allowed(&resolved, what)?;
-    if resolved.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("json")) {
-        return Err(blocked(&resolved, what).hint("the name has to end in .json"));
+    let extension = resolved.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
+    if !ends.contains(&extension.as_str()) {
+        return Err(blocked(&resolved, what).hint(format!("the name has to end in .{}", ends.join(" or ."))));
     }
-    if overwrite {
+    if there == There::IsReplaced {
         // Through a new file, so that a link is replaced and not followed, and no reader sees half of it.
-        let new = resolved.with_extension(format!("json.{}", std::process::id()));
+        let new = resolved.with_extension(format!("{extension}.{}", std::process::id()));
         create(&new, text).map_err(unwritten)?;
         std::fs::rename(&new, &resolved).map_err(unwritten)?;
         return Ok(resolved);
@@ -59,6 +73,15 @@ pub(crate) fn write(path: &str, what: &str, text: &str, overwrite: bool) -> Resu
         }
         Err(error) => Err(unwritten(error)),
     }
+}
+
+/// A folder at an absolute path, made where it is missing. Returns it with links resolved.
+pub(crate) fn folder(path: &str, what: &str) -> Result<PathBuf> {
+    let given = absolute(path)?;
+    allowed(given, what)?;
+    let unmade = |error: std::io::Error| Error::validation(format!("could not make the folder {path:?}: {error}"));
+    std::fs::create_dir_all(given).map_err(unmade)?;
+    given.canonicalize().map_err(unmade)
 }
 
 fn create(path: &Path, text: &str) -> std::io::Result<()> {
@@ -125,21 +148,21 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("p.json");
         let path = path.to_str().unwrap();
-        write(path, "file", "one", false).unwrap();
-        assert_eq!(write(path, "file", "two", false).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        write(path, "file", "one", There::Stays, &["json"]).unwrap();
+        assert_eq!(write(path, "file", "two", There::Stays, &["json"]).unwrap_err().kind(), ErrorKind::AlreadyExists);
         assert_eq!(read(path, "file", 100).unwrap(), "one");
-        write(path, "file", "three", true).unwrap();
+        write(path, "file", "three", There::IsReplaced, &["json"]).unwrap();
         assert_eq!(read(path, "file", 100).unwrap(), "three");
         assert!(read(path, "file", 2).unwrap_err().message().contains("at most 2 bytes"));
         let target = folder.join("target.json");
         std::fs::write(&target, "kept").unwrap();
         let link = folder.join("link.json");
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        assert!(write(link.to_str().unwrap(), "file", "x", false).is_err());
-        write(link.to_str().unwrap(), "file", "x", true).unwrap();
+        assert!(write(link.to_str().unwrap(), "file", "x", There::Stays, &["json"]).is_err());
+        write(link.to_str().unwrap(), "file", "x", There::IsReplaced, &["json"]).unwrap();
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "kept", "a link is replaced, not followed");
-        assert!(write(folder.join("p.sh").to_str().unwrap(), "file", "x", false).is_err());
-        assert!(write("/etc/p.json", "file", "x", true).is_err());
+        assert!(write(folder.join("p.sh").to_str().unwrap(), "file", "x", There::Stays, &["json"]).is_err());
+        assert!(write("/etc/p.json", "file", "x", There::IsReplaced, &["json"]).is_err());
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

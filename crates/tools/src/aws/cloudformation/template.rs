@@ -5,7 +5,7 @@ use trainyard_contract::{Error, Result};
 use super::local_file;
 
 /// Largest template that CloudFormation takes in a request; larger ones have to be in S3.
-const MAX_BODY: u64 = 51_200;
+pub(crate) const MAX_BODY: u64 = 51_200;
 
 /// A template, as CloudFormation is given it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -71,7 +71,7 @@ impl Tool<App> for Describe {
             Vec::new()
         });
         let types: BTreeSet<_> = instances.iter().map(|instance| instance.instance_type.clone()).collect();
-        let hardware = hardware::of(&aws, &types).await.unwrap_or_else(|error| {
+        let hardware = hardware::known(&cx, &aws, &types).await.unwrap_or_else(|error| {
             miss("hardware", error);
             BTreeMap::new()
         });

@@ -1,28 +1,37 @@
 //! What EC2 instance types are made of.
 
+mod kept;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use trainyard_aws::Aws;
+use trainyard_aws::{Aws, Wanted};
 use trainyard_contract::{Access, Covers, Reads, Result};
 
+pub(super) use self::kept::Hardware;
+pub use self::kept::InstanceTypes;
 use super::instances::wire::{Accelerator, DescribeInstanceTypes, Filter, InstanceTypeInfo};
+use crate::Cx;
 
-/// Values that one filter may have.
+/// Types that one question may name.
 const TYPES_AT_ONCE: usize = 100;
 
-/// One instance type.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Hardware {
-    pub(super) vcpus: Option<u32>,
-    pub(super) memory_mebibytes: Option<u64>,
-    /// GPUs, Neuron devices and inference chips.
-    pub(super) accelerators: u32,
-    /// Memory of all accelerators together.
-    pub(super) accelerator_mebibytes: Option<u64>,
-    /// `8x NVIDIA H100 80 GiB`.
-    pub(super) words: Option<String>,
-    /// Network cards that take an EFA interface; none where the type has no EFA.
-    pub(super) efa_cards: u32,
+/// What these types are made of, from memory where it was asked before. A type that the region does not know is not in
+/// the answer.
+pub(super) async fn known<A: Access + Covers<Reads>>(
+    cx: &Cx<A>,
+    aws: &Aws<A>,
+    types: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Hardware>> {
+    if types.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let region = aws.region().await?;
+    let mut known = cx.instance_types().of(&region, types);
+    let missing: BTreeSet<_> = types.iter().filter(|name| !known.contains_key(*name)).cloned().collect();
+    let found = of(aws, &missing).await?;
+    cx.instance_types().keep(&region, &found);
+    known.extend(found);
+    Ok(known)
 }
 
 /// What these types are made of. A type that the region does not know is not in the answer.
@@ -33,11 +42,17 @@ pub(super) async fn of<A: Access + Covers<Reads>>(
     let types: Vec<_> = types.iter().cloned().collect();
     let mut found = BTreeMap::new();
     for some in types.chunks(TYPES_AT_ONCE) {
-        // By filter: one unknown name among ids would fail the whole question.
-        let question = DescribeInstanceTypes { filters: vec![Filter::new("instance-type", some.to_vec())] };
-        let wanted = trainyard_aws::Wanted { limit: TYPES_AT_ONCE, cursor: None, binding: "" };
-        let known = aws.list(&question, wanted).await?.items;
-        found.extend(known.into_iter().map(|info| (info.instance_type.clone(), Hardware::from(&info))));
+        let wanted = Wanted { limit: TYPES_AT_ONCE, cursor: None, binding: "" };
+        let known = match aws.list(&DescribeInstanceTypes::named(some), wanted).await {
+            // One unknown name among several fails the whole question. By filter, which makes EC2 look through all
+            // types, it does not.
+            Err(error) if error.code_str() == "InvalidInstanceType" => {
+                let filters = vec![Filter::new("instance-type", some.to_vec())];
+                aws.list(&DescribeInstanceTypes::matching(filters), wanted).await?
+            }
+            known => known?,
+        };
+        found.extend(known.items.into_iter().map(|info| (info.instance_type.clone(), Hardware::from(&info))));
     }
     Ok(found)
 }

@@ -165,7 +165,7 @@ impl ListInstances {
     async fn in_one(&self, cx: &Cx<Reads>, aws: &Aws<Reads>) -> Result<Listing<InstanceRow>> {
         let found = self.page(cx, aws, self.cursor.as_ref()).await?;
         let region = found.region.clone();
-        let (rows, unknown) = rows(aws, found.items).await;
+        let (rows, unknown) = rows(cx, aws, found.items).await;
         let mut listing = Listing::part(rows, found.next, found.pages).about("region", region);
         if let Some(why) = unknown {
             listing = listing.about("gpus_unknown", why);
@@ -180,7 +180,7 @@ impl ListInstances {
         }
         let mut across = across(cx, aws, regions, |aws| async move {
             let found = self.page(cx, &aws, None).await?;
-            let mut rows = rows(&aws, found.items).await.0;
+            let mut rows = rows(cx, &aws, found.items).await.0;
             if self.is_lean(rows.len()) {
                 // Many regions of many instances are held at once.
                 rows.iter_mut().for_each(InstanceRow::strip);
@@ -376,10 +376,10 @@ fn summary(mut listing: Listing<InstanceRow>) -> Listing<InstanceRow> {
 }
 
 /// Rows with their accelerators, or the reason why those are not known.
-async fn rows(aws: &Aws<Reads>, instances: Vec<Instance>) -> (Vec<InstanceRow>, Option<String>) {
+async fn rows(cx: &Cx<Reads>, aws: &Aws<Reads>, instances: Vec<Instance>) -> (Vec<InstanceRow>, Option<String>) {
     let types: BTreeSet<_> =
         instances.iter().map(|instance| instance.instance_type.clone()).filter(|name| accelerated(name)).collect();
-    let (accelerators, unknown) = match hardware::of(aws, &types).await {
+    let (accelerators, unknown) = match hardware::known(cx, aws, &types).await {
         Ok(found) => (found, None),
         Err(error) => (BTreeMap::new(), Some(error.to_string())),
     };

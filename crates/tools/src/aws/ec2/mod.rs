@@ -19,3 +19,5 @@ pub(in crate::aws) mod tagged;
 pub(crate) mod tags;
 pub(crate) mod types;
 pub(crate) mod user_data;
+
+pub use hardware::InstanceTypes;

@@ -156,7 +156,7 @@ impl Tool<App> for GetOnDemandPrice {
             return Err(Error::validation(format!("{} prices are more than the {MOST} of one call", pairs.len()))
                 .hint("name fewer types or regions"));
         }
-        let known = in_regions(&aws, &regions, &types).await;
+        let known = in_regions(&cx, &aws, &regions, &types).await;
         let mut rows = self.priced(&cx, &list, pairs, &known).await?;
         rows.sort_by_key(PriceRow::rank);
         Ok(Listing::whole(rows).about("month", format!("{HOURS_PER_MONTH} hours")))
@@ -194,6 +194,7 @@ impl GetOnDemandPrice {
 
 /// What the types are made of, from whichever region knows them. Prices are worth having without.
 async fn in_regions(
+    cx: &Cx<Reads>,
     aws: &Aws<Reads>,
     regions: &BTreeSet<String>,
     types: &BTreeSet<String>,
@@ -204,7 +205,7 @@ async fn in_regions(
         if missing.is_empty() {
             break;
         }
-        known.extend(hardware::of(&aws.in_region(region), &missing).await.unwrap_or_default());
+        known.extend(hardware::known(cx, &aws.in_region(region), &missing).await.unwrap_or_default());
     }
     known
 }

@@ -198,7 +198,7 @@ impl Tool<App> for Recommend {
 
 /// The types that fit, the smallest first.
 async fn fitting(cx: &Cx<Reads>, aws: &Aws<Reads>, needs: &Needs, types: &[String]) -> Result<Vec<TypeRow>> {
-    let found = whole(cx, aws, &DescribeInstanceTypes { filters: needs.filters(types) }).await?;
+    let found = whole(cx, aws, &DescribeInstanceTypes::matching(needs.filters(types))).await?;
     let all = found.iter().map(|info| (info.instance_type.clone(), Hardware::from(info)));
     let fitting = all.filter(|(_, hardware)| needs.fits(hardware));
     let mut rows: Vec<TypeRow> = fitting.map(|(name, hardware)| TypeRow::new(name, hardware)).collect();

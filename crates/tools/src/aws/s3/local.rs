@@ -17,8 +17,18 @@ impl LocalPaths {
         Self(folders.into_iter().collect())
     }
 
+    /// Whether the operator named any.
+    pub(crate) fn are_named(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Whether none is allowed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A file or folder that exists, with symbolic links resolved.
-    pub(super) fn existing(&self, path: &str) -> Result<PathBuf> {
+    pub(crate) fn existing(&self, path: &str) -> Result<PathBuf> {
         let path = self.sound(path)?;
         let resolved = path
             .canonicalize()
@@ -29,7 +39,7 @@ impl LocalPaths {
 
     /// A file or folder that may not exist yet. What there is of the way to it is resolved, so that no link leads out of the
     /// allowed folders.
-    pub(super) fn to_write(&self, path: &str) -> Result<PathBuf> {
+    pub(crate) fn to_write(&self, path: &str) -> Result<PathBuf> {
         let path = self.sound(path)?;
         let (mut there, mut rest) = (path.as_path(), Vec::new());
         let resolved = loop {

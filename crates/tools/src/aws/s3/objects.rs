@@ -175,10 +175,13 @@ impl Tool<App> for Get {
 /// An answer to HEAD has no body to say what is missing in.
 fn missing(error: Error, bucket: &str, key: &str) -> Error {
     if error.http_status_code() == Some(404) && error.code_str() == "NotFound" {
-        return Error::not_found("object", &format!("s3://{bucket}/{key}"))
-            .hint("s3_list_objects shows the keys of a bucket");
+        return no_object(bucket, key);
     }
     error
+}
+
+pub(super) fn no_object(bucket: &str, key: &str) -> Error {
+    Error::not_found("object", &format!("s3://{bucket}/{key}")).hint("s3_list_objects shows the keys of a bucket")
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -245,7 +248,7 @@ struct Content {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct HeadObject {
+pub(crate) struct HeadObject {
     bucket: String,
     key: String,
     version_id: Option<String>,
@@ -253,7 +256,7 @@ pub(super) struct HeadObject {
 }
 
 impl HeadObject {
-    pub(super) fn new(bucket: &str, key: &str, version_id: Option<String>) -> Self {
+    pub(crate) fn new(bucket: &str, key: &str, version_id: Option<String>) -> Self {
         Self { bucket: bucket.to_owned(), key: key.to_owned(), version_id, checksum_mode: "ENABLED" }
     }
 }
@@ -261,21 +264,21 @@ impl HeadObject {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Head {
+pub(crate) struct Head {
     #[serde(default)]
-    pub(super) content_length: u64,
+    pub(crate) content_length: u64,
     content_type: Option<String>,
-    pub(super) last_modified: Option<String>,
+    pub(crate) last_modified: Option<String>,
     #[serde(rename = "ETag")]
-    etag: Option<String>,
-    version_id: Option<String>,
+    pub(crate) etag: Option<String>,
+    pub(crate) version_id: Option<String>,
     storage_class: Option<String>,
     restore: Option<String>,
     server_side_encryption: Option<String>,
     #[serde(default)]
-    metadata: BTreeMap<String, String>,
+    pub(crate) metadata: BTreeMap<String, String>,
     #[serde(rename = "ChecksumCRC64NVME")]
-    checksum_crc64nvme: Option<String>,
+    pub(crate) checksum_crc64nvme: Option<String>,
     #[serde(rename = "ChecksumCRC32C")]
     checksum_crc32c: Option<String>,
     #[serde(rename = "ChecksumCRC32")]

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainyard_aws::Aws;
 use trainyard_contract::{
     CallDef, Changes, Destroys, Error, ErrorKind, Json, Preview, Reads, Result, Target, Tool, ToolDef,
 };
@@ -197,7 +196,9 @@ impl Tool<App> for Describe {
     async fn run(self, cx: Cx<Reads>) -> Result<Json<Description>> {
         let aws = cx.aws(self.region_name.as_ref(), self.profile_name.as_ref());
         let mut stack = match stack::owned(&aws, &self.stack_name, OWNER).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(gone(&aws, &self.stack_name, error).await),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(events::explain_gone(&aws, &self.stack_name, OWNER, error).await);
+            }
             other => other?,
         };
         if self.wait_seconds.0 > 0 {
@@ -225,18 +226,6 @@ impl Tool<App> for Describe {
                 .map(|StackOutput { output_key, output_value, .. }| (output_key, output_value))
                 .collect(),
         }))
-    }
-}
-
-/// A stack that failed to be made is taken away again: says why, as long as CloudFormation remembers it.
-async fn gone(aws: &Aws<Reads>, name: &str, error: Error) -> Error {
-    let Ok(Some(last)) = stack::last_deleted(aws, name).await else { return error };
-    if OWNER.check(&last).is_err() {
-        return error;
-    }
-    match events::failure(aws, &last).await {
-        Ok(Some(why)) => error.hint(format!("the last stack of that name failed and was taken away again: {why}")),
-        _ => error.hint(format!("the last stack of that name was deleted: {}", last.stack_id)),
     }
 }
 

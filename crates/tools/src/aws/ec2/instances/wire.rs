@@ -219,7 +219,20 @@ impl Paged for DescribeInstances {
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
 pub(in crate::aws::ec2) struct DescribeInstanceTypes {
-    pub(in crate::aws::ec2) filters: Vec<Filter>,
+    instance_types: Vec<String>,
+    filters: Vec<Filter>,
+}
+
+impl DescribeInstanceTypes {
+    /// Exactly these, at most 100. One that does not exist fails the question.
+    pub(in crate::aws::ec2) fn named(types: &[String]) -> Self {
+        Self { instance_types: types.to_vec(), filters: Vec::new() }
+    }
+
+    /// All that these filters match.
+    pub(in crate::aws::ec2) fn matching(filters: Vec<Filter>) -> Self {
+        Self { instance_types: Vec::new(), filters }
+    }
 }
 
 #[derive(Deserialize)]
@@ -355,7 +368,8 @@ impl Paged for DescribeInstanceTypes {
     type Item = InstanceTypeInfo;
 
     fn page_size(&self) -> Option<RangeInclusive<u32>> {
-        Some(5..=100)
+        // EC2 does not divide an answer about named types into pages.
+        self.instance_types.is_empty().then_some(5..=100)
     }
 
     fn items(reply: InstanceTypes) -> Vec<InstanceTypeInfo> {

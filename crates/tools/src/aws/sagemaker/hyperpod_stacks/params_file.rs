@@ -66,7 +66,8 @@ impl Tool<App> for WriteParams {
     async fn run(self, cx: Cx<Changes>) -> Result<Json<WrittenFile>> {
         let (drafts, declared) = self.drafted(&cx).await?;
         let text = serde_json::to_string_pretty(&drafts).map_err(|error| Error::internal(error.to_string()))?;
-        let path = local_file::write(&self.params_file, "parameters file", &format!("{text}\n"), self.overwrite)?;
+        let text = format!("{text}\n");
+        let path = local_file::write(&self.params_file, "parameters file", &text, self.overwrite.into(), &["json"])?;
         Ok(Json(WrittenFile {
             params_file: path.display().to_string(),
             parameters: drafts.len(),

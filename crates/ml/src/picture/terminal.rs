@@ -1,0 +1,95 @@
+//! The same pictures as text, for a terminal.
+
+use trainyard_train::{Confusion, CurvePoint, Importance};
+
+use super::axes::{cut, short};
+use crate::dataset::Histogram;
+
+/// Eighths of a letter's height.
+const LEVELS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// A histogram in one line: `▁▃█▅▁ 4.3 … 7.9`.
+#[expect(clippy::cast_precision_loss, reason = "counts as heights")]
+pub fn histogram(histogram: &Histogram) -> String {
+    let (Some(first), Some(last)) = (histogram.bars.first(), histogram.bars.last()) else { return String::new() };
+    let counts: Vec<f64> = histogram.bars.iter().map(|bar| bar.count as f64).collect();
+    format!("{} {} … {}", strip(&counts), short(first.from), short(last.to))
+}
+
+/// Heights as letters; what is more than nothing is seen.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 8")]
+fn strip(heights: &[f64]) -> String {
+    let most = heights.iter().copied().filter(|height| height.is_finite()).fold(0.0, f64::max);
+    let letter = |height: &f64| {
+        let share = if most > 0.0 && height.is_finite() { height / most } else { 0.0 };
+        let level = (share * 8.0).round() as usize;
+        LEVELS[if *height > 0.0 { level.clamp(1, 8) } else { 0 }]
+    };
+    heights.iter().map(letter).collect()
+}
+
+/// Loss by round in two lines, squeezed to so many letters.
+pub fn learning_curve(points: &[CurvePoint], width: usize) -> String {
+    let line = |name: &str, losses: &[f64]| {
+        let (Some(first), Some(last)) = (losses.first(), losses.last()) else { return String::new() };
+        let shown: Vec<f64> = (0..losses.len().min(width.max(1)))
+            .map(|at| losses[at * losses.len() / losses.len().min(width.max(1))])
+            .collect();
+        format!("{name:<16} {} {} → {}\n", strip(&shown), short(*first), short(*last))
+    };
+    let training: Vec<f64> = points.iter().map(|point| point.training_loss).collect();
+    let validation: Vec<f64> = points.iter().filter_map(|point| point.validation_loss).collect();
+    line("learned from", &training) + &line("not seen", &validation)
+}
+
+/// A bar for each of the first features.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a number of letters"
+)]
+pub fn importance(features: &[Importance], count: usize, width: usize) -> String {
+    let most = features.iter().map(|feature| feature.share).fold(0.0, f64::max);
+    let bar = |share: f64| "█".repeat(if most > 0.0 { (share / most * width as f64).round() as usize } else { 0 });
+    let line = |feature: &Importance| {
+        format!("{:<30} {:>5.1} % {}\n", cut(&feature.feature, 30), feature.share * 100.0, bar(feature.share))
+    };
+    features.iter().take(count).map(line).collect()
+}
+
+/// A table of counts: a row for each true class, a column for each predicted one.
+pub fn confusion(matrix: &Confusion) -> String {
+    let width = matrix.classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).clamp(6, 14);
+    let row = |name: &str, cells: Vec<String>| {
+        let cells: Vec<String> = cells.iter().map(|cell| format!(" {:>width$}", cut(cell, width))).collect();
+        let cells = cells.concat();
+        format!("{:<width$}{cells}\n", cut(name, width))
+    };
+    let counts = |counts: &Vec<u64>| counts.iter().map(u64::to_string).collect();
+    let mut text = row("true", matrix.classes.clone());
+    text.extend(matrix.classes.iter().zip(&matrix.counts).map(|(class, found)| row(class, counts(found))));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Bar;
+
+    #[test]
+    fn pictures_fit_a_terminal() {
+        let bars = [1, 8, 0, 4].iter().enumerate().map(|(at, count)| {
+            let from = f64::from(u32::try_from(at).unwrap());
+            Bar { from, to: from + 1.0, count: *count }
+        });
+        let found = Histogram { bars: bars.collect(), below: 0, above: 0 };
+        assert_eq!(histogram(&found), "▁█ ▄ 0 … 4");
+        let matrix = Confusion { classes: vec!["no".into(), "yes".into()], counts: vec![vec![90, 3], vec![4, 120]] };
+        assert_eq!(confusion(&matrix), "true       no    yes\nno         90      3\nyes         4    120\n");
+        let features = [Importance { feature: "age".into(), share: 0.75, splits: 3 }];
+        assert!(importance(&features, 5, 4).ends_with("75.0 % ████\n"));
+        let points = [CurvePoint { round: 1, training_loss: 0.8, validation_loss: None }];
+        assert_eq!(learning_curve(&points, 40), "learned from     █ 0.8 → 0.8\n");
+    }
+}

@@ -1,0 +1,147 @@
+//! Chooses nodes for pods: by selectors, taints, and what is free.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::pods::say;
+use crate::kubernetes::{cluster::Cluster, parts, quantity::Quantity, selector::Labels, store::Place};
+
+type Amounts = BTreeMap<String, Quantity>;
+
+/// Pods without a node.
+pub(super) fn waiting(cluster: &Cluster) -> Vec<Place> {
+    let all = cluster.store.list("pods", None, None);
+    // In the text, which is cheaper than reading thousands of pods that have a node.
+    let unassigned = all.filter(|pod| !pod.text.windows(11).any(|window| window == b"\"nodeName\":"));
+    unassigned.map(|pod| pod.place()).collect()
+}
+
+/// Gives each of these pods a node, or says why there is none.
+pub(super) fn schedule(cluster: &mut Cluster, waiting: &[Place]) {
+    if waiting.is_empty() {
+        return;
+    }
+    let nodes = cluster.values("nodes", None);
+    let mut used: BTreeMap<String, Amounts> = BTreeMap::new();
+    for pod in cluster.store.list("pods", None, None) {
+        let pod = pod.value();
+        if let Some(node) = pod["spec"]["nodeName"].as_str()
+            && !matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
+        {
+            add(used.entry(node.to_owned()).or_default(), &wants(&pod));
+        }
+    }
+    for place in waiting {
+        let Some(pod) = cluster.value("pods", &place.0, &place.1) else { continue };
+        let gated = pod["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty());
+        let done = !pod["spec"]["nodeName"].is_null() || !pod["metadata"]["deletionTimestamp"].is_null();
+        if gated || done || pod["status"]["phase"] != "Pending" {
+            continue;
+        }
+        let wanted = wants(&pod);
+        let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+        let mut fitting: Vec<&str> = Vec::new();
+        let none = Amounts::new();
+        for node in &nodes {
+            let name = node["metadata"]["name"].as_str().unwrap_or_default();
+            match misfit(&pod, node, &wanted, used.get(name).unwrap_or(&none)) {
+                Some(reason) => *reasons.entry(reason).or_default() += 1,
+                None => fitting.push(name),
+            }
+        }
+        let count = |name: &str| used.get(name).and_then(|used| used.get("pods")).copied().unwrap_or_default();
+        match fitting.into_iter().min_by_key(|name| (count(name), (*name).to_owned())) {
+            Some(node) => {
+                let node = node.to_owned();
+                add(used.entry(node.clone()).or_default(), &wanted);
+                let full = format!("{}/{}", place.0, place.1);
+                say(cluster, &pod, "Normal", "Scheduled", &format!("Successfully assigned {full} to {node}"));
+                parts::assign(cluster, pod, &node);
+            }
+            None => refuse(cluster, pod, nodes.len(), &reasons),
+        }
+    }
+}
+
+fn refuse(cluster: &mut Cluster, mut pod: Value, nodes: usize, reasons: &BTreeMap<String, usize>) {
+    let why: Vec<String> = reasons.iter().map(|(reason, many)| format!("{many} {reason}")).collect();
+    let message = match nodes {
+        0 => "no nodes available to schedule pods".to_owned(),
+        _ => format!("0/{nodes} nodes are available: {}.", why.join(", ")),
+    };
+    let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
+    if conditions.into_iter().any(|c| c["type"] == "PodScheduled" && c["message"] == message) {
+        return;
+    }
+    say(cluster, &pod, "Warning", "FailedScheduling", &message);
+    let now = cluster.now();
+    parts::condition(&mut pod, "PodScheduled", "False", Some(("Unschedulable", &message)), &now);
+    cluster.put(&"pods".into(), pod);
+}
+
+fn wants(pod: &Value) -> Amounts {
+    let mut wanted = Amounts::from([("pods".to_owned(), Quantity::whole(1))]);
+    for container in pod["spec"]["containers"].as_array().into_iter().flatten() {
+        for (name, value) in container["resources"]["requests"].as_object().into_iter().flatten() {
+            if let Some(quantity) = Quantity::of(value) {
+                let sum = wanted.entry(name.clone()).or_default();
+                *sum = sum.plus(quantity);
+            }
+        }
+    }
+    wanted
+}
+
+fn add(sum: &mut Amounts, more: &Amounts) {
+    for (name, quantity) in more {
+        let total = sum.entry(name.clone()).or_default();
+        *total = total.plus(*quantity);
+    }
+}
+
+/// Why a pod does not fit on a node, in the scheduler's words.
+fn misfit(pod: &Value, node: &Value, wanted: &Amounts, used: &Amounts) -> Option<String> {
+    let spec = &pod["spec"];
+    if node["spec"]["unschedulable"] == true && !tolerates(pod, "node.kubernetes.io/unschedulable", "", "NoSchedule") {
+        return Some("node(s) were unschedulable".into());
+    }
+    for taint in node["spec"]["taints"].as_array().into_iter().flatten() {
+        let text = |member: &str| taint[member].as_str().unwrap_or_default();
+        let binding = matches!(text("effect"), "NoSchedule" | "NoExecute");
+        if binding && !tolerates(pod, text("key"), text("value"), text("effect")) {
+            return Some(format!("node(s) had untolerated taint {{{}: {}}}", text("key"), text("value")));
+        }
+    }
+    let labels = &node["metadata"]["labels"];
+    let selected = Labels::map(&spec["nodeSelector"]).is_none_or(|wanted| wanted.matches_labels(labels));
+    let terms =
+        &spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+    let affine = terms.as_array().is_none_or(|terms| {
+        terms
+            .iter()
+            .any(|term| Labels::expressions(&term["matchExpressions"]).is_none_or(|all| all.matches_labels(labels)))
+    });
+    if !selected || !affine {
+        return Some("node(s) didn't match Pod's node affinity/selector".into());
+    }
+    for (name, quantity) in wanted {
+        let free = Quantity::of(&node["status"]["allocatable"][name]).unwrap_or_default();
+        let taken = used.get(name).copied().unwrap_or_default();
+        // A node that says nothing about pods takes any number.
+        if taken.plus(*quantity) > free && !(name == "pods" && node["status"]["allocatable"]["pods"].is_null()) {
+            return Some(if name == "pods" { "Too many pods".into() } else { format!("Insufficient {name}") });
+        }
+    }
+    None
+}
+
+fn tolerates(pod: &Value, key: &str, value: &str, effect: &str) -> bool {
+    pod["spec"]["tolerations"].as_array().into_iter().flatten().any(|toleration| {
+        let text = |member: &str| toleration[member].as_str().unwrap_or_default();
+        let same_effect = text("effect").is_empty() || text("effect") == effect;
+        let exists = text("operator") == "Exists";
+        same_effect
+            && ((text("key").is_empty() && exists) || (text("key") == key && (exists || text("value") == value)))
+    })
+}

@@ -1,0 +1,51 @@
+//! A Kubernetes API: objects of any kind, as clients that others wrote expect them, with nothing behind it.
+//!
+//! ```no_run
+//! use trainyard_sandbox::kubernetes::Server;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let server = Server::start()?;
+//! server.seed("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: team-a}\ndata: {a: b}").unwrap();
+//! std::fs::write("kubeconfig", server.kubeconfig())?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod clock;
+mod cluster;
+mod defaults;
+mod discovery;
+mod events;
+mod fleet;
+mod http;
+mod kinds;
+mod life;
+mod logs;
+mod metrics;
+mod namespaces;
+mod openapi;
+mod parts;
+mod patch;
+mod quantity;
+mod quota;
+mod random;
+mod rbac;
+mod refusal;
+mod resource;
+mod review;
+mod selector;
+mod server;
+mod shared;
+mod site;
+mod store;
+mod table;
+mod validate;
+mod verbs;
+mod view;
+
+pub use clock::Time;
+pub use fleet::Fleet;
+pub use http::{Fault, Harm, Recorded};
+pub use life::{Behaviour, Pace};
+pub use server::{Options, Server};

@@ -1,0 +1,157 @@
+//! What the door and the road cost: calls of a tool that does nothing, through everything that the product does for a
+//! call (policy, audit log, redaction, budget), beside the same tool on the bare SDK.
+//!
+//! `cargo run --release -p trainyard-serve --example load` prints a table of both, from one run.
+//! `… --example load -- soak 3600` calls for an hour over HTTP and prints how the memory went.
+
+#![expect(clippy::unwrap_used, reason = "a broken measurement ends")]
+#![expect(clippy::print_stdout, reason = "its figures are what it is for")]
+
+mod client;
+mod servers;
+
+use std::{
+    env,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use client::{Child, Connection};
+
+/// Calls of one measurement.
+const CALLS: usize = 20_000;
+/// Requests that a client has under way at once, over one pipe or over as many connections.
+const WIDE: usize = 64;
+/// Each is measured this often; the best counts, since whatever else the machine does only makes it worse.
+const ROUNDS: usize = 3;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] => table().await,
+        ["soak", seconds] => match seconds.parse() {
+            Ok(seconds) => soak(Duration::from_secs(seconds)).await,
+            Err(_) => return usage(),
+        },
+        ["serve", kind @ ("bare" | "ours"), "stdio"] => servers::stdio(kind).await,
+        ["serve", kind @ ("bare" | "ours"), "http"] => servers::http(kind).await,
+        _ => return usage(),
+    }
+    ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: load | load soak SECONDS");
+    ExitCode::from(2)
+}
+
+async fn table() {
+    println!("{:<40} {:>12} {:>12} {:>8} {:>22}", "", "bare calls/s", "ours calls/s", "ratio", "CPU a call, us");
+    let stdio = |wide| move |kind| over_stdio(kind, wide);
+    let http = |wide| move |kind| over_http(kind, wide);
+    row("stdio, one after the other", stdio(1)).await;
+    row("stdio, 64 in the pipe", stdio(WIDE)).await;
+    row("HTTP, one connection", http(1)).await;
+    row("HTTP, 64 connections", http(WIDE)).await;
+    many().await;
+}
+
+/// Calls a second, and microseconds of processor time a call.
+#[derive(Clone, Copy)]
+struct Speed(f64, f64);
+
+async fn row<F: Future<Output = Speed>>(name: &str, measure: impl Fn(&'static str) -> F) {
+    let (mut bare, mut ours) = (Speed(0.0, f64::MAX), Speed(0.0, f64::MAX));
+    // In turns, so that both meet the same machine.
+    for _ in 0..ROUNDS {
+        for (kind, best) in [("bare", &mut bare), ("ours", &mut ours)] {
+            let Speed(calls, processor) = measure(kind).await;
+            *best = Speed(best.0.max(calls), best.1.min(processor));
+        }
+    }
+    let ratio = ours.0 / bare.0;
+    println!("{name:<40} {:>12.0} {:>12.0} {ratio:>8.2} {:>10.1} {:>10.1}", bare.0, ours.0, bare.1, ours.1);
+}
+
+async fn over_stdio(kind: &'static str, wide: usize) -> Speed {
+    let mut child = Child::stdio(kind).await;
+    let before = child.processor();
+    let started = Instant::now();
+    child.pipe().calls(CALLS, wide).await;
+    child.speed(started, before)
+}
+
+async fn over_http(kind: &'static str, wide: usize) -> Speed {
+    let child = Child::http(kind).await;
+    let mut connections = Vec::new();
+    for _ in 0..wide {
+        connections.push(Connection::open(child.address()).await);
+    }
+    let before = child.processor();
+    let started = Instant::now();
+    let calls =
+        connections.into_iter().map(|mut connection| tokio::spawn(async move { connection.calls(CALLS / wide).await }));
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap();
+    }
+    child.speed(started, before)
+}
+
+/// A thousand clients at once, each with a connection of its own.
+async fn many() {
+    const CLIENTS: usize = 1000;
+    let child = Child::http("ours").await;
+    let quiet = child.memory();
+    let mut connections = Vec::new();
+    for _ in 0..CLIENTS {
+        connections.push(Connection::open(child.address()).await);
+    }
+    let started = Instant::now();
+    let calls = connections.into_iter().map(|mut connection| {
+        tokio::spawn(async move {
+            connection.calls(10).await;
+            connection
+        })
+    });
+    let mut open = Vec::new();
+    for call in calls.collect::<Vec<_>>() {
+        open.push(call.await.unwrap());
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    println!(
+        "{CLIENTS} connections, 10 calls each: {:.0} calls/s, {:.1} MiB with all open (quiet: {quiet:.1})",
+        10.0 * 1000.0 / seconds,
+        child.memory()
+    );
+}
+
+/// Calls without a pause, and what the memory is every so often.
+async fn soak(time: Duration) {
+    let child = Child::http("ours").await;
+    let end = Instant::now() + time;
+    let mut workers = Vec::new();
+    for _ in 0..8 {
+        let mut connection = Connection::open(child.address()).await;
+        workers.push(tokio::spawn(async move {
+            let mut calls = 0;
+            while Instant::now() < end {
+                connection.calls(100).await;
+                calls += 100;
+            }
+            calls
+        }));
+    }
+    let step = (time / 12).max(Duration::from_secs(1));
+    let started = Instant::now();
+    while Instant::now() + step < end {
+        tokio::time::sleep(step).await;
+        println!("{:>6} s  {:>7.2} MiB", started.elapsed().as_secs(), child.memory());
+    }
+    let mut calls = 0_usize;
+    for worker in workers {
+        calls += worker.await.unwrap();
+    }
+    println!("{calls} calls, {:.2} MiB at the end", child.memory());
+}
