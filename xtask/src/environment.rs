@@ -20,6 +20,7 @@ const STAMP: &str = ".made-from";
 pub(crate) fn all(npm: bool) -> Result<()> {
     println!("{}", fetch::botocore()?.display());
     println!("{}", python("venv", "tests/requirements.txt")?.display());
+    println!("{}", python("learning-venv", "tests/requirements-learning.txt")?.display());
     if npm {
         let node = format!("node-{}-{}@{NODE}", system(), processor());
         println!("{}", packages("npm", &[&node, INSPECTOR])?.display());

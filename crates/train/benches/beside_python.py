@@ -8,7 +8,6 @@ sets are judged by the same five folds for everybody, the synthetic ones on 50,0
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -76,14 +75,25 @@ def fit_python(kind, folder, classes):
     np.save(folder + "/out.npy", fitted.predict_proba(test["x"]) if classes else fitted.predict(test["x"]))
 
 
-def run(command, environment=None):
+# A child's peak counts from its parent's size at the fork, so a process of some 10 MB stands between.
+LAUNCH = """
+import json, os, subprocess, sys
+out = open(sys.argv[1], "wb")
+process = subprocess.Popen(sys.argv[2:], stdout=out)
+_, status, usage = os.wait4(process.pid, 0)
+print(json.dumps([status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024]))
+"""
+
+
+def run(command):
     """Output, CPU seconds, peak memory in MB."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **ONE_THREAD, **(environment or {})})
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        raise SystemExit(f"{command} failed")
-    return output, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    with tempfile.NamedTemporaryFile() as out:
+        launch = [sys.executable, "-S", "-c", LAUNCH, out.name, *command]
+        told = subprocess.run(launch, stdout=subprocess.PIPE, env={**os.environ, **ONE_THREAD}, check=True).stdout
+        status, seconds, peak = json.loads(told)
+        if status != 0:
+            raise SystemExit(f"{command} failed")
+        return out.read(), seconds, peak
 
 
 def write_csv(path, x, y=None):

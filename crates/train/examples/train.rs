@@ -5,7 +5,7 @@
 
 use std::{error::Error, path::Path};
 
-use trainyard_train::{Cell, Frame, FrameBuilder, Kind, Outcome, Spec, train};
+use trainyard_train::{Cell, Frame, FrameBuilder, Kind, Spec, train};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -17,10 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     trained.model.save(Path::new(folder))?;
     trained.model.save_onnx(Path::new(folder))?;
     let predictions: Option<Vec<f64>> = match rest.first() {
-        Some(test) => Some(match trained.model.predict(&read(test)?)?.outcome {
-            Outcome::Clusters(_) => Vec::new(),
-            outcome => outcome.into(),
-        }),
+        Some(test) => Some(trained.model.predict(&read(test)?)?.outcome.into()),
         None => None,
     };
     println!("{}", serde_json::json!({ "report": trained.report, "predictions": predictions }));

@@ -24,7 +24,7 @@ pub(crate) fn regression(truth: &[f64], predicted: &[f64], seed: u64) -> Vec<Met
     let errors: Vec<f64> = truth.iter().zip(predicted).map(|(y, p)| y - p).collect();
     let squares: Vec<f64> = errors.iter().map(|e| e * e).collect();
     let sizes: Vec<f64> = errors.iter().map(|e| e.abs()).collect();
-    let (mse, mse_interval) = mean(&squares, 0.0, f64::INFINITY);
+    let (square, square_interval) = mean(&squares, 0.0, f64::INFINITY);
     let (mae, mae_interval) = mean(&sizes, 0.0, f64::INFINITY);
     let r2 = |rows: &mut dyn Iterator<Item = usize>| {
         let (mut n, mut sum, mut square, mut residual) = (0.0, 0.0, 0.0, 0.0);
@@ -38,7 +38,7 @@ pub(crate) fn regression(truth: &[f64], predicted: &[f64], seed: u64) -> Vec<Met
         1.0 - residual / (square - sum * sum / n)
     };
     vec![
-        metric("rmse", mse.sqrt(), mse_interval.map(|(low, high)| (low.sqrt(), high.sqrt())), false),
+        metric("rmse", square.sqrt(), square_interval.map(|(low, high)| (low.sqrt(), high.sqrt())), false),
         metric("mae", mae, mae_interval, false),
         metric("r2", r2(&mut (0..truth.len())), bootstrap(truth.len(), seed, r2), true),
     ]
@@ -200,4 +200,29 @@ pub(crate) fn confusion(truth: &[u32], probabilities: &[f64], classes: &[String]
         counts[real as usize][largest(chances)] += 1;
     }
     Confusion { classes: classes.to_vec(), counts }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(metrics: &[Metric], name: &str) -> f64 {
+        metrics.iter().find(|metric| metric.name == name).map_or(f64::NAN, |metric| metric.value)
+    }
+
+    /// Values by scikit-learn.
+    #[test]
+    fn metrics_are_those_of_the_field() {
+        let found = regression(&[3.0, -0.5, 2.0, 7.0], &[2.5, 0.0, 2.0, 8.0], 0);
+        for (name, expected) in [("rmse", 0.612_372_435_695_794_5), ("mae", 0.5), ("r2", 0.948_608_137_044_967_9)] {
+            assert!((value(&found, name) - expected).abs() < 1e-12, "{name}");
+        }
+        let chances = [0.1, 0.4, 0.35, 0.8].map(|second| [1.0 - second, second]).concat();
+        let found = classification(&[0, 0, 1, 1], &chances, 2, 0);
+        for (name, expected) in [("auc", 0.75), ("accuracy", 0.75), ("f1", 2.0 / 3.0), ("brier", 0.158_125)] {
+            assert!((value(&found, name) - expected).abs() < 1e-12, "{name} {}", value(&found, name));
+        }
+        let log_loss = -(0.9_f64.ln() + 0.6_f64.ln() + 0.35_f64.ln() + 0.8_f64.ln()) / 4.0;
+        assert!((value(&found, "log_loss") - log_loss).abs() < 1e-12);
+    }
 }

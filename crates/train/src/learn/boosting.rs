@@ -240,9 +240,7 @@ impl Work {
             self.least = validation;
             self.best = round;
         }
-        if !(round == 1 || round % every == 0 || round == settings.rounds) {
-            watch.round(round, settings.rounds, &[("validation_loss", validation)][..usize::from(judged)])?;
-        } else {
+        if round == 1 || round.is_multiple_of(every) || round == settings.rounds {
             let training = train.loss(problem);
             self.curve.push(CurvePoint {
                 round,
@@ -250,7 +248,9 @@ impl Work {
                 validation_loss: judged.then_some(validation),
             });
             let metrics = [("training_loss", training), ("validation_loss", validation)];
-            watch.round(round, settings.rounds, &metrics[..1 + usize::from(judged)])?;
+            watch.round(round, settings.rounds, &metrics[..=usize::from(judged)])?;
+        } else {
+            watch.round(round, settings.rounds, &[("validation_loss", validation)][..usize::from(judged)])?;
         }
         Ok(judged && settings.patience > 0 && round - self.best >= settings.patience)
     }
@@ -263,7 +263,9 @@ pub(crate) fn start(target: &Target, rows: &[usize], outputs: usize) -> Vec<f64>
         Target::Numbers(values) => vec![rows.iter().map(|&row| values[row]).sum::<f64>() / count],
         Target::Classes { codes, .. } => {
             let mut shares = vec![0.0; outputs.max(2)];
-            rows.iter().for_each(|&row| shares[codes[row] as usize] += 1.0 / count);
+            for &row in rows {
+                shares[codes[row] as usize] += 1.0 / count;
+            }
             if outputs == 1 {
                 vec![(shares[1] / shares[0]).ln()]
             } else {

@@ -93,7 +93,9 @@ fn silhouette(rows: &Array2<f64>, centres: &Array2<f64>, step: usize) -> f64 {
         rows.rows().into_iter().step_by(step.max(1)).map(|row| (row, nearest(row, centres))).collect();
     let clusters = centres.nrows();
     let mut sizes = vec![0_usize; clusters];
-    sample.iter().for_each(|(_, cluster)| sizes[*cluster] += 1);
+    for (_, cluster) in &sample {
+        sizes[*cluster] += 1;
+    }
     let mut total = 0.0;
     for (row, own) in &sample {
         let mut distances = vec![0.0; clusters];

@@ -45,6 +45,7 @@ pub(crate) fn convert(grown: &Grown, features: &[Feature], rows: &[u64]) -> Tree
 }
 
 /// `value < split` as `value <= bound`. The outermost cuts are below and above every number.
+#[expect(clippy::float_cmp, reason = "the outermost cuts are these very numbers")]
 fn bound(split: f64) -> f64 {
     if split == f64::MAX || split == f64::MIN { split } else { split.next_down() }
 }

@@ -89,14 +89,14 @@ impl Design {
         let mut starts = intercepts.to_vec();
         let mut importance = vec![0.0; self.features];
         let mut trees = Vec::new();
-        for feature in 0..self.features {
+        for (feature, importance) in importance.iter_mut().enumerate() {
             let columns: Vec<usize> =
                 (0..self.columns.len()).filter(|&place| self.columns[place].0 == feature).collect();
             if columns.is_empty() {
                 continue;
             }
             for (output, weights) in weights.iter().enumerate() {
-                importance[feature] += columns.iter().map(|&place| weights[place].abs()).sum::<f64>();
+                *importance += columns.iter().map(|&place| weights[place].abs()).sum::<f64>();
                 trees.push(self.tree(feature, &columns, weights, &mut starts[output]));
             }
         }

@@ -84,10 +84,10 @@ fn principal(levels: usize, width: usize, counts: &[usize], share: &dyn Fn(usize
     let mut direction: Vec<f64> = (0..width).map(|k| 1.0 / number(k + 1)).collect();
     for _ in 0..30 {
         let mut next = vec![0.0; width];
-        for level in 0..levels {
+        for (level, &count) in counts.iter().enumerate().take(levels) {
             let along: f64 = (0..width).map(|k| direction[k] * share(level, k)).sum();
             for (k, next) in next.iter_mut().enumerate() {
-                *next += number(counts[level]) * along * share(level, k);
+                *next += number(count) * along * share(level, k);
             }
         }
         let length = next.iter().map(|value| value * value).sum::<f64>().sqrt();

@@ -101,22 +101,65 @@ fn ridge(design: &Design, problem: &Problem<'_>, rows: &[usize], values: &[f64],
     Ok((vec![weights], vec![intercept]))
 }
 
+/// Fits are continued from where the last one ended until that changes nothing: the solver gives up on a line search where a
+/// fresh start finds the way on.
+const CONTINUED: usize = 12;
+const SETTLED: f64 = 1e-3;
+
 fn binary(matrix: Array2<f64>, labels: Array1<bool>, l2: f64) -> Result<Weights, Error> {
-    let fit = LogisticRegression::default().alpha(l2).max_iterations(300).gradient_tolerance(1e-3);
-    let model = fit.fit(&Dataset::new(matrix, labels)).map_err(|error| unsolved(&error))?;
-    let sign = if model.labels().pos.class { 1.0 } else { -1.0 };
-    Ok((vec![model.params().iter().map(|weight| sign * weight).collect()], vec![sign * model.intercept()]))
+    let data = Dataset::new(matrix, labels);
+    let mut at: Option<Array1<f64>> = None;
+    let mut sign = 1.0;
+    for _ in 0..CONTINUED {
+        let mut fit = LogisticRegression::default().alpha(l2).max_iterations(100).gradient_tolerance(1e-3);
+        if let Some(at) = &at {
+            fit = fit.initial_params(at.clone());
+        }
+        let model = fit.fit(&data).map_err(|error| unsolved(&error))?;
+        sign = if model.labels().pos.class { 1.0 } else { -1.0 };
+        let next: Array1<f64> = model.params().iter().copied().chain([model.intercept()]).collect();
+        let settled = at.as_ref().is_some_and(|at| at.iter().zip(&next).all(|(a, b)| (a - b).abs() < SETTLED));
+        at = Some(next);
+        if settled {
+            break;
+        }
+    }
+    let mut weights: Vec<f64> = at.iter().flatten().map(|weight| sign * weight).collect();
+    let intercept = weights.pop().unwrap_or(0.0);
+    Ok((vec![weights], vec![intercept]))
 }
 
 fn several(matrix: Array2<f64>, labels: Array1<usize>, classes: usize, l2: f64) -> Result<Weights, Error> {
-    let fit = MultiLogisticRegression::default().alpha(l2).max_iterations(300).gradient_tolerance(1e-3);
-    let model = fit.fit(&Dataset::new(matrix, labels)).map_err(|error| unsolved(&error))?;
+    let width = matrix.ncols();
+    let data = Dataset::new(matrix, labels);
+    let mut at: Option<Array2<f64>> = None;
+    let mut found = Vec::new();
+    for _ in 0..CONTINUED {
+        let mut fit = MultiLogisticRegression::default().alpha(l2).max_iterations(100).gradient_tolerance(1e-3);
+        if let Some(at) = &at {
+            fit = fit.initial_params(at.clone());
+        }
+        let model = fit.fit(&data).map_err(|error| unsolved(&error))?;
+        let mut next = Array2::zeros((width + 1, model.classes().len()));
+        for (mut to, from) in next.rows_mut().into_iter().zip(model.params().rows()) {
+            to.assign(&from);
+        }
+        next.row_mut(width).assign(model.intercept());
+        found = model.classes().to_vec();
+        let settled = at.as_ref().is_some_and(|at| at.iter().zip(&next).all(|(a, b)| (a - b).abs() < SETTLED));
+        at = Some(next);
+        if settled {
+            break;
+        }
+    }
     // A class that is not among these rows has next to no chance.
-    let mut weights = vec![vec![0.0; model.params().nrows()]; classes];
+    let mut weights = vec![vec![0.0; width]; classes];
     let mut intercepts = vec![-30.0; classes];
-    for (place, &class) in model.classes().iter().enumerate() {
-        weights[class] = model.params().column(place).to_vec();
-        intercepts[class] = model.intercept()[place];
+    if let Some(at) = at {
+        for (place, class) in found.into_iter().enumerate() {
+            weights[class] = at.column(place).iter().take(width).copied().collect();
+            intercepts[class] = at[(width, place)];
+        }
     }
     Ok((weights, intercepts))
 }

@@ -101,6 +101,7 @@ impl<'a> Problem<'a> {
 
 type Found = (Task, Target, Vec<usize>);
 
+#[expect(clippy::float_cmp, reason = "the very same value in every row")]
 fn target(asked: Task, frame: &Frame, name: &str, notes: &mut Vec<Note>) -> Result<Found, Error> {
     let Some(column) = frame.column(name) else {
         let names: Vec<&str> = frame.columns().iter().take(30).map(|column| column.name.as_str()).collect();
@@ -244,6 +245,7 @@ fn inputs<'a>(spec: &Spec, frame: &'a Frame, rows: &[usize], notes: &mut Vec<Not
 }
 
 /// Why a column says nothing about rows that are yet to come.
+#[expect(clippy::float_cmp, reason = "the very same value, or step, in every row")]
 fn useless(values: &Values, rows: &[usize]) -> Option<(NoteKind, &'static str)> {
     let mut present = rows.iter().map(|&row| values.number(row)).filter(|value| !value.is_nan());
     let Some(first) = present.next() else {

@@ -6,9 +6,11 @@
 //!                       └─► linear leaves: Where(IsNaN, 0, x)·A + IsNaN·M + tables ┴─► Add ─► Sigmoid | Softmax ─► output
 //! ```
 
+mod trees;
+
 use super::{
     Feature, FeatureKind, Model,
-    ensemble::{Child, Ensemble, Objective, Test, Tree},
+    ensemble::{Ensemble, Objective, Tree},
 };
 use crate::{Error, Task};
 
@@ -148,14 +150,14 @@ pub(super) fn write(model: &Model) -> Result<Vec<u8>, Error> {
     }
     if !trees.is_empty() {
         let inputs = ranked(&mut graph, &model.metadata.features)?;
-        let attributes = regressor(&trees, &model.metadata.features, outputs)?;
+        let attributes = trees::regressor(&trees, &model.metadata.features, outputs)?;
         let term = graph.node(ML, "TreeEnsembleRegressor", &[&inputs], &attributes);
         let term = graph.cast(&term, DOUBLE);
         sum = Some(graph.add(sum, term));
     }
     let scores = sum.ok_or_else(|| Error::model_file("the model has no trees"))?;
     let (output, width) = finish(&mut graph, model, &scores, outputs);
-    Ok(file(graph, ensemble, &output, width).0)
+    Ok(file(&graph, ensemble, &output, width).0)
 }
 
 fn of_one_line(tree: &Tree) -> bool {
@@ -236,159 +238,6 @@ fn place(ranks: &[Option<u32>], code: usize) -> f64 {
     ranks.get(code).copied().flatten().map_or(f64::NAN, f64::from)
 }
 
-/// The tests of a set of categories as ranges of ranks: in, from, below.
-fn ranges(bits: &[u32], ranks: &[Option<u32>]) -> Vec<(u32, u32)> {
-    let mut members: Vec<u32> = ranks
-        .iter()
-        .enumerate()
-        .filter(|(code, _)| u32::try_from(*code).is_ok_and(|code| super::ensemble::contains(bits, code)))
-        .filter_map(|(_, rank)| *rank)
-        .collect();
-    members.sort_unstable();
-    members.dedup();
-    let mut ranges: Vec<(u32, u32)> = Vec::new();
-    for rank in members {
-        match ranges.last_mut() {
-            Some((_, end)) if *end == rank => *end = rank + 1,
-            _ => ranges.push((rank, rank + 1)),
-        }
-    }
-    ranges
-}
-
-/// Columns of the table that ONNX describes trees by.
-#[derive(Default)]
-struct Table {
-    tree: Vec<i64>,
-    id: Vec<i64>,
-    feature: Vec<i64>,
-    value: Vec<f64>,
-    mode: Vec<&'static str>,
-    yes: Vec<i64>,
-    no: Vec<i64>,
-    missing_yes: Vec<i64>,
-    target_tree: Vec<i64>,
-    target_node: Vec<i64>,
-    target: Vec<i64>,
-    weight: Vec<f64>,
-}
-
-impl Table {
-    #[expect(clippy::cast_possible_wrap, reason = "numbers of nodes in memory")]
-    fn row(
-        &mut self,
-        tree: usize,
-        id: usize,
-        feature: usize,
-        value: f64,
-        mode: &'static str,
-        yes: usize,
-        no: usize,
-        missing: bool,
-    ) {
-        self.tree.push(tree as i64);
-        self.id.push(id as i64);
-        self.feature.push(feature as i64);
-        self.value.push(value);
-        self.mode.push(mode);
-        self.yes.push(yes as i64);
-        self.no.push(no as i64);
-        self.missing_yes.push(i64::from(missing));
-    }
-}
-
-#[expect(clippy::cast_possible_wrap, reason = "numbers of trees and outputs in memory")]
-fn regressor(trees: &[(usize, &Tree)], features: &[Feature], outputs: usize) -> Result<Vec<Message>, Error> {
-    let mut table = Table::default();
-    for (number, (output, tree)) in trees.iter().enumerate() {
-        if tree.is_linear() {
-            return Err(Error::model_file("trees with linear leaves are not exported to ONNX"));
-        }
-        rows(&mut table, number, tree, features);
-        let ends = (0..tree.leaves.len()).map(|leaf| tree.nodes.len() + leaf);
-        for (leaf, end) in ends.enumerate() {
-            table.target_tree.push(number as i64);
-            table.target_node.push(end as i64);
-            table.target.push(*output as i64);
-            table.weight.push(tree.leaves[leaf].value);
-        }
-    }
-    let modes = table.mode.iter().fold(attribute("nodes_modes", A_STRINGS), |message, mode| message.text(9, mode));
-    let numbers =
-        |name: &str, values: &[f64]| attribute(name, A_TENSOR).message(5, &doubles(name, &[values.len()], values));
-    Ok(vec![
-        whole("n_targets", outputs as i64),
-        wholes("nodes_treeids", table.tree),
-        wholes("nodes_nodeids", table.id),
-        wholes("nodes_featureids", table.feature),
-        numbers("nodes_values_as_tensor", &table.value),
-        modes,
-        wholes("nodes_truenodeids", table.yes),
-        wholes("nodes_falsenodeids", table.no),
-        wholes("nodes_missing_value_tracks_true", table.missing_yes),
-        wholes("target_treeids", table.target_tree),
-        wholes("target_nodeids", table.target_node),
-        wholes("target_ids", table.target),
-        numbers("target_weights_as_tensor", &table.weight),
-        attribute("post_transform", A_STRING).text(4, "NONE"),
-    ])
-}
-
-/// The nodes of a tree, then its leaves, then what sets of several ranges need beside.
-fn rows(table: &mut Table, number: usize, tree: &Tree, features: &[Feature]) {
-    let id = |child: Child| match child {
-        Child::Node(node) => node,
-        Child::Leaf(leaf) => tree.nodes.len() + leaf,
-    };
-    let mut extra = tree.nodes.len() + tree.leaves.len();
-    let mut more = Vec::new();
-    for (at, node) in tree.nodes.iter().enumerate() {
-        let (left, right) = (id(node.left), id(node.right));
-        match &node.test {
-            Test::AtMost { bound, missing_left } => {
-                table.row(number, at, node.feature, *bound, "BRANCH_LEQ", left, right, *missing_left)
-            }
-            Test::In(bits) => {
-                let ranks = match &features[node.feature].kind {
-                    FeatureKind::Category { ranks, .. } => ranks.as_slice(),
-                    FeatureKind::Numeric { .. } | FeatureKind::Boolean => &[],
-                };
-                // Range by range from below: under its begin, out; under its end, in; else on to the next. NaN goes out.
-                let mut steps = Vec::new();
-                for (begin, end) in ranges(bits, ranks) {
-                    steps.push((f64::from(begin), false));
-                    steps.push((f64::from(end), true));
-                }
-                if steps.is_empty() {
-                    table.row(number, at, node.feature, f64::MIN, "BRANCH_LT", right, right, true);
-                }
-                let mut here = at;
-                let last = steps.len().saturating_sub(1);
-                for (step, (bound, inside)) in steps.into_iter().enumerate() {
-                    let otherwise = if step == last { right } else { extra };
-                    let yes = if inside { left } else { right };
-                    // NaN leaves at the first step, which is a way out.
-                    let row = (here, node.feature, bound, yes, otherwise, !inside);
-                    if here == at {
-                        table.row(number, row.0, row.1, row.2, "BRANCH_LT", row.3, row.4, row.5);
-                    } else {
-                        more.push(row);
-                    }
-                    here = extra;
-                    extra += usize::from(step != last);
-                }
-            }
-        }
-    }
-    for leaf in 0..tree.leaves.len() {
-        table.row(number, tree.nodes.len() + leaf, 0, 0.0, "LEAF", 0, 0, false);
-    }
-    more.sort_by_key(|row| row.0);
-    for (id, feature, bound, yes, no, missing) in more {
-        table.row(number, id, feature, bound, "BRANCH_LT", yes, no, missing);
-    }
-}
-
 /// Scores to what the model says.
 fn finish(graph: &mut Graph, model: &Model, scores: &str, outputs: usize) -> (String, usize) {
     match (model.task(), model.ensemble.objective) {
@@ -403,7 +252,7 @@ fn finish(graph: &mut Graph, model: &Model, scores: &str, outputs: usize) -> (St
     }
 }
 
-fn file(graph: Graph, ensemble: &Ensemble, output: &str, width: usize) -> Message {
+fn file(graph: &Graph, ensemble: &Ensemble, output: &str, width: usize) -> Message {
     let last = Message::default().text(1, output).text(2, "output").text(3, "output").text(4, "Identity");
     let nodes = graph.nodes.iter().chain([&last]);
     let mut body = nodes.fold(Message::default(), |message, node| message.message(1, node));

@@ -58,6 +58,7 @@ impl<'a> Inputs<'a> {
     }
 }
 
+#[expect(clippy::float_cmp, reason = "yes and no are exactly 1 and 0")]
 fn source<'a>(feature: &'a Feature, values: &'a Values) -> Result<Source<'a>, Error> {
     Ok(match (&feature.kind, values) {
         (FeatureKind::Category { levels, .. }, Values::Category { codes, levels: found }) => {

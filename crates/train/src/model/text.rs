@@ -74,7 +74,8 @@ fn block(index: usize, tree: &Tree) -> String {
         })
         .collect();
     let mut text = format!("Tree={index}\nnum_leaves={}\nnum_cat={}\n", tree.leaves.len(), sets.len());
-    if !tree.nodes.is_empty() {
+    // Of a linear tree LightGBM wants the lists of tests even where there are none.
+    if !tree.nodes.is_empty() || tree.is_linear() {
         let mut set = 0;
         let thresholds = tree.nodes.iter().map(|node| match &node.test {
             Test::AtMost { bound, .. } => format!("{bound:?}"),

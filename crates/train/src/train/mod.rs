@@ -43,9 +43,9 @@ pub fn train(spec: &Spec, frame: &Frame, observer: &mut dyn Observer) -> Result<
     let problem = Problem::new(spec, frame)?;
     enough_memory(spec, &problem)?;
     if problem.task == Task::Clustering {
-        cluster(spec, problem, &mut watch)
+        cluster(spec, &problem, &mut watch)
     } else {
-        supervise(spec, problem, &mut watch)
+        supervise(spec, &problem, &mut watch)
     }
 }
 
@@ -62,7 +62,7 @@ fn enough_memory(spec: &Spec, problem: &Problem<'_>) -> Result<(), Error> {
     }
 }
 
-fn supervise(spec: &Spec, problem: Problem<'_>, watch: &mut Watch<'_>) -> Result<Trained, Error> {
+fn supervise(spec: &Spec, problem: &Problem<'_>, watch: &mut Watch<'_>) -> Result<Trained, Error> {
     let rows: Vec<usize> = (0..problem.len()).collect();
     let folds = match spec.validation.folds {
         0 if problem.len() <= FOLDED && spec.preset != Preset::Fast => 5,
@@ -78,38 +78,38 @@ fn supervise(spec: &Spec, problem: Problem<'_>, watch: &mut Watch<'_>) -> Result
     let tried = choices.len();
     if spec.preset == Preset::Best {
         let searched = if folds == 0 { &parts[0].0 } else { &rows };
-        (choices, candidates) = search::search(spec, &problem, searched, choices, watch)?;
+        (choices, candidates) = search::search(spec, problem, searched, &choices, watch)?;
     }
     let refits = folds > 0 || spec.preset == Preset::Best;
     watch.plan(parts.len() + usize::from(refits));
     watch.phase(Phase::Evaluating)?;
-    let mut judged = Judged::new(&problem, &choices, &parts, spec, watch)?;
-    let winner = judged.winner(&problem, spec.algorithm);
+    let mut judged = Judged::new(problem, &choices, &parts, spec, watch)?;
+    let winner = judged.winner(problem, spec.algorithm);
     if candidates.is_empty() && choices.len() > 1 {
-        candidates = judged.compared(&problem, &choices, winner);
+        candidates = judged.compared(problem, &choices, winner);
     }
     let choice = &choices[winner];
     let evaluated = judged.rows.clone();
     let curve = judged.fits[winner].first().map(|fit| fit.curve.clone()).unwrap_or_default();
     let fit = if refits || choice.algorithm() == Algorithm::Linear {
         watch.phase(Phase::Fitting)?;
-        choice.refit(&problem, &rows, &judged.fits[winner], spec.seed, watch)?
+        choice.refit(problem, &rows, &judged.fits[winner], spec.seed, watch)?
     } else {
         judged.fits[winner].swap_remove(0)
     };
     watch.phase(Phase::Measuring)?;
-    let measured = judged.measure(&problem, winner, spec.seed);
-    let baselines = judged.baselines(&problem, spec.seed);
+    let measured = judged.measure(problem, winner, spec.seed);
+    let baselines = judged.baselines(problem, spec.seed);
     let mut notes = problem.notes.clone();
-    notes.extend(warnings::leaks(&problem));
+    notes.extend(warnings::leaks(problem));
     let verdict = verdict::verdict(choice.algorithm(), &measured, &baselines, &mut notes);
     if tried > 3 && folds > 0 {
         notes.push(Note { kind: NoteKind::Caution, column: None, text: format!("{tried} settings were compared on other folds of the same rows, so the figures are a little better than new rows will be.") });
     }
-    let importance = importance(&problem, &fit);
+    let importance = importance(problem, &fit);
     let (confusion, calibration) = match &problem.target {
         Target::Classes { names, .. } => {
-            let (truth, chances) = judged.classes(&problem, winner);
+            let (truth, chances) = judged.classes(problem, winner);
             (Some(metrics::confusion(&truth, &chances, names)), metrics::calibration(&truth, &chances, names.len()))
         }
         Target::Numbers(_) | Target::None => (None, Vec::new()),
@@ -138,7 +138,7 @@ fn supervise(spec: &Spec, problem: Problem<'_>, watch: &mut Watch<'_>) -> Result
         verdict,
         notes,
     };
-    Ok(Trained { model: model(spec, &problem, &report, fit), report })
+    Ok(Trained { model: model(spec, problem, &report, fit), report })
 }
 
 fn model(spec: &Spec, problem: &Problem<'_>, report: &Report, fit: Fit) -> Model {
@@ -146,11 +146,11 @@ fn model(spec: &Spec, problem: &Problem<'_>, report: &Report, fit: Fit) -> Model
     Model { metadata, ensemble: fit.ensemble }
 }
 
-fn cluster(spec: &Spec, problem: Problem<'_>, watch: &mut Watch<'_>) -> Result<Trained, Error> {
+fn cluster(spec: &Spec, problem: &Problem<'_>, watch: &mut Watch<'_>) -> Result<Trained, Error> {
     let rows: Vec<usize> = (0..problem.len()).collect();
-    let features = encoding::features(&problem, &rows);
+    let features = encoding::features(problem, &rows);
     watch.phase(Phase::Fitting)?;
-    let found = clusters::fit(&problem, &features, spec.hyperparameters.clusters, spec.seed, watch)?;
+    let found = clusters::fit(problem, &features, spec.hyperparameters.clusters, spec.seed, watch)?;
     let plain = |name: &str, value, higher_is_better| Metric {
         name: name.to_owned(),
         value,
@@ -171,7 +171,7 @@ fn cluster(spec: &Spec, problem: Problem<'_>, watch: &mut Watch<'_>) -> Result<T
         rounds: 0,
         metrics: vec![plain("silhouette", found.silhouette, true), plain("inertia", found.inertia, false)],
         baselines: Vec::new(),
-        importance: importance(&problem, &fit),
+        importance: importance(problem, &fit),
         learning_curve: Vec::new(),
         confusion: None,
         calibration: Vec::new(),
@@ -179,7 +179,7 @@ fn cluster(spec: &Spec, problem: Problem<'_>, watch: &mut Watch<'_>) -> Result<T
         verdict: verdict::clusters(found.clusters, found.silhouette),
         notes: problem.notes.clone(),
     };
-    Ok(Trained { model: model(spec, &problem, &report, fit), report })
+    Ok(Trained { model: model(spec, problem, &report, fit), report })
 }
 
 /// By share, largest first.
@@ -260,7 +260,7 @@ impl Judged {
     }
 
     fn classes(&self, problem: &Problem<'_>, choice: usize) -> (Vec<u32>, Vec<f64>) {
-        (self.truth(problem), self.chances(problem, &self.scores[choice]))
+        (self.truth(problem), Self::chances(problem, &self.scores[choice]))
     }
 
     fn truth(&self, problem: &Problem<'_>) -> Vec<u32> {
@@ -271,7 +271,7 @@ impl Judged {
     }
 
     /// Probabilities of all classes.
-    fn chances(&self, problem: &Problem<'_>, scores: &[f64]) -> Vec<f64> {
+    fn chances(problem: &Problem<'_>, scores: &[f64]) -> Vec<f64> {
         let outputs = problem.outputs();
         let mut chances = scores.to_vec();
         if outputs == 1 {
@@ -292,7 +292,7 @@ impl Judged {
                 metrics::regression(&truth, scores, seed)
             }
             Target::Classes { names, .. } => {
-                metrics::classification(&self.truth(problem), &self.chances(problem, scores), names.len(), seed)
+                metrics::classification(&self.truth(problem), &Self::chances(problem, scores), names.len(), seed)
             }
             Target::None => Vec::new(),
         }

@@ -15,7 +15,7 @@ pub(super) fn search(
     spec: &Spec,
     problem: &Problem<'_>,
     rows: &[usize],
-    choices: Vec<Choice>,
+    choices: &[Choice],
     watch: &mut Watch<'_>,
 ) -> Result<(Vec<Choice>, Vec<Candidate>), Error> {
     let seed = spec.seed.wrapping_add(1);
@@ -27,7 +27,7 @@ pub(super) fn search(
     watch.plan(choices.len() * parts.len() + parts.len() + 1);
     watch.phase(Phase::Searching)?;
     let mut losses = Vec::new();
-    for choice in &choices {
+    for choice in choices {
         // Late: what was tried has to do, and one thing is always tried.
         if watch.is_late() && !losses.is_empty() {
             losses.push(f64::INFINITY);
