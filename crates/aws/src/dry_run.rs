@@ -1,6 +1,6 @@
-//! Asking EC2 whether a call would succeed, without making it.
+//! Asking EC2 and Lambda whether a call would succeed, without making it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use trainyard_contract::{Access, Error, ErrorKind, Result};
 
 use crate::{Aws, Operation};
@@ -29,5 +29,22 @@ impl<A: Access> Aws<A> {
     /// As [`Self::dry_run`], of a declared operation.
     pub async fn dry_run_of<O: Operation>(&self, operation: &O) -> Result<Option<Error>> {
         self.dry_run(O::SERVICE, O::ACTION, crate::operation::input(operation)?).await
+    }
+
+    /// Asks Lambda whether this identity may invoke a function. `None` when it may, else why not.
+    ///
+    /// Any access may ask: the request says `DryRun`, which runs nothing, and the ceiling is checked as for the call itself.
+    pub async fn dry_run_invoke(&self, function_name: &str, qualifier: Option<&str>) -> Result<Option<Error>> {
+        let mut input = json!({ "FunctionName": function_name, "InvocationType": "DryRun" });
+        if let Some(qualifier) = qualifier {
+            input["Qualifier"] = qualifier.into();
+        }
+        match self.engine().call("lambda", "Invoke", input, self.scope()).await {
+            Ok(_) => Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::Credentials | ErrorKind::Network | ErrorKind::Timeout) => {
+                Err(error)
+            }
+            Err(error) => Ok(Some(error)),
+        }
     }
 }

@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn the_region_stands_in_the_address() {
-        let (host, path) = parts(&format!("{WORKSPACE}/api/v1/query?query=up%20")).unwrap();
+        let address = format!("{WORKSPACE}/api/v1/query?query=up%20");
+        let (host, path) = parts(&address).unwrap();
         assert_eq!((host, path), ("aps-workspaces.eu-west-1.amazonaws.com", "workspaces/ws-1/api/v1/query"));
         assert_eq!(region_of(host), Some("eu-west-1"));
         assert_eq!(region_of("prometheus.example.com"), None);

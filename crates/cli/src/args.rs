@@ -59,6 +59,9 @@ pub(crate) enum Command {
     /// Look at the audit log, and check it
     #[command(subcommand)]
     Audit(crate::commands::audit::Command),
+    /// Do one training job: this program starts itself with it
+    #[command(hide = true)]
+    Worker(WorkerArguments),
     /// Print the completion script of a shell
     Completions {
         /// Which shell
@@ -138,6 +141,16 @@ pub(crate) struct UninstallArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct WorkerArguments {
+    /// The job
+    #[arg(long)]
+    pub(crate) job: String,
+    /// Which attempt at it this is
+    #[arg(long)]
+    pub(crate) attempt: u32,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ApproveArguments {
     /// The plan's handle
     #[arg(value_name = "PLAN")]
@@ -214,6 +227,12 @@ pub(crate) struct Options {
     /// How a cluster's name is understood: EKS with AWS credentials, or a kubeconfig context; what fits when absent
     #[arg(long, global = true, value_enum, help_heading = "Kubernetes")]
     pub(crate) auth_mode: Option<AuthMode>,
+    /// Prometheus with the metrics of accelerators, up to /api/v1; one of the cluster when run inside of it
+    #[arg(long, global = true, value_name = "URL", help_heading = "Kubernetes")]
+    pub(crate) prometheus_url: Option<String>,
+    /// HAMi's ConfigMap, where it is not to be looked for by its labels
+    #[arg(long, global = true, value_name = "NAMESPACE/NAME", help_heading = "Kubernetes")]
+    pub(crate) hami_config_map: Option<String>,
     /// Allow CloudFormation templates from these S3 buckets, besides AWS's own
     #[arg(long, global = true, value_delimiter = ',', value_name = "BUCKET,…", help_heading = "Gates")]
     pub(crate) template_buckets: Vec<String>,

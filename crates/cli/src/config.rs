@@ -42,6 +42,10 @@ pub(crate) struct Config {
     pub(crate) local_paths: Vec<PathBuf>,
     /// How Kubernetes clusters are reached.
     pub(crate) kubernetes: trainyard_k8s::Settings,
+    /// Where metrics are asked for. Not from the environment: credentials go there.
+    pub(crate) prometheus: trainyard_k8s::prometheus::Settings,
+    /// Namespace and name of HAMi's ConfigMap, where it is not to be looked for.
+    pub(crate) hami_config_map: Option<(String, String)>,
     /// Buckets of the ML platform.
     pub(crate) buckets: Buckets,
     pub(crate) call_timeout: Duration,
@@ -85,6 +89,8 @@ struct Settings {
     auth_mode: Option<AuthMode>,
     kubeconfig: Option<Vec<PathBuf>>,
     call_timeout: Option<u64>,
+    prometheus: Option<trainyard_k8s::prometheus::Settings>,
+    hami_config_map: Option<String>,
 }
 
 impl Config {
@@ -115,6 +121,8 @@ impl Config {
             policy_file,
             ceiling,
             kubernetes: environment.kubernetes(ceiling, auth, settings.kubeconfig),
+            prometheus: prometheus(options.prometheus_url.as_deref(), settings.prometheus),
+            hami_config_map: config_map(options.hami_config_map.as_deref().or(settings.hami_config_map.as_deref()))?,
             confirm: match options.confirm.or(settings.confirm) {
                 Some(Confirm::Never) => trainyard_dispatch::Confirm::Never,
                 Some(Confirm::Changes) => trainyard_dispatch::Confirm::Changes,
@@ -182,6 +190,26 @@ fn auth_mode(
         Some(AuthMode::Kubeconfig) => trainyard_k8s::AuthMode::Kubeconfig,
         None => trainyard_k8s::AuthMode::Auto,
     })
+}
+
+/// What the file says of Prometheus, at the address that the command line says.
+fn prometheus(
+    url: Option<&str>,
+    settings: Option<trainyard_k8s::prometheus::Settings>,
+) -> trainyard_k8s::prometheus::Settings {
+    let settings = settings.unwrap_or_default();
+    trainyard_k8s::prometheus::Settings { url: url.map(str::to_owned).or(settings.url), ..settings }
+}
+
+/// `namespace/name`.
+fn config_map(text: Option<&str>) -> Result<Option<(String, String)>> {
+    let Some(text) = text else { return Ok(None) };
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok(Some((namespace.to_owned(), name.to_owned())))
+        }
+        _ => Err(Error::validation(format!("hami_config_map is {text:?}, not NAMESPACE/NAME"))),
+    }
 }
 
 /// The ML platform's part of the settings file.
@@ -384,6 +412,16 @@ mod tests {
         std::fs::remove_dir_all(&folder).unwrap();
         assert!(settings(&path, true).is_err(), "a file that was named must be there");
         assert!(settings(&path, false).is_ok());
+    }
+
+    #[test]
+    fn prometheus_is_where_the_command_line_says_and_its_keys_are_known() {
+        let given: Settings = toml::from_str("[prometheus]\nurl = \"https://a\"\nsigv4 = true\n").unwrap();
+        let read = prometheus(Some("https://b"), given.prometheus);
+        assert_eq!((read.url.as_deref(), read.sigv4), (Some("https://b"), true));
+        assert!(toml::from_str::<Settings>("[prometheus]\npassword = \"x\"\n").is_err(), "secrets stand in files");
+        assert_eq!(config_map(Some("a/b")).unwrap(), Some(("a".into(), "b".into())));
+        assert!(config_map(Some("b")).is_err() && config_map(Some("a/")).is_err());
     }
 
     #[test]

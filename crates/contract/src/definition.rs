@@ -84,6 +84,9 @@ pub struct CallDef<C: Context> {
     pub input: fn() -> Value,
     /// Schema of its answer.
     pub output: fn() -> Value,
+    /// For one of several calls behind an older tool: arguments with which the other call of its name is meant, which
+    /// does more.
+    pub unless: Option<fn(&Value) -> bool>,
     decode: fn(Value) -> Result<Box<dyn Decoded<C>>>,
 }
 
@@ -175,6 +178,7 @@ impl<C: Context> CallDef<C> {
             effect: <T::Access as Access>::EFFECT,
             input: input::<T>,
             output: output::<<T::Output as Output>::Schema>,
+            unless: None,
             decode: |arguments| Ok(Box::new(ReadCall(decode::<T>(arguments)?))),
         }
     }
@@ -201,6 +205,13 @@ impl<C: Context> CallDef<C> {
     /// A call that cannot be undone.
     pub const fn destroys<T: Preview<C, Access = Destroys>>() -> Self {
         Self::of_change::<T>()
+    }
+
+    /// Means the other call of its name where the arguments are such.
+    #[must_use]
+    pub const fn unless(mut self, so: fn(&Value) -> bool) -> Self {
+        self.unless = Some(so);
+        self
     }
 
     /// Turns arguments into a call.

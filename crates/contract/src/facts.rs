@@ -39,6 +39,9 @@ pub struct Found {
     /// Clusters that the arguments name in a way that only the engine understands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clusters: Option<Vec<String>>,
+    /// Kinds that it is aimed at, where the arguments may name them in several ways; empty where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kinds: Option<Vec<String>>,
     /// Operations that the call may send, as `ec2:TerminateInstances`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operations: Option<Vec<String>>,

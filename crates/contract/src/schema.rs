@@ -129,7 +129,9 @@ fn one_line(text: &str) -> String {
 /// One schema for several calls behind one name: `operation` picks the call, everything else is optional, and a
 /// parameter that not all calls take says which do.
 pub(crate) fn merge(about: &str, calls: impl Iterator<Item = (&'static str, Value)>) -> Value {
-    let calls: Vec<_> = calls.collect();
+    let mut calls: Vec<_> = calls.collect();
+    // Two calls of one name take the same arguments.
+    calls.dedup_by_key(|(name, _)| *name);
     let mut properties = Map::new();
     let names: Vec<_> = calls.iter().map(|(name, _)| *name).collect();
     properties.insert("operation".into(), json!({ "type": "string", "enum": names }));

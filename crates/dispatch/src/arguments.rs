@@ -83,6 +83,7 @@ pub(crate) fn read<C: Context>(entry: &Entry<C>, mut arguments: Map<String, Valu
 /// Which call the effect of the arguments picks.
 fn effect<C: Context>(entry: &Entry<C>, index: usize, arguments: &Value) -> Result<(usize, Needs)> {
     let Behind::ByEffect { needs, calls } = &entry.tool.behind else {
+        let index = raised(entry.tool.calls(), index, arguments);
         return Ok((index, Needs { effect: entry.call(index).effect, reveals: false, spends: entry.tool.spends }));
     };
     let needs = needs(arguments)?;
@@ -90,6 +91,13 @@ fn effect<C: Context>(entry: &Entry<C>, index: usize, arguments: &Value) -> Resu
     let index =
         index.ok_or_else(|| Error::internal(format!("{} has no call that {}", entry.tool.name, needs.effect)))?;
     Ok((index, needs))
+}
+
+/// The other call of the same name, where the arguments mean that one.
+fn raised<C: Context>(calls: &[CallDef<C>], index: usize, arguments: &Value) -> usize {
+    let call = &calls[index];
+    let other = || calls.iter().position(|other| other.name == call.name && other.effect != call.effect);
+    call.unless.filter(|so| so(arguments)).and_then(|_| other()).unwrap_or(index)
 }
 
 fn reserved(arguments: &mut Map<String, Value>) -> Result<(bool, Option<String>)> {

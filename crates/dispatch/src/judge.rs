@@ -162,6 +162,7 @@ impl<C: Context> Dispatch<C> {
             account: given.account.or(read.account),
             region: given.region.or(read.region),
             clusters: given.clusters.or(read.clusters),
+            kinds: given.kinds.or(read.kinds),
             operations: given.operations.or(read.operations),
             tags: given.tags.or(read.tags),
         };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Domains whose annotations are about devices.
@@ -40,7 +41,7 @@ const BARE: [&str; 10] = [
 const SECRET: [&str; 6] = ["secret", "token", "password", "passwd", "credential", "private-key"];
 
 /// Annotations about devices, and the names of all others.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Shown {
     /// With their values.
     pub annotations: BTreeMap<String, String>,

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Characters of a foreign value that a message quotes.
 const QUOTED: usize = 48;
 
 /// A value that does not follow its format: a lowercase sentence that says what was found and what belongs there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(transparent)]
 pub struct DecodeError(String);
 
@@ -31,7 +32,7 @@ impl fmt::Display for DecodeError {
 impl std::error::Error for DecodeError {}
 
 /// A doubt that travels beside the facts: what it is about, and what could not be known for sure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Note {
     /// An annotation key, a container or a device.
     pub subject: String,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{fleet::Fleet, object::Pod};
@@ -66,7 +67,7 @@ pub struct IdleOptions {
 }
 
 /// What samples say of a pod's hold on a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Use {
     /// Never above the bound.
@@ -84,7 +85,7 @@ pub enum Use {
 }
 
 /// A pod's hold on a device.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct IdleRow {
     /// Namespace.
     pub namespace: String,

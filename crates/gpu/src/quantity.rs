@@ -1,5 +1,6 @@
 //! Quantities as the Kubernetes API writes them: `16k`, `1500m`, `2048Mi`, `1e3`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,7 +9,7 @@ use crate::error::{DecodeError, Result, quoted};
 const NANO: i128 = 1_000_000_000;
 
 /// An amount, exact to a billionth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, JsonSchema, Serialize)]
 #[serde(transparent)]
 pub struct Quantity(i128);
 

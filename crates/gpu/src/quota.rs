@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -19,7 +20,7 @@ use crate::{
 const TOP_PODS: usize = 5;
 
 /// The limits of one `ResourceQuota` object that HAMi may heed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct QuotaObject {
     /// Namespace.
     pub namespace: String,
@@ -57,7 +58,7 @@ impl QuotaObject {
 }
 
 /// Memory or computing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum QuotaKind {
@@ -66,7 +67,7 @@ pub enum QuotaKind {
 }
 
 /// One resource of one namespace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct QuotaUsage {
     /// Namespace.
     pub namespace: String,

@@ -8,11 +8,14 @@ pub fn read(text: &str) -> Result<Vec<Value>> {
     let wrong = |error: &dyn std::fmt::Display| {
         Error::validation(format!("the manifest cannot be read: {error}")).code("BadManifest")
     };
-    let documents: Vec<Value> = if text.trim_start().starts_with(['{', '[']) {
+    let json = text.trim_start().starts_with(['{', '[']).then(|| {
         let values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-        values.collect::<serde_json::Result<_>>().map_err(|error| wrong(&error))?
-    } else {
-        serde_saphyr::from_multiple(text).map_err(|error| wrong(&error))?
+        values.collect::<serde_json::Result<_>>()
+    });
+    let documents: Vec<Value> = match json {
+        Some(Ok(documents)) => documents,
+        // YAML may begin with a brace as well.
+        _ => serde_saphyr::from_multiple(text).map_err(|error| wrong(&error))?,
     };
     let mut objects = Vec::new();
     for document in documents {

@@ -5,9 +5,11 @@
 
 pub mod dataset;
 pub mod datasets;
+pub mod estimate;
 pub mod id;
 pub mod job;
 pub mod model;
 pub mod moment;
 pub mod picture;
 pub mod store;
+pub mod training;

@@ -8,7 +8,8 @@ use std::{
 
 use trainyard_aws::{Aws, Engine, Scope};
 use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found, Inquiry, Progress, Result};
-use trainyard_k8s::{Cluster, Kubernetes};
+use trainyard_k8s::{Cluster, Kubernetes, prometheus::Prometheus};
+use trainyard_ml::job::local::Local;
 
 use crate::{
     aws::{ec2::InstanceTypes, s3::LocalPaths},
@@ -23,16 +24,22 @@ pub struct App {
     pub aws: Engine,
     /// Kubernetes.
     pub kubernetes: trainyard_k8s::Engine,
+    /// The Prometheus that is asked about metrics.
+    pub prometheus: Prometheus,
+    /// Namespace and name of HAMi's ConfigMap, where it is not to be looked for by label.
+    pub hami_config_map: Option<(String, String)>,
     /// Folder for what outlives a call, such as private keys; `None` where this process has no such place.
     pub state_dir: Option<PathBuf>,
     /// Buckets whose CloudFormation templates the operator allows.
     pub template_buckets: Arc<[String]>,
     /// Folders of this machine that tools may read and write.
     pub local_paths: LocalPaths,
-    /// What was found out about EC2 instance types.
-    pub instance_types: InstanceTypes,
     /// Buckets of the ML platform.
     pub buckets: Buckets,
+    /// What was found out about EC2 instance types.
+    pub instance_types: InstanceTypes,
+    /// Workers of training jobs; `None` where this process has no folder to keep them in.
+    pub workers: Option<Local>,
 }
 
 impl Context for App {
@@ -72,6 +79,16 @@ impl<A: Access> Cx<A> {
         Kubernetes::new(self.app.kubernetes.clone(), cluster)
     }
 
+    /// The Prometheus that is asked about metrics.
+    pub(crate) fn prometheus(&self) -> &Prometheus {
+        &self.app.prometheus
+    }
+
+    /// Namespace and name of HAMi's ConfigMap, where the operator named it.
+    pub(crate) fn hami_config_map(&self) -> Option<(&str, &str)> {
+        self.app.hami_config_map.as_ref().map(|(namespace, name)| (namespace.as_str(), name.as_str()))
+    }
+
     /// Buckets whose CloudFormation templates may be deployed, besides AWS's own.
     pub(crate) fn template_buckets(&self) -> &[String] {
         &self.app.template_buckets
@@ -82,11 +99,6 @@ impl<A: Access> Cx<A> {
         &self.app.local_paths
     }
 
-    /// What was found out about EC2 instance types.
-    pub(crate) fn instance_types(&self) -> &InstanceTypes {
-        &self.app.instance_types
-    }
-
     /// Buckets of the ML platform.
     pub(crate) fn buckets(&self) -> &Buckets {
         &self.app.buckets
@@ -95,6 +107,17 @@ impl<A: Access> Cx<A> {
     /// What ties a cursor to this call.
     pub(crate) fn binding(&self) -> &str {
         &self.call.binding
+    }
+
+    /// What was found out about EC2 instance types.
+    pub(crate) fn instance_types(&self) -> &InstanceTypes {
+        &self.app.instance_types
+    }
+
+    /// Workers of training jobs.
+    pub(crate) fn workers(&self) -> Result<Local> {
+        self.state_dir()?;
+        self.app.workers.clone().ok_or_else(|| Error::unsupported("this process has no workers").code("NoWorkers"))
     }
 
     /// How much of a list is wanted.

@@ -7,7 +7,9 @@
 mod app;
 mod aws;
 mod common;
+mod gpu;
 mod guide;
+mod k8s;
 mod key_file;
 mod ml;
 mod policy;
@@ -15,6 +17,7 @@ mod policy;
 pub use app::{App, Cx};
 pub use aws::{ec2::InstanceTypes, s3::LocalPaths};
 pub use guide::GUIDE;
+pub use k8s::{Rule, rules};
 pub use ml::Buckets;
 pub use policy::{SENT_FOR_POLICIES, operations};
 use trainyard_contract::{Ceiling, Offer, Toolset};
@@ -59,6 +62,11 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         by_default: Offer::Nothing,
         nouns: &[
             aws::eks::stacks::TOOLS,
+            aws::eks::kubernetes::objects::TOOLS,
+            aws::eks::kubernetes::pods::TOOLS,
+            aws::eks::kubernetes::manage::TOOLS,
+            aws::eks::kubernetes::apply::TOOLS,
+            aws::eks::kubernetes::manifest::TOOLS,
             aws::eks::resources::TOOLS,
             aws::eks::vpc::TOOLS,
             aws::eks::insights::TOOLS,
@@ -120,6 +128,23 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         nouns: &[aws::vpc::networks::TOOLS, aws::vpc::details::TOOLS],
     },
     Toolset {
+        name: "gpu",
+        about: "Accelerators in Kubernetes, with HAMi or without: what is free, who holds it, why a pod waits, metrics",
+        by_default: Offer::Nothing,
+        nouns: &[
+            gpu::nodes::TOOLS,
+            gpu::pods::TOOLS,
+            gpu::pending::TOOLS,
+            gpu::free::TOOLS,
+            gpu::quotas::TOOLS,
+            gpu::metrics::TOOLS,
+            gpu::idle::TOOLS,
+            gpu::promql::TOOLS,
+            gpu::configuration::TOOLS,
+            gpu::reference::TOOLS,
+        ],
+    },
+    Toolset {
         name: "operation",
         about: "Wait on for long work that an earlier call began",
         by_default: Offer::Nothing,
@@ -129,13 +154,48 @@ pub static TOOLSETS: &[Toolset<App>] = &[
         name: "s3",
         about: "S3 buckets and objects; files and folders up and down, resumable and verified",
         by_default: Offer::Nothing,
-        nouns: &[aws::s3::buckets::TOOLS, aws::s3::objects::TOOLS, aws::s3::transfers::TOOLS],
+        nouns: &[
+            aws::s3::buckets::TOOLS,
+            aws::s3::objects::TOOLS,
+            aws::s3::object_changes::TOOLS,
+            aws::s3::transfers::TOOLS,
+        ],
+    },
+    Toolset {
+        name: "lambda",
+        about: "Lambda functions: find and invoke them",
+        by_default: Offer::Nothing,
+        nouns: &[aws::lambda::functions::TOOLS, aws::lambda::invoke::TOOLS],
+    },
+    Toolset {
+        name: "cloudwatch",
+        about: "CloudWatch: statistics of any metric, events of any log stream",
+        by_default: Offer::Nothing,
+        nouns: &[aws::cloudwatch::metric_statistics::TOOLS, aws::cloudwatch::log_events::TOOLS],
     },
     Toolset {
         name: "ml",
-        about: "Datasets on this machine and in S3: register, profile, look into, verify",
+        about: "Datasets, training and models on this machine: register, profile, train, compare, predict",
         by_default: Offer::Nothing,
-        nouns: &[ml::datasets::TOOLS],
+        nouns: &[ml::datasets::TOOLS, ml::training::TOOLS, ml::models::TOOLS, ml::check::TOOLS],
+    },
+    Toolset {
+        name: "k8s",
+        about: "Kubernetes: any kind in any cluster, read, applied, rolled out and drained; logs, events, usage",
+        by_default: Offer::Nothing,
+        nouns: &[
+            k8s::list::TOOLS,
+            k8s::get::TOOLS,
+            k8s::events::TOOLS,
+            k8s::logs::TOOLS,
+            k8s::top::TOOLS,
+            k8s::wait::TOOLS,
+            k8s::apply::TOOLS,
+            k8s::objects::TOOLS,
+            k8s::rollout::TOOLS,
+            k8s::nodes::TOOLS,
+            k8s::discover::TOOLS,
+        ],
     },
     Toolset { name: "iam", about: "Who is calling", by_default: Offer::All, nouns: &[aws::iam::identity::TOOLS] },
 ];

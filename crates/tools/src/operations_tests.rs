@@ -19,21 +19,22 @@ use crate::{App, TOOLSETS};
 
 const FILE: &str = "operations.tsv";
 
+const UPLOAD: &[&str] = &[
+    "s3:AbortMultipartUpload",
+    "s3:CompleteMultipartUpload",
+    "s3:CreateMultipartUpload",
+    "s3:HeadObject",
+    "s3:ListParts",
+    "s3:PutObject",
+    "s3:UploadPart",
+];
+
 /// What transfers send: the engine moves the bytes, and no operation of a tool is in sight.
-const TRANSFERS: [(&str, &[&str]); 3] = [
-    (
-        "s3_upload",
-        &[
-            "s3:AbortMultipartUpload",
-            "s3:CompleteMultipartUpload",
-            "s3:CreateMultipartUpload",
-            "s3:HeadObject",
-            "s3:ListParts",
-            "s3:PutObject",
-            "s3:UploadPart",
-        ],
-    ),
+const TRANSFERS: [(&str, &[&str]); 5] = [
+    ("s3_upload", UPLOAD),
+    ("s3_put_object", UPLOAD),
     ("s3_download", &["s3:GetObject", "s3:HeadObject"]),
+    ("dataset_upload", UPLOAD),
     (
         "s3_sync",
         &[

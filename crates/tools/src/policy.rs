@@ -29,6 +29,9 @@ pub(crate) async fn facts(app: &App, inquiry: Inquiry<'_>) -> Found {
     } else {
         found.operations = operations(inquiry.tool, inquiry.call);
     }
+    if let Some(call) = crate::k8s::facts(&app.kubernetes, &inquiry) {
+        (found.clusters, found.kinds) = call;
+    }
     if inquiry.region {
         found.region = app.aws.describe_scope(aws.scope()).await.region.ok().map(|(region, _)| region);
     }

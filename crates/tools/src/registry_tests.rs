@@ -18,7 +18,9 @@ use trainyard_dispatch::{Registry, Selection, View};
 use crate::{App, TOOLSETS, instructions};
 
 /// Verbs of tools that read, and of tools that change something. The first verb of a name is one of these.
-const READS: [&str; 13] = [
+const READS: [&str; 15] = [
+    "compare",
+    "plan",
     "list",
     "get",
     "describe",
@@ -33,25 +35,33 @@ const READS: [&str; 13] = [
     "preview",
     "verify",
 ];
-const CHANGES: [&str; 28] = [
+const CHANGES: [&str; 38] = [
+    "archive",
+    "resume",
+    "set",
     "add",
     "apply",
     "attach",
     "authorize",
     "cancel",
     "copy",
+    "cordon",
     "create",
     "delete",
     "deregister",
     "detach",
     "download",
+    "drain",
+    "invoke",
     "manage",
     "modify",
+    "patch",
     "purchase",
     "put",
     "reboot",
     "replace",
     "request",
+    "restart",
     "revoke",
     "run",
     "scale",
@@ -60,11 +70,16 @@ const CHANGES: [&str; 28] = [
     "sync",
     "tag",
     "terminate",
+    "uncordon",
+    "undo",
     "update",
     "upload",
 ];
 /// Names that other servers gave, kept so that people can switch; and the one tool that may do anything.
-const KEPT: [&str; 6] = [
+const KEPT: [&str; 9] = [
+    "ml_check",
+    "ml_selftest",
+    "model_predict",
     "manage_hyperpod_cluster_nodes",
     "manage_hyperpod_stacks",
     "describe_hp_cluster",
@@ -72,6 +87,8 @@ const KEPT: [&str; 6] = [
     "generate_app_manifest",
     "aws_call",
 ];
+/// Names that are the question itself, of tools that read.
+const QUESTIONS: [&str; 3] = ["gpu_why_pending", "gpu_fragmentation", "gpu_idle"];
 
 fn all() -> impl Iterator<Item = &'static ToolDef<App>> {
     TOOLSETS.iter().flat_map(|set| set.nouns.iter().copied().flatten())
@@ -97,7 +114,10 @@ fn names_are_unique_and_portable() {
 
 #[test]
 fn the_verb_of_a_name_agrees_with_what_the_tool_does() {
-    for tool in all().filter(|tool| !KEPT.contains(&tool.name)) {
+    for tool in all().filter(|tool| QUESTIONS.contains(&tool.name)) {
+        assert!(!tool.most().writes(), "{}", tool.name);
+    }
+    for tool in all().filter(|tool| !KEPT.contains(&tool.name) && !QUESTIONS.contains(&tool.name)) {
         let verb = tool.name.split('_').find(|word| READS.contains(word) || CHANGES.contains(word));
         let verb = verb.unwrap_or_else(|| panic!("{} has no verb that we use", tool.name));
         assert_eq!(CHANGES.contains(&verb), tool.most().writes(), "{}", tool.name);
@@ -261,6 +281,12 @@ fn the_default_list_fits_its_budget() {
 fn the_hyperpod_list_is_a_fifth_of_the_older_servers() {
     let (_, tokens) = weight(&Selection { toolsets: vec!["hyperpod".into()], ..Selection::default() });
     assert!(tokens <= 10_033 / 5, "{tokens} tokens");
+}
+
+#[test]
+fn the_eks_list_is_less_than_half_of_the_older_servers() {
+    let (_, tokens) = weight(&Selection { toolsets: vec!["eks".into()], ..Selection::default() });
+    assert!(tokens <= 9_688 / 2, "{tokens} tokens");
 }
 
 #[test]

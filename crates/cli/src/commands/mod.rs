@@ -10,6 +10,7 @@ pub(crate) mod policy;
 mod serve;
 mod terminal;
 mod tools;
+mod worker;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -17,6 +18,8 @@ use clap::CommandFactory;
 use trainyard_aws::{Engine, Settings, catalogue};
 use trainyard_contract::Result;
 use trainyard_dispatch::{Audit, Dispatch, Options, Registry};
+use trainyard_k8s::prometheus::Prometheus;
+use trainyard_ml::job::local::Local;
 use trainyard_tools::{App, InstanceTypes, LocalPaths, TOOLSETS};
 
 use crate::{
@@ -35,6 +38,7 @@ pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode> {
         Command::Uninstall(arguments) => install::uninstall(&config, &arguments),
         Command::Policy(command) => policy::run(&config, command).await,
         Command::Approve(arguments) => approve::run(&config, &arguments),
+        Command::Worker(arguments) => worker::run(&config, &arguments),
         Command::Audit(command) => audit::run(&config, command).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -43,6 +47,13 @@ pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Workers of training jobs. Without the gate of changes this process starts none, and only takes note of what has ended.
+fn workers(config: &Config) -> Option<Local> {
+    let (state, program) = (config.state_dir.as_deref()?, std::env::current_exe().ok()?);
+    let most = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Some(Local::new(state, program, u32::try_from(most).unwrap_or(1), config.ceiling.write))
 }
 
 fn registry(config: &Config) -> Result<Registry<App>> {
@@ -77,14 +88,18 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         ..Options::default()
     };
     let kubernetes = trainyard_k8s::Engine::new(config.kubernetes.clone(), aws.clone());
+    let prometheus = Prometheus::new(config.prometheus.clone(), aws.clone())?;
     let app = App {
         aws,
         kubernetes,
+        prometheus,
+        hami_config_map: config.hami_config_map.clone(),
         state_dir: config.state_dir.clone(),
         template_buckets: config.template_buckets.clone().into(),
         local_paths: LocalPaths::new(config.local_paths.clone()),
-        instance_types: InstanceTypes::default(),
         buckets: config.buckets.clone(),
+        instance_types: InstanceTypes::default(),
+        workers: workers(config),
     };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
     let dispatch = Dispatch::new(app, registry(config)?, options, audit);

@@ -39,7 +39,7 @@ fn call(case: &Case, at: &Trainyard, flags: &[&str]) -> Value {
 }
 
 /// The second part of an answer in two parts.
-fn second_part(result: &Value, what: &str) -> Value {
+pub(crate) fn second_part(result: &Value, what: &str) -> Value {
     assert_eq!(result["isError"], false, "{what}: {result}");
     let content = result["content"].as_array().unwrap();
     assert_eq!(content.len(), 2, "{what}: {result}");
@@ -168,7 +168,7 @@ fn without_cluster(template: &str) -> String {
             0 => (section, dropped) = (line, false),
             2 => {
                 dropped = matches!(section, "Resources:" | "Outputs:")
-                    && (line.contains("EksCluster:") || line.contains("  Cluster"))
+                    && (line.contains("EksCluster:") || line.contains("  Cluster"));
             }
             _ => {}
         }

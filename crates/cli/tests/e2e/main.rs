@@ -6,22 +6,27 @@
 mod capacity_tools;
 mod clients;
 mod conformance;
+mod datasets;
 mod ebs_vpc_tools;
 mod ec2_many;
 mod ec2_money;
 mod ec2_tools;
 mod eks_cases;
+mod eks_kubernetes;
 mod eks_tools;
 mod failures;
 mod fuzzer;
 mod gates;
 mod gateway;
+mod gpu;
 mod guide;
 mod http;
 mod hyperpod_cases;
 mod hyperpod_stacks;
 mod hyperpod_tools;
 mod install;
+mod k8s_tools;
+mod ml_seed_tools;
 mod models;
 mod oauth;
 mod operator;
@@ -31,6 +36,7 @@ mod size;
 mod stdio;
 mod telemetry;
 mod tool_cases;
+mod training;
 
 use std::sync::OnceLock;
 

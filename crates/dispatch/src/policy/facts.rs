@@ -107,13 +107,22 @@ impl Facts {
             },
             clusters: match (stated(&["cluster", "cluster_name", "clusters"]), found.clusters) {
                 (Fact::Absent, Some(found)) if found.is_empty() => Fact::Unknown,
-                (Fact::Absent, Some(found)) => Fact::Known(found),
+                (Fact::Absent | Fact::Unknown, Some(found)) if !found.is_empty() => Fact::Known(found),
+                // A cluster may go by several names, and a rule that fits one of them fits.
+                (Fact::Known(mut said), Some(found)) => {
+                    said.extend(found);
+                    said.sort();
+                    said.dedup();
+                    Fact::Known(said)
+                }
                 (fact, _) => fact,
             },
             namespaces: stated(&["namespace", "namespaces"]),
-            kinds: match target {
-                Some(target) => Fact::one(&target.kind),
-                None => stated(&["kind", "kinds"]),
+            kinds: match (found.kinds, target) {
+                (Some(kinds), _) if kinds.is_empty() => Fact::Unknown,
+                (Some(kinds), _) => Fact::Known(kinds),
+                (None, Some(target)) => Fact::one(&target.kind),
+                (None, None) => stated(&["kind", "kinds"]),
             },
             ids: match target {
                 Some(target) if !target.ids.is_empty() => Fact::Known(target.ids.clone()),

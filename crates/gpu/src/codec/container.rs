@@ -1,12 +1,13 @@
 //! Which devices each container of a pod was given: `uuid,type,memory,cores:` a device, `;` after each container.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::text::number;
 use crate::error::{DecodeError, Result, quoted};
 
 /// A container's share of one device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct ContainerDevice {
     /// The device's UUID; with a suffix such as `[1-2]` for a MIG slot before HAMi 2.10.
     pub uuid: String,

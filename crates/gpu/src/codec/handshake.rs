@@ -1,5 +1,6 @@
 //! The handshake between HAMi's scheduler and a node's device plugin.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
 const ANSWER_SECONDS: i64 = 60;
 
 /// The last word of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", tag = "said")]
 pub enum Handshake {
     /// The scheduler asked. Its time is local time of the scheduler, read as UTC.
@@ -32,7 +33,7 @@ pub enum Handshake {
 }
 
 /// What a handshake says about the node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HandshakeState {
     /// The plugin answered, or does not have to: the node still offers devices.

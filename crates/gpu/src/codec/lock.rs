@@ -1,5 +1,6 @@
 //! The lock that a node carries while one pod is being bound to it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
 };
 
 /// A held lock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Lock {
     /// When it was taken, in seconds since 1970.
     pub at: i64,
@@ -17,7 +18,7 @@ pub struct Lock {
 }
 
 /// What a lock means at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LockState {
     /// Its pod is being bound.

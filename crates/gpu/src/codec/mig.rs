@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use crate::error::{DecodeError, Result};
 pub(crate) const ALLOCATIONS: &str = "hami.io/vgpu-mig-allocations";
 
 /// A kind of instance that a card can be cut into.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct MigProfile {
     /// Such as `2g.10gb`.
     pub name: String,
@@ -27,7 +28,7 @@ pub struct MigProfile {
 }
 
 /// A stretch of a card's memory slices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Placement {
     /// First slice.
     pub start: u32,
@@ -61,7 +62,7 @@ impl MigProfile {
 pub type Geometry = Vec<GeometrySlot>;
 
 /// So many instances of one kind within a geometry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct GeometrySlot {
     /// Such as `2g.10gb`.
     pub name: String,
@@ -74,7 +75,7 @@ pub struct GeometrySlot {
 }
 
 /// The place of an instance in a geometry, written behind the UUID as `[geometry-slot]` before HAMi 2.10.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct MigSlot {
     /// Number of the geometry.
     pub geometry: u32,
@@ -95,7 +96,7 @@ impl MigSlot {
 }
 
 /// A MIG instance promised to a container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct MigAllocation {
     /// Number of the container, init containers first.
     pub container: u32,
@@ -113,7 +114,7 @@ pub struct MigAllocation {
 }
 
 /// A MIG instance that exists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct MigInstance {
     /// Its own UUID.
     pub mig_uuid: String,

@@ -1,5 +1,6 @@
 //! A device as a node registers it, in whichever notation its release of HAMi writes.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -7,7 +8,7 @@ use super::{Geometry, MigProfile, json, text};
 use crate::error::Result;
 
 /// One device as its node announces it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, JsonSchema, Serialize)]
 pub struct Device {
     /// The device's UUID, or the name that HAMi gives to a device without one.
     pub id: String,

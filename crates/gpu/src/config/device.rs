@@ -1,5 +1,6 @@
 //! `device-config.yaml`: what the scheduler knows of each kind of device.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// What the scheduler knows of each kind of device. What is absent stays as HAMi has it.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "one field for each section of the file")]
 pub struct DeviceConfig {
@@ -31,7 +32,7 @@ pub struct DeviceConfig {
 }
 
 /// Names of resources, and what a unit of memory is.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 #[expect(missing_docs, reason = "named as in the file")]
 pub struct Names {
@@ -42,7 +43,7 @@ pub struct Names {
 }
 
 /// NVIDIA's section.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 #[expect(missing_docs, reason = "named as in the file")]
 pub struct NvidiaConfig {
@@ -78,7 +79,7 @@ pub struct NvidiaConfig {
 }
 
 /// MIG profiles that may be made on some models.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "named as in the file")]
 pub struct MigAllowance {
@@ -87,7 +88,7 @@ pub struct MigAllowance {
 }
 
 /// Metax's section: whole cards, and shared ones with a V.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 #[expect(missing_docs, reason = "named as in the file")]
 pub struct MetaxNames {
@@ -103,7 +104,7 @@ pub struct MetaxNames {
 }
 
 /// Enflame's section: whole cards, and slices.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "named as in the file")]
 pub struct EnflameNames {
@@ -122,7 +123,7 @@ pub struct EnflameNames {
 }
 
 /// Kunlun's section: whole cards, and shared ones with a V.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 #[expect(missing_docs, reason = "named as in the file")]
 pub struct KunlunNames {
@@ -134,7 +135,7 @@ pub struct KunlunNames {
 }
 
 /// One Iluvatar chip.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 #[expect(missing_docs, reason = "named as in the file")]
 pub struct IluvatarChip {
@@ -146,7 +147,7 @@ pub struct IluvatarChip {
 }
 
 /// All Ascend chips.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Vnpus {
     /// Whether cards are split softly unless their node says otherwise.
@@ -156,7 +157,7 @@ pub struct Vnpus {
 }
 
 /// One Ascend chip.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 #[expect(missing_docs, reason = "named as in the file")]
 pub struct AscendChip {
@@ -179,7 +180,7 @@ pub struct AscendChip {
 }
 
 /// A size that an Ascend chip can be split into.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "named as in the file")]
 pub struct AscendTemplate {

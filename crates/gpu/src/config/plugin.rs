@@ -1,5 +1,6 @@
 //! `config.json` of the device plugin: what single nodes do differently.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -7,14 +8,14 @@ use super::document;
 use crate::{codec::Fields, error::Result};
 
 /// What single nodes do differently.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema, Serialize)]
 pub struct PluginConfig {
     /// One entry a node.
     pub nodes: Vec<NodeOverride>,
 }
 
 /// What one node does differently; what is absent is as everywhere.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema, Serialize)]
 pub struct NodeOverride {
     /// The node.
     pub name: String,
@@ -39,7 +40,7 @@ pub struct NodeOverride {
 }
 
 /// Devices that are kept from HAMi.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[expect(missing_docs, reason = "named as in the file")]
 pub struct FilteredDevices {
     pub uuid: Vec<String>,

@@ -1,5 +1,6 @@
 //! The configuration of the kube-scheduler that runs beside HAMi's extender.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// Under which names HAMi schedules, and what it is asked about.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct SchedulerConfig {
     /// Names that pods ask for in `schedulerName`.
     pub scheduler_names: Vec<String>,

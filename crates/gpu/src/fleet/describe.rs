@@ -1,5 +1,6 @@
 //! One node in full, with what a careful operator would look into.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Card, Fleet, FleetNode, LockRow, Pool};
@@ -14,7 +15,7 @@ use crate::{
 const SLOW_BIND_SECONDS: i64 = 300;
 
 /// One node in full.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct NodeDetail {
     /// Name.
     pub name: String,
@@ -41,7 +42,7 @@ pub struct NodeDetail {
 }
 
 /// A device in full.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct CardDetail {
     /// Who makes it.
     pub vendor: Vendor,
@@ -71,7 +72,7 @@ pub struct CardDetail {
 }
 
 /// A pod's share of a device.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct PodOnCard {
     /// Namespace.
     pub namespace: String,
@@ -86,7 +87,7 @@ pub struct PodOnCard {
 }
 
 /// Something that is wrong with a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", tag = "finding")]
 pub enum Finding {
     /// The kubelet is not ready.

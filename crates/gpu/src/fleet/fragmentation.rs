@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Card, Fleet, FleetNode};
 use crate::vendor::Vendor;
 
 /// What is free of each kind of device.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct Fragmentation {
     /// Devices by vendor and model.
     pub groups: Vec<FragmentedGroup>,
 }
 
 /// Devices of one vendor and model.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct FragmentedGroup {
     /// Who makes them.
     pub vendor: Vendor,
@@ -43,7 +44,7 @@ pub struct FragmentedGroup {
 }
 
 /// Why free memory cannot be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Obstacle {
     /// The device is not healthy.
@@ -61,7 +62,7 @@ pub enum Obstacle {
 }
 
 /// The largest pod with so many cards.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct LargestPod {
     /// Cards on one node.
     pub cards: usize,
@@ -74,7 +75,7 @@ pub struct LargestPod {
 }
 
 /// A card and what is left of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct CardFree {
     /// The node.
     pub node: String,

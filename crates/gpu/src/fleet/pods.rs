@@ -1,5 +1,6 @@
 //! Pods with what they ask for and hold, container by container.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Card, Fleet};
@@ -26,7 +27,7 @@ pub struct PodFilter {
 }
 
 /// A pod in full.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct PodRow {
     /// Namespace.
     pub namespace: String,
@@ -62,7 +63,7 @@ pub struct PodRow {
 }
 
 /// A container of a [`PodRow`].
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct ContainerRow {
     /// Name; `entry N` where the annotation cannot be joined with the pod's spec.
     pub name: String,
@@ -78,7 +79,7 @@ pub struct ContainerRow {
 }
 
 /// What a container asks for, in the words of its spec.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, JsonSchema, Serialize)]
 pub struct RequestRow {
     /// The resource that counts the devices.
     pub resource: String,
@@ -97,7 +98,7 @@ pub struct RequestRow {
 }
 
 /// A share of a device.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct DeviceRow {
     /// Who makes it.
     pub vendor: Vendor,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Card, Fleet, FleetNode, Pool};
@@ -28,7 +29,7 @@ pub struct NodeFilter {
 }
 
 /// A node in one line.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct NodeSummary {
     /// Name.
     pub name: String,
@@ -50,7 +51,7 @@ pub struct NodeSummary {
 }
 
 /// Devices of one kind on a node, or in a cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct VendorSummary {
     /// Who makes them.
     pub vendor: Vendor,
@@ -95,7 +96,7 @@ pub struct VendorSummary {
 }
 
 /// A lock, judged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct LockRow {
     /// The annotation.
     pub key: &'static str,
@@ -109,7 +110,7 @@ pub struct LockRow {
 }
 
 /// Sums over a cluster.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct FleetTotals {
     /// Nodes with accelerators.
     pub nodes: usize,

@@ -1,11 +1,12 @@
 //! The words of the dictionary, and how to look one up.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{dcgm, monitor, neuron, scheduler};
 
 /// A metric.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, JsonSchema, Serialize)]
 pub struct Metric {
     /// Its name today.
     pub name: &'static str,
@@ -26,7 +27,7 @@ pub struct Metric {
 }
 
 /// A former name of a metric.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, JsonSchema, Serialize)]
 pub struct Former {
     /// The name.
     pub name: &'static str,
@@ -35,7 +36,7 @@ pub struct Former {
 }
 
 /// A label and what it means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Label {
     /// What it means.
     pub role: Role,
@@ -44,7 +45,7 @@ pub struct Label {
 }
 
 /// What a label means, whatever it is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Role {
@@ -87,7 +88,7 @@ impl Role {
 }
 
 /// Who exports a metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// HAMi's scheduler: what was promised.
@@ -101,7 +102,7 @@ pub enum Source {
 }
 
 /// What one of a metric is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Bytes.

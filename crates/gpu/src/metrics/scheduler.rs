@@ -2,9 +2,7 @@
 
 use super::dictionary::{
     Former, Label, Metric,
-    Role::{
-        Container, DeviceIndex, DeviceType, DeviceUuid, GpuInstance, MigUuid, Namespace, Node, Pod, Profile, Quota,
-    },
+    Role::{DeviceIndex, DeviceType, DeviceUuid, GpuInstance, MigUuid, Namespace, Node, Pod, Profile, Quota},
     Source, Unit, label,
 };
 
@@ -133,7 +131,8 @@ pub(super) const METRICS: &[Metric] = &[
         "hami_build_info",
         Unit::Info,
         "version of the scheduler or the monitor that exports it",
-        &[label(Container, "container")],
+        // Only `version`, `revision` and the like; whose it is, the labels of the scrape say.
+        &[],
         &[],
     ),
 ];

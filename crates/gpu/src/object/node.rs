@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -67,7 +68,7 @@ pub struct RegisteredDevices {
 }
 
 /// A handshake and whom it concerns.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct NodeHandshake {
     /// HAMi's word.
     pub word: String,
@@ -78,7 +79,7 @@ pub struct NodeHandshake {
 }
 
 /// A lock and its kind.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct NodeLock {
     /// The annotation.
     pub key: &'static str,
@@ -89,7 +90,7 @@ pub struct NodeLock {
 }
 
 /// What keeps pods away that do not tolerate it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Taint {
     /// Key.
     pub key: String,

@@ -1,6 +1,7 @@
 //! A pod: what it asks for, and what it was given.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// What matters of a pod.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct Pod {
     /// Namespace.
     pub namespace: String,
@@ -58,7 +59,7 @@ pub struct Pod {
 }
 
 /// Where in its life a pod is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are Kubernetes' own")]
 pub enum Phase {
     Pending,
@@ -76,7 +77,7 @@ impl Phase {
 }
 
 /// Who made a pod.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Owner {
     /// Such as `ReplicaSet` or `Job`.
     pub kind: String,
@@ -85,7 +86,7 @@ pub struct Owner {
 }
 
 /// A container, with what it asks for of accelerators.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Container {
     /// Name.
     pub name: String,
@@ -100,7 +101,7 @@ pub struct Container {
 }
 
 /// When a container runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContainerKind {
     /// Before the application, one after another.
@@ -121,7 +122,7 @@ impl ContainerKind {
 }
 
 /// A device, or a share of one, that HAMi gave to a container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Grant {
     /// Number in [`Pod::containers`], where the annotation can be joined with the pod's spec.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! Looks for the smallest change that lets a pod run, by trying changes out.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
 use crate::fleet::FleetNode;
 
 /// Changes that together let the pod run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Remedy {
     /// All of them are needed.
     pub changes: Vec<Change>,
@@ -19,7 +20,7 @@ pub struct Remedy {
 }
 
 /// One change, to the pod or to what surrounds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", tag = "change")]
 pub enum Change {
     /// Take the gates away.
@@ -88,7 +89,7 @@ pub enum Change {
 }
 
 /// Pods after whose end the pod would run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct WaitFor {
     /// Where they are.
     pub node: String,

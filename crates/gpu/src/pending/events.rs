@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::CardReason;
@@ -10,7 +11,7 @@ use super::CardReason;
 const MOST_NODES: usize = 64;
 
 /// What an event says of a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct NodeEvent {
     /// The node, where the text names it.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -32,7 +33,7 @@ pub struct Surroundings {
 }
 
 /// Why a pod waits.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct WhyPending {
     /// Namespace.
     pub namespace: String,
@@ -66,7 +67,7 @@ pub struct WhyPending {
 }
 
 /// Why a pod waits, in one word.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Verdict {
     /// It does not wait: it runs, has ended, or is being deleted.
@@ -91,7 +92,7 @@ pub enum Verdict {
 }
 
 /// What is wrong with the pod itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum PodObstacle {
     /// Gates keep schedulers away.
@@ -120,7 +121,7 @@ pub enum PodObstacle {
 }
 
 /// A reason and how many nodes it concerns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct ReasonCount {
     /// The reason.
     pub reason: NodeReason,

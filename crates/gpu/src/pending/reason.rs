@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Why a card does not do, in HAMi's own words, which also stand in its events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize)]
 #[expect(missing_docs, reason = "the names are HAMi's")]
 pub enum CardReason {
     CardNotHealth,
@@ -94,7 +95,7 @@ fn is_zero(number: &usize) -> bool {
 }
 
 /// Why a node does not do.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum NodeReason {
     /// Cordoned.

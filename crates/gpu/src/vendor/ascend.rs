@@ -1,5 +1,6 @@
 //! Huawei Ascend: one backend for each chip that the configuration names.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -30,7 +31,7 @@ pub(crate) fn backend(word: &str) -> Backend {
 }
 
 /// What the Ascend runtime is told about one device of a pod (annotation `huawei.com/<word>`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct AscendRuntimeDevice {
     /// The device.
     pub uuid: String,

@@ -1,6 +1,7 @@
 //! What there is to know of one kind of device under HAMi.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::Capacity;
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// Who makes the device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are the vendors'")]
 pub enum Vendor {
@@ -27,11 +28,10 @@ pub enum Vendor {
     Metax,
     Mthreads,
     Vastai,
-    /// Intel, known without HAMi only.
+    // Both of Intel's are known without HAMi only.
     Intel,
-    /// Intel Gaudi, known without HAMi only.
     Gaudi,
-    /// An annotation of HAMi's form with a word that is in no table.
+    // An annotation of HAMi's form with a word that is in no table.
     Unknown,
 }
 
@@ -109,7 +109,7 @@ pub enum Inventory {
 }
 
 /// The names of extended resources; the operator may rename each.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Resources {
     /// Number of cards.
     pub count: String,
@@ -136,7 +136,7 @@ impl Resources {
 }
 
 /// What one unit of a memory resource is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemoryUnit {
     /// So many MiB.
@@ -173,7 +173,7 @@ impl MemoryUnit {
 }
 
 /// What a number of cores means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CoreUnit {
     /// 100 are a card.
@@ -202,7 +202,7 @@ impl CoreUnit {
 }
 
 /// Which resources HAMi's quota manager knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[expect(missing_docs, reason = "named as the resources are")]
 pub struct QuotaKinds {
     pub memory: bool,
@@ -215,7 +215,7 @@ impl QuotaKinds {
 }
 
 /// The annotations of a pod that choose among cards. Lists are parted by commas.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Selectors {
     /// The card's type must contain one of these.
     #[serde(skip_serializing_if = "Option::is_none")]

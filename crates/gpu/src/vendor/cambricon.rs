@@ -1,5 +1,6 @@
 //! Cambricon MLU, known from capacity: a card has 100 virtual cores and memory in units of 256 MiB.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -46,7 +47,7 @@ fn cards(backend: &Backend, capacity: &Capacity<'_>) -> Result<Vec<Device>> {
 }
 
 /// What the Cambricon runtime is told of a pod's device (annotation `CAMBRICON_DSMLU_PROFILE`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct CambriconProfile {
     /// Number of the card on the node.
     pub index: u32,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -78,7 +79,7 @@ fn profile_gb(name: &str) -> Option<i64> {
 }
 
 /// The slice of a card that one container has (annotation `assigned-containers`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct EnflameSlice {
     /// The plugin has made it.
     pub allocated: bool,

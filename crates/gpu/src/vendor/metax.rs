@@ -1,5 +1,6 @@
 //! Metax: shared cards (sGPU) with a register of their own form, and whole ones known from capacity.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -74,7 +75,7 @@ fn shared_card(card: &Value, index: u32) -> Result<Device> {
 }
 
 /// What the Metax runtime is told about one device of a container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct MetaxRuntimeDevice {
     /// The device.
     pub uuid: String,

@@ -1,11 +1,12 @@
 //! Accelerators that nodes offer without HAMi: extended resources of the vendors' own device plugins.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Vendor;
 
 /// What one unit of an extended resource is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", tag = "unit")]
 pub enum PlainResource {
     /// A card, or a share of one where the plugin replicates cards.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -175,7 +176,7 @@ pub(crate) fn unknown(word: &str) -> Backend {
 }
 
 /// A backend in the table of vendors.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize)]
 pub struct VendorRow {
     /// Who makes the device.
     pub vendor: Vendor,

@@ -40,10 +40,17 @@ pub fn services<'v>(items: impl IntoIterator<Item = &'v Value>) -> Vec<Service> 
 
 impl Service {
     /// Where the cluster's API server passes requests on to it.
-    pub fn proxy_path(&self) -> String {
+    pub(crate) fn proxy_path(&self) -> String {
         let Self { namespace, name, port, tls, .. } = self;
         let scheme = if *tls { "https" } else { "http" };
         format!("/api/v1/namespaces/{namespace}/services/{scheme}:{name}:{port}/proxy")
+    }
+
+    /// Its address within the cluster.
+    pub fn url(&self) -> String {
+        let Self { namespace, name, port, tls, .. } = self;
+        let scheme = if *tls { "https" } else { "http" };
+        format!("{scheme}://{name}.{namespace}.svc:{port}")
     }
 }
 
@@ -82,7 +89,7 @@ fn service(item: &Value) -> Option<Service> {
     })
 }
 
-/// A name that can stand in a path. API servers let no other in; this one may be anybody's.
+/// A name that can stand in a host. API servers let no other in; this one may be anybody's.
 fn name(value: &Value) -> Option<String> {
     let name = value.as_str()?;
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -128,6 +135,7 @@ mod tests {
         let found = services(&items);
         let names: Vec<_> = found.iter().map(|it| (it.name.as_str(), it.port)).collect();
         assert_eq!(names, [("stack", 9090), ("prometheus-server", 80), ("prometheus-operated", 9090)]);
+        assert_eq!(found[0].url(), "http://stack.monitoring.svc:9090");
         assert_eq!(found[0].proxy_path(), "/api/v1/namespaces/monitoring/services/http:stack:9090/proxy");
         assert_eq!(services(items.iter().chain(&items)).len(), 3);
     }
@@ -135,6 +143,6 @@ mod tests {
     #[test]
     fn a_port_with_tls_is_asked_with_tls() {
         let item = item("p", &json!({ "app": "prometheus" }), &json!([{ "name": "https", "port": 9091 }]));
-        assert!(services([&item])[0].proxy_path().contains("https:p:9091"));
+        assert_eq!(services([&item])[0].url(), "https://p.monitoring.svc:9091");
     }
 }

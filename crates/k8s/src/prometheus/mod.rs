@@ -66,6 +66,13 @@ impl Prometheus {
         Ok(Some(Api { client, prefix: String::new(), authorization: None, whose: self.clone(), at: base.to_string() }))
     }
 
+    /// The one behind a service of the cluster that this process runs in, by its name there.
+    pub async fn at_service(&self, service: &Service) -> Result<Api> {
+        let base: Uri = service.url().parse().map_err(|_| Error::internal("a service has a name that is no host"))?;
+        let client = self.0.client.get_or_try_init(|| self.client(&base)).await?.clone();
+        Ok(Api { client, prefix: String::new(), authorization: None, whose: self.clone(), at: base.to_string() })
+    }
+
     /// One that was found in a cluster, asked through that cluster's API server.
     pub(crate) fn through(&self, client: kube::Client, authorization: Option<HeaderValue>, service: &Service) -> Api {
         Api { client, prefix: service.proxy_path(), authorization, whose: self.clone(), at: service.to_string() }

@@ -15,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Settings {
     /// Address, up to and without `/api/v1`. Without one, a Prometheus is looked for in the cluster.
     pub url: Option<String>,
-    /// Whether to look for one in the cluster, and to ask it through the cluster's API server; yes unless switched off.
+    /// Whether to look for one among the services of the cluster that this process runs in; yes unless switched off.
     pub discover: Option<bool>,
     /// File with a bearer token.
     pub bearer_token_file: Option<PathBuf>,

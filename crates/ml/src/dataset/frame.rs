@@ -34,6 +34,9 @@ pub struct Framed {
     pub left_out: Vec<(String, &'static str)>,
 }
 
+/// Names of columns, and why each is not in the table.
+type LeftOut = Vec<(String, &'static str)>;
+
 /// How a column of the file becomes one of the table.
 struct Taken {
     name: String,
@@ -67,7 +70,7 @@ pub fn frame(path: &Path, layout: &Layout, profile: &Profile, selection: &Select
     Ok(Framed { frame: builder.finish().map_err(|error| refused(&error))?, left_out })
 }
 
-fn choose(profile: &Profile, selection: &Selection) -> Result<(Vec<Taken>, Vec<(String, &'static str)>)> {
+fn choose(profile: &Profile, selection: &Selection) -> Result<(Vec<Taken>, LeftOut)> {
     let names = || profile.columns.iter().map(|column| column.name.as_str());
     let wanted = selection.columns.iter().flatten().chain(&selection.classes);
     if let Some(unknown) = wanted.into_iter().find(|name| !names().any(|known| known == name.as_str())) {

@@ -120,9 +120,18 @@ impl Tally {
         }
         let mut hashed = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let hash = std::mem::take(&mut hashed.hash).finalize();
-        let sha256 = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hexadecimal(&hash);
         Ok(Fingerprint { sha256, bytes: hashed.bytes })
     }
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 fn stamp(path: &Path) -> Result<(u64, Option<SystemTime>)> {
@@ -212,6 +221,7 @@ impl std::fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 /// An error of reading, for its reader.
+#[expect(clippy::needless_pass_by_value, reason = "the form of `map_err`")]
 pub(crate) fn unreadable(path: &Path, error: io::Error) -> Error {
     let refusal = error.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>());
     let kind = match (refusal, error.kind()) {

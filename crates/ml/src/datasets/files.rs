@@ -127,5 +127,5 @@ fn endings(filename: &str) -> String {
     let known = ["csv", "tsv", "txt", "jsonl", "ndjson", "jsonlines", "parquet", "pq", "gz", "zst", "zstd"];
     let parts: Vec<&str> = filename.split('.').skip(1).collect();
     let kept = parts.iter().rev().take_while(|part| known.contains(&part.to_ascii_lowercase().as_str())).count();
-    parts[parts.len() - kept..].iter().map(|part| format!(".{}", part.to_ascii_lowercase())).collect()
+    parts[parts.len() - kept..].iter().flat_map(|part| [".".to_owned(), part.to_ascii_lowercase()]).collect()
 }

@@ -178,8 +178,8 @@ impl Datasets {
         let _turn = self.busy.turn(&new.path);
         let layout = Layout::of(&new.path, &new.wanted)?;
         match new.keeping {
-            Keeping::Copy => self.register_copy(new, &id, &filename, layout, watch),
-            Keeping::Reference => self.register_reference(new, &id, &filename, layout, watch),
+            Keeping::Copy => self.register_copy(new, &id, &filename, &layout, watch),
+            Keeping::Reference => self.register_reference(new, &id, &filename, &layout, watch),
         }
     }
 
@@ -188,19 +188,19 @@ impl Datasets {
         new: &Registration,
         id: &str,
         filename: &str,
-        layout: Layout,
+        layout: &Layout,
         watch: &Watch,
     ) -> Result<Registered> {
         let copy = place_copy(&self.folder, &new.path, filename, watch)?;
         let sha256 = copy.fingerprint.sha256.clone();
-        if let Some(found) = self.same(new.id.as_deref(), &sha256, &layout, Keeping::Copy)? {
+        if let Some(found) = self.same(new.id.as_deref(), &sha256, layout, Keeping::Copy)? {
             return Ok(Registered { dataset: found, deduplicated: true });
         }
         let known = self.database.read_here(|connection| tables::by_hash(connection, &sha256, None))?;
         // The same bytes, read in the same way, under another name: what is in them is known.
-        let profile = match known.filter(|known| known.layout == layout && known.profile.target.is_none()) {
+        let profile = match known.filter(|known| known.layout == *layout && known.profile.target.is_none()) {
             Some(known) => known.profile,
-            None => profile(copy.path(), &layout, &Settings::default(), watch)?,
+            None => profile(copy.path(), layout, &Settings::default(), watch)?,
         };
         let path = copy.keep()?;
         self.add(new, id, filename, path, profile)
@@ -211,11 +211,11 @@ impl Datasets {
         new: &Registration,
         id: &str,
         filename: &str,
-        layout: Layout,
+        layout: &Layout,
         watch: &Watch,
     ) -> Result<Registered> {
-        let profile = profile(&new.path, &layout, &Settings::default(), watch)?;
-        if let Some(found) = self.same(new.id.as_deref(), &profile.fingerprint.sha256, &layout, Keeping::Reference)?
+        let profile = profile(&new.path, layout, &Settings::default(), watch)?;
+        if let Some(found) = self.same(new.id.as_deref(), &profile.fingerprint.sha256, layout, Keeping::Reference)?
             && found.path == new.path
             && modified(&found.path)? == found.modified
         {

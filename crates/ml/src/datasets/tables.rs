@@ -82,7 +82,7 @@ pub(super) fn missing(id: &str, version: Option<u64>) -> Error {
     Error::not_found("dataset", &name).hint("dataset_list shows those that there are")
 }
 
-/// Numbers of SQLite have a sign; counts of ours fit.
+/// Numbers of `SQLite` have a sign; counts of ours fit.
 pub(super) fn sql(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -91,7 +91,7 @@ const COLUMNS: &str = "id, version, filename, sha256, bytes, rows, layout, profi
                        created, cloud_path, cloud_version, cloud_checksum";
 
 fn dataset(row: &Row<'_>) -> rusqlite::Result<Result<Dataset>> {
-    let count = |at: usize| row.get::<_, i64>(at).map(|number| number.unsigned_abs());
+    let count = |at: usize| row.get::<_, i64>(at).map(i64::unsigned_abs);
     let profile: String = row.get(7)?;
     let (layout, tags): (String, String) = (row.get(6)?, row.get(11)?);
     let decoded = |error: serde_json::Error| {

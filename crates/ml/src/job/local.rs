@@ -79,6 +79,11 @@ impl Local {
         &self.0.state
     }
 
+    /// Whether this process starts workers.
+    pub fn launches(&self) -> bool {
+        self.0.launches
+    }
+
     /// Most workers at once.
     pub fn most(&self) -> u32 {
         self.0.most

@@ -29,6 +29,13 @@ pub const STALL: i64 = 60_000;
 /// How long a worker may take to end by itself once it is asked to, in milliseconds.
 pub const GRACE: i64 = 5_000;
 
+/// A share as whole percent.
+pub fn percent(share: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 100")]
+    let percent = (share.clamp(0.0, 1.0) * 100.0) as u64;
+    percent
+}
+
 pub(crate) const AREA: Area = Area {
     name: "jobs",
     steps: &["
@@ -38,6 +45,7 @@ pub(crate) const AREA: Area = Area {
             request TEXT NOT NULL,
             model TEXT NOT NULL,
             dataset TEXT NOT NULL,
+            dataset_version INTEGER NOT NULL,
             spec TEXT NOT NULL,
             state TEXT NOT NULL,
             reason TEXT,
@@ -60,7 +68,6 @@ pub(crate) const AREA: Area = Area {
             error TEXT
         ) STRICT;
         CREATE INDEX jobs_by_state ON jobs (state, created_at);
-        CREATE INDEX jobs_by_dataset ON jobs (dataset);
         CREATE TABLE job_events (
             job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
             number INTEGER NOT NULL,

@@ -99,6 +99,22 @@ pub fn bound_addresses(bytes: u64) {
     let _ = rustix::process::setrlimit(Resource::As, Rlimit { current: Some(bytes), maximum: limit.maximum });
 }
 
+/// Whether a folder lies on a disk of another machine, as far as that can be seen.
+pub fn is_network_disk(folder: &std::path::Path) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        // NFS (which EFS is), SMB in its two forms, Ceph, FUSE.
+        const KINDS: [u64; 5] = [0x6969, 0xff53_4d42, 0xfe53_4d42, 0x00c3_6400, 0x6573_5546];
+        rustix::fs::statfs(folder)
+            .is_ok_and(|about| u64::try_from(about.f_type).is_ok_and(|kind| KINDS.contains(&kind)))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = folder;
+        false
+    }
+}
+
 /// Bytes free for us on the disk of a folder; `None` where the system does not say.
 pub fn disk_free(folder: &std::path::Path) -> Option<u64> {
     let about = rustix::fs::statvfs(folder).ok()?;

@@ -9,7 +9,7 @@ use super::{
     process::Process,
     record::{signed, state, text},
 };
-use crate::{id, moment, store::Failure};
+use crate::{datasets, id, moment, store::Failure};
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -29,15 +29,16 @@ pub fn submit(transaction: &Transaction<'_>, new: &NewJob) -> Result<(Job, bool)
     }
     let (id, now) = (id::new("job")?, moment::now());
     transaction.execute(
-        "INSERT INTO jobs (id, token, request, model, dataset, spec, state, max_attempts, time_limit, memory_limit, threads,
+        "INSERT INTO jobs (id, token, request, model, dataset, dataset_version, spec, state, max_attempts, time_limit, memory_limit, threads,
                            created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ?9, ?10, ?11, ?11)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'queued', ?8, ?9, ?10, ?11, ?12, ?12)",
         params![
             id,
             new.token,
             request,
             new.model,
             new.dataset,
+            signed(new.dataset_version),
             text(&new.spec)?,
             new.limits.attempts,
             new.limits.time,
@@ -46,6 +47,8 @@ pub fn submit(transaction: &Transaction<'_>, new: &NewJob) -> Result<(Job, bool)
             now,
         ],
     )?;
+    // The dataset is not deleted as long as somebody learns from it.
+    datasets::claim(transaction, &new.dataset, new.dataset_version, &user(&id))?;
     tell(transaction, &id, 0, State::Queued, "submitted")?;
     Ok((get(transaction, &id)?, true))
 }
@@ -281,6 +284,7 @@ fn end(transaction: &Transaction<'_>, job: &Job, event: Event, what: &str, error
         "UPDATE jobs SET state = ?2, reason = NULL, error = ?3, ended_at = ?4, updated_at = ?4, lease_until = NULL WHERE id = ?1",
         params![job.id, state.as_str(), error, now],
     )?;
+    datasets::release(transaction, &user(&job.id))?;
     tell(transaction, &job.id, job.attempt, state, what)
 }
 
@@ -334,8 +338,7 @@ pub fn metrics(transaction: &Transaction<'_>, id: &str, attempt: u32) -> Result<
     Ok(found)
 }
 
-/// Jobs that have not ended and learn from this dataset.
-pub fn using_dataset(transaction: &Transaction<'_>, dataset: &str) -> Result<Vec<String>> {
-    let open = open(transaction)?;
-    Ok(open.into_iter().filter(|job| job.dataset == dataset).map(|job| job.id).collect())
+/// As it stands among those who need a dataset.
+fn user(id: &str) -> String {
+    format!("job {id}")
 }

@@ -19,6 +19,8 @@ pub struct NewJob {
     pub model: String,
     /// Dataset that it learns from.
     pub dataset: String,
+    /// Version of it.
+    pub dataset_version: u64,
     /// What the worker is to do, in its own words.
     pub spec: Value,
     /// What it may use.
@@ -96,6 +98,8 @@ pub struct Job {
     pub model: String,
     /// Dataset that it learns from.
     pub dataset: String,
+    /// Version of it.
+    pub dataset_version: u64,
     /// What the worker is to do.
     pub spec: Value,
     /// Where it is.
@@ -158,7 +162,7 @@ pub struct Measured {
 
 impl Job {
     /// All columns, as [`Self::of_row`] wants them.
-    pub(super) const COLUMNS: &'static str = "id, token, model, dataset, spec, state, reason, attempt, max_attempts, \
+    pub(super) const COLUMNS: &'static str = "id, token, model, dataset, dataset_version, spec, state, reason, attempt, max_attempts, \
         time_limit, memory_limit, threads, created_at, updated_at, started_at, ended_at, deadline_at, cancel_wanted_at, \
         beat_at, lease_until, worker, progress, made, error";
 
@@ -174,6 +178,7 @@ impl Job {
             token: row.get("token")?,
             model: row.get("model")?,
             dataset: row.get("dataset")?,
+            dataset_version: count(row.get("dataset_version")?),
             spec: json(&row.get::<_, String>("spec")?)?,
             state: state(&row.get::<_, String>("state")?)?,
             reason: row.get("reason")?,

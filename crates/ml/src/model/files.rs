@@ -132,6 +132,14 @@ pub fn copy(version: &Version, to: &Path) -> Result<Vec<PathBuf>> {
     Ok(made)
 }
 
+/// Takes the files of a version away, once no record names them.
+pub fn remove(version: &Version) -> Result<()> {
+    match fs::remove_dir_all(&version.folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file_error(&error, &version.folder)),
+        _ => Ok(()),
+    }
+}
+
 /// Brings a file from elsewhere into a folder of its own among the models, for a version that is still to be entered.
 pub fn bring(state: &Path, model: &str, from: &Path, name: &str) -> Result<Settled> {
     let staging = models(state).join(".staging").join(crate::id::new("file")?);

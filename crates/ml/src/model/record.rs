@@ -1,5 +1,6 @@
 //! What is known of a model.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -23,7 +24,7 @@ pub struct Source {
     /// Dataset that it learnt from.
     pub dataset: Option<String>,
     /// Version of the dataset.
-    pub dataset_version: Option<u32>,
+    pub dataset_version: Option<u64>,
     /// SHA-256 of the dataset's bytes: the same digest means the same data.
     pub dataset_sha256: Option<String>,
     /// File that it was brought from.
@@ -31,7 +32,7 @@ pub struct Source {
 }
 
 /// Whether a version can be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It can.

@@ -3,8 +3,9 @@
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use trainyard_contract::{Error, ErrorKind};
 
-use super::{Alias, Model, NewVersion, Status, Version, files::Settled};
+use super::{Alias, Model, NewVersion, Source, Status, Version, files::Settled};
 use crate::{
+    datasets,
     job::{json, text},
     moment,
     store::Failure,
@@ -39,6 +40,7 @@ pub fn add(transaction: &Transaction<'_>, model: &str, new: &NewVersion, settled
             now
         ],
     )?;
+    claim(transaction, model, version, &new.source)?;
     Ok(version)
 }
 
@@ -218,6 +220,11 @@ pub fn archive(transaction: &Transaction<'_>, model: &str, version: u32, archive
     if archived {
         free_of_aliases(&found, "archived")?;
     }
+    if archived {
+        datasets::release(transaction, &user(model, version))?;
+    } else {
+        claim(transaction, model, version, &found.source)?;
+    }
     let status = if archived { "archived" } else { "ready" };
     let at = archived.then(moment::now);
     let sql = "UPDATE model_versions SET status = ?3, archived_at = ?4 WHERE model = ?1 AND version = ?2";
@@ -229,12 +236,13 @@ pub fn archive(transaction: &Transaction<'_>, model: &str, version: u32, archive
 pub fn delete(transaction: &Transaction<'_>, model: &str, version: u32) -> Result<Version> {
     let found = get(transaction, model, &Which::Number(version))?;
     free_of_aliases(&found, "deleted")?;
+    datasets::release(transaction, &user(model, version))?;
     transaction.execute("DELETE FROM model_versions WHERE model = ?1 AND version = ?2", params![model, version])?;
     Ok(found)
 }
 
 /// A version that a name stands for is in use.
-pub fn free_of_aliases(version: &Version, what: &str) -> Result<()> {
+pub fn free_of_aliases(version: &Version, what: &str) -> std::result::Result<(), Error> {
     if version.aliases.is_empty() {
         return Ok(());
     }
@@ -244,13 +252,18 @@ pub fn free_of_aliases(version: &Version, what: &str) -> Result<()> {
         format!("version {number} of {model} is in use as {names}, so it is not {what}"),
     )
     .code("InUse")
-    .hint("let the alias stand for another version first: model_set_alias")
-    .into())
+    .hint("let the alias stand for another version first: model_set_alias"))
 }
 
-/// Versions that are ready and learnt from this dataset, as `model version`.
-pub fn using_dataset(transaction: &Transaction<'_>, dataset: &str) -> Result<Vec<String>> {
-    let sql = "SELECT model || ' ' || version FROM model_versions WHERE dataset = ?1 AND status = 'ready' ORDER BY 1";
-    let mut statement = transaction.prepare(sql)?;
-    Ok(statement.query_map([dataset], |row| row.get(0))?.collect::<std::result::Result<_, _>>()?)
+/// As it stands among those who need a dataset.
+fn user(model: &str, version: u32) -> String {
+    format!("model {model} {version}")
+}
+
+/// Notes that a version that is ready needs its dataset, so that where it came from can be looked at.
+fn claim(transaction: &Transaction<'_>, model: &str, version: u32, source: &Source) -> Result<()> {
+    match (&source.dataset, source.dataset_version) {
+        (Some(dataset), Some(of)) => datasets::claim(transaction, dataset, of, &user(model, version)),
+        _ => Ok(()),
+    }
 }

@@ -44,9 +44,8 @@ impl Scale {
 /// A number in few letters: 0.25, 1.2k, 3.4M, 1e-6.
 pub(super) fn short(value: f64) -> String {
     let size = value.abs();
-    let trimmed = |text: String| match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
+    let trimmed = |text: String| {
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
     };
     match size {
         0.0 => "0".to_owned(),
@@ -90,7 +89,7 @@ impl Axes {
         }
         canvas.line((left, bottom), (right, bottom), DARK, 1);
         canvas.line((left, bottom), (left, top), DARK, 1);
-        canvas.text(((left + right) / 2, bottom + 38), x_name, Letters::Small, Anchor::Middle, DARK);
+        canvas.text((i32::midpoint(left, right), bottom + 38), x_name, Letters::Small, Anchor::Middle, DARK);
         canvas.text((left, top - 14), y_name, Letters::Small, Anchor::Left, DARK);
     }
 
@@ -115,11 +114,11 @@ mod tests {
 
     #[test]
     fn numbers_on_axes_are_round_and_short() {
-        assert_eq!(Scale::new(0.0, 1.0, 0, 100).ticks(5), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8, 1.0]);
+        assert_eq!(Scale::new(0.0, 1.0, 0, 100).ticks(5), [0.0, 0.2, 0.4, 0.600_000_000_000_000_1, 0.8, 1.0]);
         assert_eq!(Scale::new(-3.0, 3.0, 0, 100).ticks(3), [-2.0, 0.0, 2.0]);
         assert!(Scale::new(5.0, 5.0, 0, 100).ticks(5).len() > 1);
         assert!(Scale::new(f64::MIN, f64::MAX, 0, 100).ticks(5).len() < 51);
-        let shown: Vec<String> = [0.0, 0.6000000000000001, -1500.0, 12_345.0, 2.5e7, 1e-7].map(short).into();
+        let shown: Vec<String> = [0.0, 0.600_000_000_000_000_1, -1500.0, 12_345.0, 2.5e7, 1e-7].map(short).into();
         assert_eq!(shown, ["0", "0.6", "-1500", "12.3k", "25M", "1.0e-7"]);
         assert_eq!(cut("sepal length", 8), "sepal ..");
     }

@@ -47,12 +47,12 @@ pub fn histograms(columns: &[ColumnProfile]) -> Result<Option<Picture>> {
     let strip = 120;
     let canvas_height = u32::try_from(60 + down * strip).unwrap_or(HEIGHT);
     let mut canvas = titled(WIDTH, canvas_height, "Rows by value of each column");
-    let width = canvas.size().0 / i32::try_from(across).unwrap_or(1);
+    let strip_width = canvas.size().0 / i32::try_from(across).unwrap_or(1);
     for (at, (column, histogram)) in shown.iter().enumerate() {
         let at = i32::try_from(at).unwrap_or_default();
         let across = i32::try_from(across).unwrap_or(1);
-        let corner = ((at % across) * width, 45 + (at / across) * strip);
-        histogram_strip(&mut canvas, corner, (width, strip), column, histogram);
+        let corner = ((at % across) * strip_width, 45 + (at / across) * strip);
+        histogram_strip(&mut canvas, corner, (strip_width, strip), column, histogram);
     }
     let names: Vec<&str> = shown.iter().map(|(column, _)| column.name.as_str()).collect();
     let more = with.len() - shown.len();
@@ -117,7 +117,7 @@ pub fn learning_curve(points: &[CurvePoint], loss: &str) -> Result<Option<Pictur
     axes.curve(&mut canvas, &validation, SECOND);
     legend(
         &mut canvas,
-        &[("rows learned from", FIRST), ("rows not seen", SECOND)][..1 + usize::from(!validation.is_empty())],
+        &[("rows learned from", FIRST), ("rows not seen", SECOND)][..=usize::from(!validation.is_empty())],
     );
     let end = validation.last().or(training.last()).map_or(0.0, |(_, loss)| *loss);
     canvas.picture(format!("{loss} over {} rounds, ending at {}", points.len(), short(end))).map(Some)

@@ -62,7 +62,8 @@ pub fn importance(features: &[Importance], count: usize, width: usize) -> String
 pub fn confusion(matrix: &Confusion) -> String {
     let width = matrix.classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).clamp(6, 14);
     let row = |name: &str, cells: Vec<String>| {
-        let cells: String = cells.iter().map(|cell| format!(" {:>width$}", cut(cell, width))).collect();
+        let cells: Vec<String> = cells.iter().map(|cell| format!(" {:>width$}", cut(cell, width))).collect();
+        let cells = cells.concat();
         format!("{:<width$}{cells}\n", cut(name, width))
     };
     let counts = |counts: &Vec<u64>| counts.iter().map(u64::to_string).collect();

@@ -15,7 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+pub use rusqlite::Transaction;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use trainyard_contract::{Error, Result};
 
 pub(crate) use self::areas::Area;

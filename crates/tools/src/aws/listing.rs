@@ -17,6 +17,11 @@ pub(in crate::aws) struct Placed<R> {
     row: R,
 }
 
+/// A row of the only region that was asked.
+pub(in crate::aws) fn placed<R>(row: R) -> Placed<R> {
+    Placed { region: None, row }
+}
+
 /// What a question finds, a row an item.
 pub(in crate::aws) async fn list<O, R>(cx: &Cx<Reads>, part: &Part, question: &O) -> Result<Listing<Placed<R>>>
 where
@@ -59,7 +64,7 @@ where
     let Items { items, next, pages, region } =
         aws.list(question, cx.wanted(part.limit.0, part.cursor.as_ref())).await?;
     let rows = join(aws, items).await?;
-    let rows = rows.into_iter().map(|row| Placed { region: None, row }).collect();
+    let rows = rows.into_iter().map(placed).collect();
     Ok(Listing::part(rows, next, pages).about("region", region))
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod ebs;
 pub(crate) mod ec2;
 pub(crate) mod eks;
 pub(crate) mod iam;
+pub(crate) mod lambda;
 mod listing;
 pub(crate) mod operations;
 pub(crate) mod quotas;

@@ -1,6 +1,9 @@
 //! The ML platform: datasets, and what is made of them.
 
+pub(crate) mod check;
 pub(crate) mod datasets;
+pub(crate) mod models;
+pub(crate) mod training;
 
 use std::sync::Arc;
 

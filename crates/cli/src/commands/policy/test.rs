@@ -62,6 +62,7 @@ async fn held(dispatch: &Dispatch<App>, case: Case) -> Result<Value> {
         account: case.account,
         region: case.region,
         clusters: case.clusters,
+        kinds: None,
         operations: None,
         tags: case.tags.map(|tags| vec![tags]),
     };

@@ -1,7 +1,5 @@
 //! One column while it streams by.
 
-use std::borrow::Cow;
-
 use datasketches::tdigest::TDigestMut;
 
 use super::sketch::{Distinct, Frequent, Moments, Precision, Together, digest, hash_of, hash_of_number};
@@ -144,7 +142,7 @@ impl ColumnSketch {
         Some(text_hash)
     }
 
-    fn count(&mut self, meaning: Meaning, text: &Cow<'_, str>) {
+    fn count(&mut self, meaning: Meaning, text: &str) {
         let counts = &mut self.counts;
         match meaning {
             Meaning::Missing => counts.missing += 1,
@@ -165,7 +163,7 @@ impl ColumnSketch {
             Meaning::Text => {
                 counts.texts += 1;
                 counts.addresses += u64::from(is_address(text));
-                if self.oddities.len() < SHOWN_ODDITIES && !self.oddities.iter().any(|odd| odd.as_str() == &**text) {
+                if self.oddities.len() < SHOWN_ODDITIES && !self.oddities.iter().any(|odd| odd == text) {
                     self.oddities.push(text.chars().take(64).collect());
                 }
             }

@@ -118,7 +118,7 @@ fn words(name: &str) -> Vec<String> {
     if let Some(at) =
         words.iter().position(|word| word == "e").filter(|at| words.get(at + 1).is_some_and(|w| w == "mail"))
     {
-        words[at] = "email".to_owned();
+        "email".clone_into(&mut words[at]);
     }
     words.retain(|word| !word.is_empty());
     words

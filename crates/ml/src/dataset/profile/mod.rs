@@ -75,7 +75,9 @@ fn read(rows: &mut dyn Rows, settings: &Settings) -> Result<Table> {
                 let (sender, batches) = mpsc::sync_channel::<(Batch, Option<usize>)>(1);
                 let work = move || {
                     let mut table = Table::new(target.is_some());
-                    batches.iter().for_each(|(batch, target)| table.add(&batch, target));
+                    for (batch, target) in batches {
+                        table.add(&batch, target);
+                    }
                     table
                 };
                 (sender, scope.spawn(work))

@@ -96,13 +96,19 @@ impl Distinct {
     fn sketch(values: &HashSet<u64>, precision: Precision) -> HllSketch {
         let mut sketch =
             HllSketch::new(precision.registers, HllType::Hll8).expect("the registers are within its bounds");
-        values.iter().for_each(|hash| sketch.update(*hash));
+        for hash in values {
+            sketch.update(*hash);
+        }
         sketch
     }
 
     pub(crate) fn merge(&mut self, other: &Self) {
         match (&mut *self, other) {
-            (_, Self::Exact(values, _)) => values.iter().for_each(|hash| self.add(*hash)),
+            (_, Self::Exact(values, _)) => {
+                for hash in values {
+                    self.add(*hash);
+                }
+            }
             (Self::Exact(values, precision), Self::Estimated(sketch, _)) => {
                 let merged = Self::union(&Self::sketch(values, *precision), sketch, *precision);
                 *self = Self::Estimated(Box::new(merged), *precision);

@@ -39,6 +39,7 @@ pub struct Profile {
 
 /// What is in a column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each says another thing of the column")]
 pub struct ColumnProfile {
     /// Its name.
     pub name: String,
@@ -247,7 +248,7 @@ fn numbers(sketch: &mut ColumnSketch) -> Option<Numbers> {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "lengths were counts")]
 fn lengths(sketch: &ColumnSketch) -> Option<Lengths> {
     let lengths = &sketch.lengths;
-    (lengths.count > 0).then(|| Lengths { min: lengths.min as u64, max: lengths.max as u64, mean: lengths.mean })
+    (lengths.count > 0).then_some(Lengths { min: lengths.min as u64, max: lengths.max as u64, mean: lengths.mean })
 }
 
 #[expect(
@@ -260,6 +261,9 @@ fn histogram(sketch: &mut ColumnSketch) -> Option<Histogram> {
     let moments = sketch.moments;
     if moments.count == 0 || moments.min >= moments.max || !(moments.max - moments.min).is_finite() {
         return None;
+    }
+    if let Some(histogram) = of_few(sketch) {
+        return Some(histogram);
     }
     let (low, high) = range(&mut sketch.digest, moments.min, moments.max)?;
     let width = (high - low) / BARS as f64;
@@ -284,6 +288,25 @@ fn histogram(sketch: &mut ColumnSketch) -> Option<Histogram> {
         bars[BARS - 1].count += std::mem::take(&mut above);
     }
     Some(Histogram { bars, below, above })
+}
+
+/// A bar for each whole number, where there are few: exactly counted, and none is cut in two.
+#[expect(clippy::cast_precision_loss, reason = "few numbers, far from where digits end")]
+fn of_few(sketch: &ColumnSketch) -> Option<Histogram> {
+    let (min, max) = (sketch.moments.min, sketch.moments.max);
+    let (values, exact) = sketch.frequent.first(BARS + 1);
+    let few = exact && values.len() <= BARS && max - min <= BARS as f64 && max.abs().max(min.abs()) < 1e9;
+    if !few || sketch.counts.integers != sketch.moments.count {
+        return None;
+    }
+    let mut bars = Vec::new();
+    let mut value = min;
+    while value <= max {
+        let alike = values.iter().filter(|(text, _)| text.trim().parse() == Ok(value));
+        bars.push(Bar { from: value - 0.5, to: value + 0.5, count: alike.map(|(_, count)| count).sum() });
+        value += 1.0;
+    }
+    Some(Histogram { bars, below: 0, above: 0 })
 }
 
 /// Between which numbers bars are drawn: all of them, unless a few lie so far out that the others would share one bar.

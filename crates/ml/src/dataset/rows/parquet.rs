@@ -20,7 +20,7 @@ use trainyard_contract::{Error, ErrorKind, Result};
 
 use super::{BATCH_ROWS, Batch, Cells, Column, Irregular, MAX_COLUMNS, Names, Rows, too_wide};
 use crate::dataset::{
-    source::{Fingerprint, Watch, fingerprint, unreadable},
+    source::{Fingerprint, Watch, fingerprint, hexadecimal, unreadable},
     value::Cell,
 };
 
@@ -244,7 +244,7 @@ impl Unit {
             }
             (Self::Plain, Ok(text)) => Cell::Quoted(Cow::Owned(text.to_owned())),
             _ => {
-                let shown = bytes.iter().take(32).map(|byte| format!("{byte:02x}")).collect();
+                let shown = hexadecimal(&bytes[..bytes.len().min(32)]);
                 Cell::Quoted(Cow::Owned(shown))
             }
         }

@@ -75,6 +75,15 @@ pub(crate) fn write(path: &str, what: &str, text: &str, there: There, ends: &[&s
     }
 }
 
+/// A folder at an absolute path, made where it is missing. Returns it with links resolved.
+pub(crate) fn folder(path: &str, what: &str) -> Result<PathBuf> {
+    let given = absolute(path)?;
+    allowed(given, what)?;
+    let unmade = |error: std::io::Error| Error::validation(format!("could not make the folder {path:?}: {error}"));
+    std::fs::create_dir_all(given).map_err(unmade)?;
+    given.canonicalize().map_err(unmade)
+}
+
 fn create(path: &Path, text: &str) -> std::io::Result<()> {
     OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
 }

@@ -32,6 +32,8 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::changes::<CreateInstance>()
         "ec2.launch_from_template",
         "ec2_launch_from_template",
         "ec2_create_instances",
+        "ec2_run_instances",
+        "ec2.run_instances",
     ])
     .also(&[
         ("ec2_create_spot_instance", r#"{"market": "spot"}"#),

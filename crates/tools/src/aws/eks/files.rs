@@ -25,3 +25,11 @@ pub(super) fn write(allowed: &LocalPaths, path: &str, what: &str, text: &str, th
     }
     local_file::write(path, what, text, there, &["yaml", "yml"])
 }
+
+/// A folder, made where it is missing. Returns it with links resolved.
+pub(super) fn folder(allowed: &LocalPaths, path: &str, what: &str) -> Result<PathBuf> {
+    if allowed.are_named() {
+        allowed.to_write(path)?;
+    }
+    local_file::folder(path, what)
+}

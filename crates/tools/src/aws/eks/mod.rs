@@ -3,6 +3,7 @@
 mod files;
 pub(crate) mod guide;
 pub(crate) mod insights;
+pub(crate) mod kubernetes;
 pub(crate) mod resources;
 pub(crate) mod stacks;
 pub(crate) mod vpc;

@@ -22,6 +22,11 @@ impl LocalPaths {
         !self.0.is_empty()
     }
 
+    /// Whether none is allowed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A file or folder that exists, with symbolic links resolved.
     pub(crate) fn existing(&self, path: &str) -> Result<PathBuf> {
         let path = self.sound(path)?;

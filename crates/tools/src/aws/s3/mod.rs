@@ -2,6 +2,7 @@
 
 pub(crate) mod buckets;
 mod local;
+pub(crate) mod object_changes;
 pub(crate) mod objects;
 pub(crate) mod transfers;
 

@@ -175,10 +175,13 @@ impl Tool<App> for Get {
 /// An answer to HEAD has no body to say what is missing in.
 fn missing(error: Error, bucket: &str, key: &str) -> Error {
     if error.http_status_code() == Some(404) && error.code_str() == "NotFound" {
-        return Error::not_found("object", &format!("s3://{bucket}/{key}"))
-            .hint("s3_list_objects shows the keys of a bucket");
+        return no_object(bucket, key);
     }
     error
+}
+
+pub(super) fn no_object(bucket: &str, key: &str) -> Error {
+    Error::not_found("object", &format!("s3://{bucket}/{key}")).hint("s3_list_objects shows the keys of a bucket")
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

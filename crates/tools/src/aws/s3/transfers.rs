@@ -10,8 +10,8 @@ use trainyard_aws::{
     transfer::{self, Existing, SyncPlan, SyncStep, Transfers},
 };
 use trainyard_contract::{
-    CallDef, Changes, Covers, Destroys, Effect, Error, ErrorKind, Json, MayChange, Needs, Preview, Reads, Result,
-    Target, Tool, ToolDef,
+    Access, CallDef, Changes, Covers, Destroys, Effect, Error, ErrorKind, Json, MayChange, Needs, Preview, Reads,
+    Result, Target, Tool, ToolDef,
 };
 
 use super::objects::{Head, HeadObject};
@@ -36,25 +36,25 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[
 /// Repeat the call when it was cut off: it goes on where it was.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Upload {
+pub(super) struct Upload {
     /// Absolute path of the file, below a folder that the operator allows.
-    path: String,
+    pub(super) path: String,
     /// Bucket.
-    bucket: String,
+    pub(super) bucket: String,
     /// Key.
-    key: String,
+    pub(super) key: String,
     /// Replace an object that is there.
     #[serde(default)]
-    overwrite: bool,
+    pub(super) overwrite: bool,
     /// Media type.
-    content_type: Option<String>,
+    pub(super) content_type: Option<String>,
     /// Storage class.
-    storage_class: Option<String>,
+    pub(super) storage_class: Option<String>,
     /// Metadata of your own.
     #[serde(default)]
-    metadata: BTreeMap<String, String>,
-    region: Option<Region>,
-    profile: Option<Profile>,
+    pub(super) metadata: BTreeMap<String, String>,
+    pub(super) region: Option<Region>,
+    pub(super) profile: Option<Profile>,
 }
 
 impl Tool<App> for Upload {
@@ -115,15 +115,15 @@ impl Preview<App> for Upload {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct Uploaded {
+pub(super) struct Uploaded {
     uri: String,
-    bytes: u64,
+    pub(super) bytes: u64,
     /// Bytes that an earlier call had brought there.
     resumed_bytes: u64,
-    etag: Option<String>,
-    version_id: Option<String>,
+    pub(super) etag: Option<String>,
+    pub(super) version_id: Option<String>,
     /// Checksum of the file that S3 compared, as base64.
-    crc64nvme: String,
+    pub(super) crc64nvme: String,
 }
 
 /// Download an S3 object to a local file, checksum verified
@@ -212,20 +212,20 @@ struct Downloaded {
 
 /// What one transfer would do.
 #[derive(Debug, Serialize, JsonSchema)]
-struct OnePlan {
+pub(super) struct OnePlan {
     /// Bytes to move.
-    bytes: u64,
+    pub(super) bytes: u64,
     /// What is there already.
     #[serde(skip_serializing_if = "Option::is_none")]
-    replaces: Option<Replaced>,
-    would_succeed: bool,
+    pub(super) replaces: Option<Replaced>,
+    pub(super) would_succeed: bool,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct Replaced {
-    bytes: u64,
+pub(super) struct Replaced {
+    pub(super) bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    modified: Option<String>,
+    pub(super) modified: Option<String>,
 }
 
 /// Make a prefix in S3 like a local folder, or the other way round
@@ -385,7 +385,12 @@ fn transfers<A: Covers<Changes>>(cx: &Cx<A>, aws: &Aws<A>) -> Result<Transfers> 
 }
 
 /// What S3 says of an object, if there is one.
-async fn head(aws: &Aws<Reads>, bucket: &str, key: &str, version: Option<String>) -> Result<Option<Head>> {
+pub(super) async fn head<A: Access + Covers<Reads>>(
+    aws: &Aws<A>,
+    bucket: &str,
+    key: &str,
+    version: Option<String>,
+) -> Result<Option<Head>> {
     match aws.send(&HeadObject::new(bucket, key, version)).await {
         Ok(head) => Ok(Some(head)),
         Err(error) if error.kind() == ErrorKind::NotFound && error.code_str() != "NoSuchBucket" => Ok(None),
@@ -393,7 +398,7 @@ async fn head(aws: &Aws<Reads>, bucket: &str, key: &str, version: Option<String>
     }
 }
 
-fn object(bucket: &str, key: &str, region: Option<&Region>, profile: Option<&Profile>) -> Target {
+pub(super) fn object(bucket: &str, key: &str, region: Option<&Region>, profile: Option<&Profile>) -> Target {
     aws_target("s3 object", vec![format!("s3://{bucket}/{key}")], region, profile)
 }
 

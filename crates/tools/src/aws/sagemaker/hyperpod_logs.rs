@@ -9,6 +9,7 @@ use trainyard_contract::{Error, ErrorKind, Listing, Others, Reads, Result, Revea
 use super::hyperpod_nodes::{all_nodes, wire::NodeSummary};
 use crate::{
     App, Cx,
+    aws::cloudwatch::log_events::{GetLogEvents, LogEvent},
     common::{Profile, Region},
 };
 
@@ -103,12 +104,8 @@ impl LifecycleLogs {
     }
 
     async fn tail(&self, aws: &Aws<Reveals>, group_name: &str, logged: &Logged) -> Result<Vec<Line>> {
-        let question = GetLogEvents {
-            log_group_name: group_name.to_owned(),
-            log_stream_name: format!("LifecycleConfig/{}/{}", logged.group, logged.node),
-            limit: self.lines.0,
-            start_from_head: false,
-        };
+        let stream = format!("LifecycleConfig/{}/{}", logged.group, logged.node);
+        let question = GetLogEvents::of(group_name, &stream, self.lines.0);
         let events = aws.send(&question).await?.events;
         let line = |event: LogEvent| Line {
             node: logged.node.clone(),
@@ -158,44 +155,6 @@ impl Operation for DescribeCluster {
     type Reply = Cluster;
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(test, derive(JsonSchema))]
-struct GetLogEvents {
-    log_group_name: String,
-    log_stream_name: String,
-    limit: u32,
-    start_from_head: bool,
-}
-
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-struct LogEvents {
-    #[serde(default)]
-    events: Vec<LogEvent>,
-}
-
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-struct LogEvent {
-    /// Milliseconds since 1970.
-    #[serde(deserialize_with = "time", default)]
-    #[cfg_attr(test, schemars(with = "Option<i64>"))]
-    timestamp: Option<String>,
-    message: Option<String>,
-}
-
-fn time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(Option::<i64>::deserialize(deserializer)?.map(trainyard_aws::show_millis))
-}
-
-impl Operation for GetLogEvents {
-    const SERVICE: &'static str = "logs";
-    const ACTION: &'static str = "GetLogEvents";
-    type Needs = Reveals;
-    type Reply = LogEvents;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,7 +163,6 @@ mod tests {
     #[test]
     fn operations_agree_with_the_catalogue() {
         check::<DescribeCluster>();
-        check::<GetLogEvents>();
     }
 
     #[test]

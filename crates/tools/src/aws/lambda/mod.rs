@@ -1,0 +1,4 @@
+//! Lambda: functions, and calling them.
+
+pub(crate) mod functions;
+pub(crate) mod invoke;
