@@ -44,7 +44,7 @@ pub static TOOLSETS: &[Toolset<App>] = &[
     },
     Toolset {
         name: "hyperpod_admin",
-        about: "HyperPod clusters in depth: nodes, logs, events, quotas, scheduling, training plans, make and delete",
+        about: "HyperPod in depth: make, delete, logs, events, quotas, scheduling, training plans",
         by_default: Offer::Nothing,
         nouns: &[
             aws::sagemaker::hyperpod_actions::TOOLS,
@@ -58,7 +58,7 @@ pub static TOOLSETS: &[Toolset<App>] = &[
     },
     Toolset {
         name: "eks",
-        about: "EKS clusters: their stacks, logs, metrics, network, insights, roles and Kubernetes objects",
+        about: "EKS clusters: stacks, logs, metrics, network, insights, roles, Kubernetes objects",
         by_default: Offer::Nothing,
         nouns: &[
             aws::eks::stacks::TOOLS,
@@ -100,7 +100,7 @@ pub static TOOLSETS: &[Toolset<App>] = &[
     },
     Toolset {
         name: "capacity",
-        about: "GPU capacity: instance types, where they are, spot scores, capacity blocks, reservations, quotas, images",
+        about: "GPU capacity: types, offerings, spot scores, capacity blocks, reservations, quotas, images",
         by_default: Offer::Nothing,
         nouns: &[aws::ec2::types::TOOLS, aws::ec2::capacity::TOOLS, aws::ec2::gpu_images::TOOLS, aws::quotas::TOOLS],
     },
@@ -123,13 +123,13 @@ pub static TOOLSETS: &[Toolset<App>] = &[
     },
     Toolset {
         name: "vpc",
-        about: "VPCs and subnets: public or not, free addresses, gateways, endpoints, flow logs",
+        about: "VPCs and subnets: free addresses, gateways, endpoints, flow logs",
         by_default: Offer::Nothing,
         nouns: &[aws::vpc::networks::TOOLS, aws::vpc::details::TOOLS],
     },
     Toolset {
         name: "gpu",
-        about: "Accelerators in Kubernetes, with HAMi or without: what is free, who holds it, why a pod waits, metrics",
+        about: "GPUs in Kubernetes, with HAMi or without: what is free, who holds it, why a pod waits",
         by_default: Offer::Nothing,
         nouns: &[
             gpu::nodes::TOOLS,
@@ -175,13 +175,13 @@ pub static TOOLSETS: &[Toolset<App>] = &[
     },
     Toolset {
         name: "ml",
-        about: "Datasets, training and models on this machine: register, profile, train, compare, predict",
+        about: "Datasets, training and models on this machine",
         by_default: Offer::Nothing,
         nouns: &[ml::datasets::TOOLS, ml::training::TOOLS, ml::models::TOOLS, ml::check::TOOLS],
     },
     Toolset {
         name: "k8s",
-        about: "Kubernetes: any kind in any cluster, read, applied, rolled out and drained; logs, events, usage",
+        about: "Kubernetes: any kind in any cluster; logs, events, usage, rollouts",
         by_default: Offer::Nothing,
         nouns: &[
             k8s::list::TOOLS,

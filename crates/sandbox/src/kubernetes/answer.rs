@@ -41,12 +41,12 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn header(&self, name: header::HeaderName) -> &str {
-        text(&self.headers, &name)
+    pub(crate) fn header(&self, name: &header::HeaderName) -> &str {
+        text(&self.headers, name)
     }
 
     pub(crate) fn agent(&self) -> &str {
-        self.header(header::USER_AGENT)
+        self.header(&header::USER_AGENT)
     }
 
     /// The body as an object, whatever of the usual forms it has; an empty one is null.
@@ -54,7 +54,7 @@ impl Call {
         if self.body.is_empty() {
             return Ok(Value::Null);
         }
-        let media = self.header(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
+        let media = self.header(&header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
         match media {
             ""
             | "application/json"

@@ -100,7 +100,7 @@ fn scale(shared: &Arc<Shared>, call: &Call, path: &ResourcePath, kind: &Arc<Kind
         Method::GET => return Ok(body::json(200, &before)),
         Method::PUT => call.object()?,
         Method::PATCH => {
-            let media = call.header(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
+            let media = call.header(&header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
             patch::Patch::read(media, call.object()?, kind)?.apply(kind, &before)?
         }
         _ => return Err(Refusal::method_not_allowed()),

@@ -43,11 +43,11 @@ pub(crate) fn check(cluster: &Cluster, kind: &Kind, object: &Value, before: Opti
         let mut over: Vec<(&String, Quantity, Quantity, Quantity)> = Vec::new();
         for (resource, limit) in hard {
             let asked = new.get(resource).copied().unwrap_or_default();
-            let had = old.get(resource).copied().unwrap_or_default();
+            let before = old.get(resource).copied().unwrap_or_default();
             let now = used.get(resource).copied().unwrap_or_default();
             let after = now.plus(asked);
             // What the object used before is counted in what is used.
-            if grows(resource) && after > limit.plus(had) {
+            if grows(resource) && after > limit.plus(before) {
                 over.push((resource, asked, now, limit));
             }
         }
@@ -169,7 +169,7 @@ fn used_by(kind: &Kind, object: &Value) -> Use {
             }
         }
         plural @ ("configmaps" | "secrets" | "resourcequotas" | "replicationcontrollers") => {
-            count(plural, Quantity::whole(1))
+            count(plural, Quantity::whole(1));
         }
         _ => {}
     }

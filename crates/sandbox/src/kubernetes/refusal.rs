@@ -12,7 +12,8 @@ pub(crate) struct Refusal {
     pub(crate) code: u16,
     reason: &'static str,
     message: String,
-    details: Option<Value>,
+    /// Boxed so that a `Result` stays small.
+    details: Option<Box<Value>>,
     pub(crate) retry_after: Option<u64>,
 }
 
@@ -75,8 +76,12 @@ impl Refusal {
         Self { code, reason, message: message.into(), details: None, retry_after: None }
     }
 
+    fn explain(&mut self, details: Value) {
+        self.details = Some(Box::new(details));
+    }
+
     fn about(mut self, kind: &Kind, name: &str) -> Self {
-        self.details = Some(json!({ "name": name, "group": kind.group, "kind": kind.plural }));
+        self.explain(json!({ "name": name, "group": kind.group, "kind": kind.plural }));
         self
     }
 
@@ -87,7 +92,7 @@ impl Refusal {
     /// The address names nothing at all.
     pub(crate) fn no_such_resource() -> Self {
         let mut refusal = Self::new(404, "NotFound", "the server could not find the requested resource");
-        refusal.details = Some(json!({}));
+        refusal.explain(json!({}));
         refusal
     }
 
@@ -120,7 +125,7 @@ impl Refusal {
             }
         };
         let mut refusal = Self::new(409, "Conflict", message);
-        refusal.details = Some(json!({ "causes": causes.iter().map(Cause::json).collect::<Vec<_>>() }));
+        refusal.explain(json!({ "causes": causes.iter().map(Cause::json).collect::<Vec<_>>() }));
         refusal
     }
 
@@ -132,7 +137,7 @@ impl Refusal {
         };
         let shown = if kind.group.is_empty() { kind.kind.clone() } else { format!("{}.{}", kind.kind, kind.group) };
         let mut refusal = Self::new(422, "Invalid", format!("{shown} \"{name}\" is invalid: {why}"));
-        refusal.details = Some(json!({
+        refusal.explain(json!({
             "name": name, "group": kind.group, "kind": kind.kind,
             "causes": causes.iter().map(Cause::json).collect::<Vec<_>>(),
         }));
@@ -151,14 +156,14 @@ impl Refusal {
         let shown = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
         let named = if name.is_empty() { String::new() } else { format!(" \"{name}\"") };
         let mut refusal = Self::new(403, "Forbidden", format!("{shown}{named} is forbidden: {why}"));
-        refusal.details = Some(json!({ "name": name, "group": group, "kind": plural }));
+        refusal.explain(json!({ "name": name, "group": group, "kind": plural }));
         refusal
     }
 
     /// A path that is no resource, to somebody who may not have it.
     pub(crate) fn forbidden_path(why: &str) -> Self {
         let mut refusal = Self::new(403, "Forbidden", format!("forbidden: {why}"));
-        refusal.details = Some(json!({}));
+        refusal.explain(json!({}));
         refusal
     }
 
@@ -171,7 +176,7 @@ impl Refusal {
         let message = format!("Timeout: Too large resource version: {wanted}, current: {current}");
         let mut refusal = Self::new(504, "Timeout", message);
         refusal.retry_after = Some(1);
-        refusal.details = Some(json!({ "causes": [
+        refusal.explain(json!({ "causes": [
             { "reason": "ResourceVersionTooLarge", "message": "Too large resource version" },
         ] }));
         refusal
@@ -180,7 +185,7 @@ impl Refusal {
     pub(crate) fn method_not_allowed() -> Self {
         let mut refusal =
             Self::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
-        refusal.details = Some(json!({}));
+        refusal.explain(json!({}));
         refusal
     }
 
@@ -189,7 +194,7 @@ impl Refusal {
         let why =
             format!("the body of the request was in an unknown format - accepted media types include: {supported}");
         let mut refusal = Self::new(415, "UnsupportedMediaType", why);
-        refusal.details = Some(json!({ "causes": [{ "reason": "UnexpectedContentType", "message": found }] }));
+        refusal.explain(json!({ "causes": [{ "reason": "UnexpectedContentType", "message": found }] }));
         refusal
     }
 
@@ -199,8 +204,9 @@ impl Refusal {
 
     pub(crate) fn too_many(message: impl Into<String>, cause: Option<(&str, &str)>) -> Self {
         let mut refusal = Self::new(429, "TooManyRequests", message);
-        refusal.details =
-            cause.map(|(reason, message)| json!({ "causes": [{ "reason": reason, "message": message }] }));
+        if let Some((reason, message)) = cause {
+            refusal.explain(json!({ "causes": [{ "reason": reason, "message": message }] }));
+        }
         refusal
     }
 
@@ -217,7 +223,7 @@ impl Refusal {
             "kind": "Status", "apiVersion": "v1", "metadata": {},
             "status": "Failure", "message": self.message, "reason": self.reason,
         });
-        let mut details = self.details.clone();
+        let mut details = self.details.as_deref().cloned();
         if let Some(seconds) = self.retry_after {
             details.get_or_insert_with(|| json!({}))["retryAfterSeconds"] = seconds.into();
         }

@@ -146,11 +146,11 @@ pub(crate) fn patch(
     name: &str,
     part: Option<&str>,
 ) -> Result<Reply> {
-    let media = call.header(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_owned();
+    let media = call.header(&header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_owned();
     let mut manner = Manner::of(&call.query, call.agent(), part)?;
-    let patch = patch::Patch::read(&media, call.object()?, kind)?;
+    let change = patch::Patch::read(&media, call.object()?, kind)?;
     let namespace = path.namespace.as_deref();
-    if let patch::Patch::Apply(mut applied) = patch {
+    if let patch::Patch::Apply(mut applied) = change {
         let Some(manager) = call.query.get("fieldManager") else {
             return Err(Refusal::bad_request(
                 "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
@@ -167,7 +167,7 @@ pub(crate) fn patch(
     let (object, warnings) = shared.with(|cluster| {
         let old = find(cluster, path, kind, name)?;
         let before = super::verbs::dress(kind, old.value());
-        let mut after = patch.apply(kind, &before)?;
+        let mut after = change.apply(kind, &before)?;
         let warnings = checked(kind, &mut after, &manner)?;
         // A patch says against which version it is only if it brings one along.
         let object = cluster.update(kind, namespace, name, after, &manner)?;

@@ -29,8 +29,10 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: &Call, segments: &[String]) -> 
     match words[..] {
         ["healthz" | "livez" | "readyz"] if call.query.flag("verbose") => {
             let checks = ["ping", "log", "etcd", "poststarthook/start-apiextensions-controllers"];
-            let lines: String = checks.iter().map(|check| format!("[+]{check} ok\n")).collect();
-            Ok(body::text(200, format!("{lines}{} check passed\n", words[0])))
+            let mut lines = checks.map(|check| format!("[+]{check} ok\n")).concat();
+            lines.push_str(words[0]);
+            lines.push_str(" check passed\n");
+            Ok(body::text(200, lines))
         }
         ["healthz" | "livez" | "readyz", ..] => Ok(body::text(200, "ok")),
         ["version"] => Ok(body::json(200, &version())),

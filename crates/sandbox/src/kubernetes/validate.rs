@@ -278,7 +278,7 @@ fn resources(resources: &Value, field: &str, causes: &mut Vec<Cause>) {
         if let (Some(asked), Some(limit)) = (asked, limit)
             && asked > limit
         {
-            let why = format!("must be less than or equal to {name} limit of {}", limit);
+            let why = format!("must be less than or equal to {name} limit of {limit}");
             causes.push(Cause::invalid(format!("{field}.requests"), value, &why));
         }
     }
@@ -353,10 +353,8 @@ fn fixed(kind: &Kind, before: &Value, after: &Value, causes: &mut Vec<Cause>) {
                 causes.push(Cause::forbidden("spec", why));
             }
         }
-        "configmaps" if before["immutable"] == true => {
-            if before["data"] != after["data"] {
-                causes.push(Cause::forbidden("data", "field is immutable when `immutable` is set"));
-            }
+        "configmaps" if before["immutable"] == true && before["data"] != after["data"] => {
+            causes.push(Cause::forbidden("data", "field is immutable when `immutable` is set"));
         }
         _ => {}
     }

@@ -11,7 +11,7 @@ use crate::{App, Cx};
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::reads::<Get>()];
 
-/// Get HAMi's configuration: resource names, splitting and scaling of cards, scheduler names, node overrides
+/// Get HAMi's configuration: resource names, splitting and scaling of cards, scheduler, nodes
 ///
 /// From the ConfigMaps that carry its labels, whatever the release is called.
 #[derive(Deserialize, JsonSchema)]

@@ -43,7 +43,7 @@ impl ResourcePath {
         let base = Self { group: group.into(), version: version.into(), ..Self::default() };
         let named = |namespace: Option<&str>, rest: &[&str]| {
             let mut path = Self { namespace: namespace.map(str::to_owned), ..base.clone() };
-            path.plural = (*rest.first()?).to_owned();
+            (*rest.first()?).clone_into(&mut path.plural);
             path.name = rest.get(1).map(|name| (*name).to_owned());
             path.subresource = (rest.len() > 2).then(|| rest[2..].join("/"));
             Some(path)

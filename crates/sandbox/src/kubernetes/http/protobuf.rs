@@ -146,7 +146,7 @@ fn value(kind: &str, field: &Field<'_>) -> Result<Option<Value>> {
         ("b", Field::Number(number)) => (*number != 0).then(|| true.into()),
         ("y", Field::Bytes(bytes)) => Some(BASE64_STANDARD.encode(bytes).into()),
         ("q", Field::Bytes(bytes)) => first_text(bytes),
-        ("t", Field::Bytes(bytes)) => seconds(bytes).map(|stamp| stamp.into()),
+        ("t", Field::Bytes(bytes)) => seconds(bytes).map(Into::into),
         ("x", Field::Bytes(bytes)) => {
             let all = fields(bytes).unwrap_or_default();
             let number = |wanted: u64| {

@@ -1,6 +1,6 @@
 //! Connections: taken on a thread of their own until the server is dropped.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, thread};
+use std::{io, net::SocketAddr, sync::Arc, thread};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,7 +24,7 @@ pub(crate) struct Running {
 #[cfg(feature = "tls")]
 pub(crate) type Encryption = Option<tokio_rustls::TlsAcceptor>;
 #[cfg(not(feature = "tls"))]
-pub(crate) type Encryption = Option<Infallible>;
+pub(crate) type Encryption = Option<std::convert::Infallible>;
 
 /// Takes a free port of this machine and answers on it.
 pub(crate) fn start(shared: Arc<Shared>, port: u16, encryption: Encryption) -> io::Result<Running> {

@@ -141,13 +141,13 @@ fn end(cluster: &mut Cluster, pod: &Value) {
 }
 
 /// Puts an object back if its status is another now.
-pub(super) fn report(cluster: &mut Cluster, resource: &str, mut object: Value, status: Value) {
+pub(super) fn report(cluster: &mut Cluster, resource: &str, mut object: Value, status: &Value) {
     let Some(kind): Option<Arc<Kind>> = cluster.kind(resource) else { return };
     let (namespace, name) = (text(&object["metadata"]["namespace"]), text(&object["metadata"]["name"]));
     // Conditions are kept, and what was reported is laid over it.
     let Some(live) = cluster.value(resource, namespace, name) else { return };
     let mut merged = live["status"].clone();
-    json_patch::merge(&mut merged, &status);
+    json_patch::merge(&mut merged, status);
     if live["status"] != merged {
         object = live;
         object["status"] = merged;
@@ -177,7 +177,7 @@ fn replica_set(cluster: &mut Cluster, set: Value) {
         "replicas": living.len(), "fullyLabeledReplicas": living.len(), "readyReplicas": ready,
         "availableReplicas": ready, "observedGeneration": set["metadata"]["generation"],
     });
-    report(cluster, "replicasets.apps", set, status);
+    report(cluster, "replicasets.apps", set, &status);
 }
 
 fn revision(set: &Value) -> String {
@@ -238,7 +238,7 @@ fn stateful_set(cluster: &mut Cluster, set: Value) {
     if updated == wanted && living.len() == wanted {
         status["currentRevision"] = revision.into();
     }
-    report(cluster, "statefulsets.apps", set, status);
+    report(cluster, "statefulsets.apps", set, &status);
 }
 
 fn daemon_set(cluster: &mut Cluster, set: Value) {
@@ -284,7 +284,7 @@ fn daemon_set(cluster: &mut Cluster, set: Value) {
         "numberAvailable": ready, "updatedNumberScheduled": updated, "numberMisscheduled": 0,
         "numberUnavailable": wanted.len().saturating_sub(ready), "observedGeneration": set["metadata"]["generation"],
     });
-    report(cluster, "daemonsets.apps", set, status);
+    report(cluster, "daemonsets.apps", set, &status);
 }
 
 fn job(cluster: &mut Cluster, job: Value) {
@@ -337,7 +337,7 @@ fn job(cluster: &mut Cluster, job: Value) {
     if !reported["status"]["conditions"].is_null() {
         status["conditions"] = reported["status"]["conditions"].clone();
     }
-    report(cluster, "jobs.batch", job, status);
+    report(cluster, "jobs.batch", job, &status);
 }
 
 /// Says how many pods may go.
@@ -348,6 +348,6 @@ fn budgets(cluster: &mut Cluster, namespace: &str) {
             "disruptionsAllowed": allowed, "currentHealthy": healthy, "desiredHealthy": desired, "expectedPods": expected,
             "observedGeneration": budget["metadata"]["generation"],
         });
-        report(cluster, "poddisruptionbudgets.policy", budget, status);
+        report(cluster, "poddisruptionbudgets.policy", budget, &status);
     }
 }

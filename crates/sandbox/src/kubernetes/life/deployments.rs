@@ -165,8 +165,9 @@ fn tell(cluster: &mut Cluster, deployment: Value, wanted: i64, hash: &str, revis
     let now = cluster.now();
     let (namespace, name) = (text(&deployment["metadata"]["namespace"]), text(&deployment["metadata"]["name"]));
     let Some(mut live) = cluster.value("deployments.apps", namespace, name) else { return };
-    if live["metadata"]["annotations"][REVISION] != revision.to_string() && revision > 0 {
-        live["metadata"]["annotations"][REVISION] = revision.to_string().into();
+    let shown = Value::from(revision.to_string());
+    if live["metadata"]["annotations"][REVISION] != shown && revision > 0 {
+        live["metadata"]["annotations"][REVISION] = shown;
         cluster.put(&"deployments.apps".into(), live.clone());
     }
     let fewer = part(&deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"], wanted, false);
@@ -198,5 +199,5 @@ fn tell(cluster: &mut Cluster, deployment: Value, wanted: i64, hash: &str, revis
         "unavailableReplicas": (wanted - free).max(0), "observedGeneration": deployment["metadata"]["generation"],
         "conditions": conditions,
     });
-    report(cluster, "deployments.apps", deployment, status);
+    report(cluster, "deployments.apps", deployment, &status);
 }

@@ -42,10 +42,10 @@ pub(super) fn schedule(cluster: &mut Cluster, waiting: &[Place]) {
         let wanted = wants(&pod);
         let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
         let mut fitting: Vec<&str> = Vec::new();
-        let none = Amounts::new();
+        let idle = Amounts::new();
         for node in &nodes {
             let name = node["metadata"]["name"].as_str().unwrap_or_default();
-            match misfit(&pod, node, &wanted, used.get(name).unwrap_or(&none)) {
+            match misfit(&pod, node, &wanted, used.get(name).unwrap_or(&idle)) {
                 Some(reason) => *reasons.entry(reason).or_default() += 1,
                 None => fitting.push(name),
             }

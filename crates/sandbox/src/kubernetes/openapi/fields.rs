@@ -36,11 +36,14 @@ fn typed(schema: &Value, value: &mut Value, path: &str, of: &str, unknown: &mut 
     let schema = resolve(schema);
     let wanted = schema["type"].as_str();
     let fits = match (wanted, &*value) {
-        (_, Value::Null) | (None, _) => true,
-        (Some("object"), Value::Object(_)) | (Some("array"), Value::Array(_)) => true,
-        (Some("boolean"), Value::Bool(_)) | (Some("number"), Value::Number(_)) => true,
-        // Quantities and "a number or a percentage" come as both.
-        (Some("string"), Value::String(_)) => true,
+        (_, Value::Null)
+        | (None, _)
+        | (Some("object"), Value::Object(_))
+        | (Some("array"), Value::Array(_))
+        | (Some("boolean"), Value::Bool(_))
+        | (Some("number"), Value::Number(_))
+        | (Some("string"), Value::String(_)) => true,
+        // Quantities come as both.
         (Some("string"), Value::Number(_)) => {
             schema["description"].as_str().is_some_and(|text| text.starts_with("Quantity"))
         }
@@ -71,8 +74,7 @@ fn typed(schema: &Value, value: &mut Value, path: &str, of: &str, unknown: &mut 
             for (name, value) in members.iter_mut() {
                 let place = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                 match (properties.and_then(|properties| properties.get(name)), more) {
-                    (Some(schema), _) => typed(schema, value, &place, of, unknown)?,
-                    (None, Some(schema)) => typed(schema, value, &place, of, unknown)?,
+                    (Some(schema), _) | (None, Some(schema)) => typed(schema, value, &place, of, unknown)?,
                     (None, None) if properties.is_some() => {
                         unknown.push(format!("unknown field \"{place}\""));
                         strange.push(name.clone());
@@ -129,11 +131,13 @@ pub(crate) fn structural(schema: &Value, value: &Value, path: &str, causes: &mut
     let place = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     let wanted = schema["type"].as_str();
     let fits = match (wanted, value) {
-        (None, _) => true,
-        (_, Value::Null) => schema["nullable"] == true,
-        (Some("object"), Value::Object(_)) | (Some("array"), Value::Array(_)) => true,
-        (Some("string"), Value::String(_)) | (Some("boolean"), Value::Bool(_)) => true,
-        (Some("number"), Value::Number(_)) => true,
+        (Some(_), Value::Null) => schema["nullable"] == true,
+        (None, _)
+        | (Some("object"), Value::Object(_))
+        | (Some("array"), Value::Array(_))
+        | (Some("string"), Value::String(_))
+        | (Some("boolean"), Value::Bool(_))
+        | (Some("number"), Value::Number(_)) => true,
         (Some("integer"), Value::Number(number)) => number.is_i64() || number.is_u64(),
         _ => false,
     } || (schema["x-kubernetes-int-or-string"] == true && (value.is_string() || value.is_number()));

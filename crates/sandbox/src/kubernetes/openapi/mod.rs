@@ -1,4 +1,4 @@
-//! Descriptions of kinds (OpenAPI 3), from which clients explain and check.
+//! Descriptions of kinds (`OpenAPI` 3), from which clients explain and check.
 
 mod builtin;
 pub(crate) mod fields;

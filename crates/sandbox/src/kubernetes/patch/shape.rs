@@ -86,8 +86,7 @@ impl<'a> Shape<'a> {
         match self {
             Self::Builtin { kind, member, .. } => Self::Builtin { kind, member: name, around: member },
             Self::Schema(schema) => match (schema["properties"].get(name), schema.get("additionalProperties")) {
-                (Some(schema), _) => Self::Schema(schema),
-                (None, Some(schema)) => Self::Schema(schema),
+                (Some(schema), _) | (None, Some(schema)) => Self::Schema(schema),
                 // What every object has has the shape that it has everywhere.
                 (None, None) => Self::Builtin { kind: "", member: name, around: "" },
             },

@@ -21,7 +21,7 @@ use super::{
 /// Bookmarks come this often where they are wanted.
 const BOOKMARK: Duration = Duration::from_secs(10);
 /// A watch ends by itself after this time.
-const LONGEST: Duration = Duration::from_secs(1_800);
+const LONGEST: Duration = Duration::from_mins(30);
 
 struct Watch {
     shared: Arc<Shared>,

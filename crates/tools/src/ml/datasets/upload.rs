@@ -37,6 +37,7 @@ pub(super) struct Upload {
     /// Found out when absent.
     format: Option<Format>,
     /// Character between the cells of a CSV file; found out when absent.
+    #[schemars(with = "Option<String>")]
     delimiter: Option<char>,
     /// Found out when absent.
     encoding: Option<Encoding>,

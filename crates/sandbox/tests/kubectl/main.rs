@@ -1,117 +1,13 @@
 //! The server as `kubectl` sees it: what people do, and what they are told.
 
-use std::{
-    path::PathBuf,
-    process::Command,
-    time::{Duration, Instant},
-};
+#![expect(clippy::unwrap_used, reason = "a test")]
 
-use tempfile::TempDir;
-use trainyard_harness::{Ended, run};
-use trainyard_sandbox::kubernetes::{Behaviour, Fault, Harm, Options, Pace, Server};
+mod client;
 
-/// Older ones read other descriptions of the kinds than those that are served.
-const OLDEST: u64 = 29;
-/// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+use std::time::Duration;
 
-struct Kubectl {
-    server: Server,
-    home: TempDir,
-    config: PathBuf,
-}
-
-impl Kubectl {
-    fn new(options: &Options) -> Self {
-        let server = Server::start_with(options).unwrap();
-        let home = TempDir::new().unwrap();
-        let config = home.path().join("config");
-        std::fs::write(&config, server.kubeconfig()).unwrap();
-        Self { server, home, config }
-    }
-
-    fn quiet() -> Self {
-        Self::new(&Options::default())
-    }
-
-    fn alive() -> Self {
-        let pace =
-            Pace { start: Duration::from_millis(50), run: Duration::from_millis(100), stop: Duration::from_millis(20) };
-        let kubectl = Self::new(&Options { life: Some(pace), ..Options::default() });
-        for node in ["one", "two"] {
-            kubectl.server.seed(&format!("{NODE}\nmetadata: {{name: {node}, labels: {{disk: {node}}}}}")).unwrap();
-        }
-        kubectl
-    }
-
-    fn run(&self, line: &str, input: &str) -> Ended {
-        let mut command = Command::new("kubectl");
-        command.env_clear().env("HOME", self.home.path()).env("PATH", "/usr/local/bin:/usr/bin:/bin");
-        command.env("KUBECONFIG", &self.config).args(words(line));
-        run(&mut command, input, PATIENCE).expect("kubectl (Debian: kubernetes-client)")
-    }
-
-    /// What a command that succeeds writes.
-    fn ok(&self, line: &str) -> String {
-        self.ok_with(line, "")
-    }
-
-    fn ok_with(&self, line: &str, input: &str) -> String {
-        let ended = self.run(line, input);
-        assert!(ended.status.success(), "kubectl {line}: {}{}", ended.stdout, ended.stderr);
-        ended.stdout
-    }
-
-    /// What a command that fails says.
-    fn no(&self, line: &str, input: &str) -> String {
-        let ended = self.run(line, input);
-        assert!(!ended.status.success(), "kubectl {line} succeeded: {}", ended.stdout);
-        ended.stderr
-    }
-
-    fn until(&self, line: &str, wanted: &str) {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let found = self.ok(line);
-            if found.contains(wanted) {
-                return;
-            }
-            assert!(Instant::now() < end, "kubectl {line} never says {wanted:?}: {found}");
-        }
-    }
-}
-
-/// Whether there is a `kubectl` that is new enough; a note says so where there is none.
-fn there() -> bool {
-    let asked = Command::new("kubectl").args(["version", "--client", "-o", "json"]).output();
-    let version: Option<serde_json::Value> = asked.ok().and_then(|output| serde_json::from_slice(&output.stdout).ok());
-    let minor = version
-        .and_then(|version| version["clientVersion"]["minor"].as_str()?.trim_end_matches('+').parse::<u64>().ok());
-    let enough = minor.is_some_and(|minor| minor >= OLDEST);
-    if !enough {
-        println!("not tested: there is no kubectl of 1.{OLDEST} or newer (found minor version {minor:?})");
-    }
-    enough
-}
-
-/// At blanks outside of single quotes.
-fn words(line: &str) -> Vec<String> {
-    let quoted = line.split('\'').enumerate();
-    quoted
-        .flat_map(|(at, part)| match at % 2 {
-            0 => part.split_whitespace().map(str::to_owned).collect(),
-            _ => vec![part.to_owned()],
-        })
-        .collect()
-}
-
-const NODE: &str = "apiVersion: v1
-kind: Node
-status:
-  allocatable: {cpu: '8', memory: 16Gi, pods: '50', nvidia.com/gpu: '1'}
-  capacity: {cpu: '8', memory: 16Gi, pods: '50', nvidia.com/gpu: '1'}
-  conditions: [{type: Ready, status: 'True'}]
-  nodeInfo: {kubeletVersion: v1.37.0}";
+use client::{Kubectl, NODE, there, words};
+use trainyard_sandbox::kubernetes::{Behaviour, Fault, Harm, Options};
 
 const SETTINGS: &str = "apiVersion: v1
 kind: ConfigMap
@@ -301,7 +197,12 @@ fn kinds_are_defined_and_explained() {
     assert!(kubectl.ok("explain deployment.spec.strategy.rollingUpdate").contains("maxSurge"));
     assert!(kubectl.ok("api-resources --api-group=example.com").contains("wd"));
     kubectl.ok("delete crd widgets.example.com");
-    assert!(kubectl.no("get wd", "").contains("doesn't have a resource type"));
+    // Who remembers the kind is told by the server, who asks anew by kubectl.
+    let found = kubectl.no("get wd", "");
+    assert!(found.contains("the server could not find the requested resource"), "{found}");
+    kubectl.forget();
+    let found = kubectl.no("get wd", "");
+    assert!(found.contains("doesn't have a resource type"), "{found}");
 }
 
 #[test]
@@ -414,7 +315,7 @@ fn roles_decide_where_they_are_asked() {
         ("auth can-i delete pods -n team --as ann", false),
         ("auth can-i list pods -n default --as ann", false),
         ("auth can-i '*' '*'", true),
-        ("auth can-i get pods/log -n team --as ann", false),
+        ("auth can-i get pods --subresource=log -n team --as ann", false),
     ] {
         assert_eq!(kubectl.run(line, "").stdout.trim() == "yes", wanted, "{line}");
     }
