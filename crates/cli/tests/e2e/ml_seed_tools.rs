@@ -208,7 +208,13 @@ fn functions_metrics_and_logs_of_an_emulator_are_read() {
     world.aws("cloudwatch", "PutMetricData", &json!({"Namespace": "ML/Training", "MetricData": data}));
     let asked = json!({"namespace": "ML/Training", "metric_name": "TrainingProgress", "dimensions": dimensions,
         "fields": ["average"]});
-    let statistics = world.call("cloudwatch_get_metric_statistics", asked);
+    // The emulator stamps the point with now, and a question ends with the second before.
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let mut statistics = world.call("cloudwatch_get_metric_statistics", asked.clone());
+    while statistics["count"] == 0 && std::time::Instant::now() < end {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        statistics = world.call("cloudwatch_get_metric_statistics", asked.clone());
+    }
     assert_eq!(statistics["rows"], json!([[0.75]]), "{statistics}");
     let wrong =
         json!({"namespace": "ML/Training", "metric_name": "x", "start_time": "2026-11-21", "end_time": "2026-11-20"});

@@ -134,7 +134,7 @@ pub fn claim(transaction: &Transaction<'_>, id: &str, attempt: u32, worker: &Pro
         end(transaction, &job, Event::Stopped, "cancelled before it began", None)?;
         return Ok(None);
     }
-    if job.state != State::Cancelling && job.state != State::Stalled
+    if !matches!(job.state, State::Starting | State::Stalled)
         || job.worker.as_ref().is_some_and(|other| other != worker)
     {
         return Err(lost(id, attempt));

@@ -45,6 +45,8 @@ struct Get {
     extended_statistics: Option<Vec<String>>,
     /// Only points of this unit.
     unit: Option<String>,
+    /// Only these columns.
+    fields: Option<Vec<String>>,
     #[serde(flatten)]
     at: At,
 }
@@ -107,7 +109,8 @@ impl Tool<App> for Get {
     type Access = Reads;
     type Output = Listing<Point>;
 
-    async fn run(self, cx: Cx<Reads>) -> Result<Listing<Point>> {
+    async fn run(mut self, cx: Cx<Reads>) -> Result<Listing<Point>> {
+        let fields = self.fields.take().unwrap_or_default();
         let time = Period::of(MINUTES, self.start_time.as_deref(), self.end_time.as_deref())?;
         let aws = cx.at(&self.at);
         let question = self.question(time);
@@ -117,7 +120,8 @@ impl Tool<App> for Get {
             .about("region", region)
             .about("from", question.start_time)
             .about("until", question.end_time)
-            .about("period", question.period);
+            .about("period", question.period)
+            .fields(&fields);
         Ok(match found.label {
             Some(label) => listing.about("label", label),
             None => listing,

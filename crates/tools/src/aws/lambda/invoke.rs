@@ -48,11 +48,10 @@ enum Kind {
     DryRun,
 }
 
-/// What a function answers is content of others; an event is answered with nothing.
+/// What a function answers is content of others, and the operation is one whichever way it is invoked.
 #[expect(clippy::unnecessary_wraps, reason = "the form of what tells the effect of arguments")]
-fn needs(arguments: &Value) -> Result<Needs> {
-    let silent = matches!(arguments["invocation_type"].as_str(), Some("Event" | "DryRun"));
-    Ok(Needs { effect: Effect::Changes, reveals: !silent, spends: true })
+fn needs(_: &Value) -> Result<Needs> {
+    Ok(Needs { effect: Effect::Changes, reveals: true, spends: true })
 }
 
 impl Invoke {
