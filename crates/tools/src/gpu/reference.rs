@@ -20,7 +20,7 @@ use crate::{
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::reads::<Vendors>(), ToolDef::reads::<Metrics>()];
 
-/// List kinds of accelerators that are known, with the resources pods ask for and where nodes register them
+/// List known kinds of accelerators: the resources pods ask for, and where nodes register them
 ///
 /// As HAMi names them by default; gpu_get_configuration has the names of a cluster.
 #[derive(Deserialize, JsonSchema)]
@@ -43,7 +43,7 @@ impl Tool<App> for Vendors {
     }
 }
 
-/// List metrics of accelerators with unit, exporter and former names, and the questions get_gpu_metrics takes
+/// List metrics of accelerators: unit, exporter, former names, and what get_gpu_metrics can be asked
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Metrics {

@@ -126,7 +126,7 @@ fn machine(workers: &Local) -> Vec<Finding> {
     checks
 }
 
-/// Prove that training works here: register a small table, train on it, check what the model predicts, take all away again
+/// Prove that training works here: train on a small table, check what it predicts, take it all away
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SelfTest {}

@@ -79,7 +79,7 @@ impl Tool<App> for List {
     }
 }
 
-/// Describe a version of a model: quality beside its baselines, parameters, importance, where it came from, files
+/// Describe a version of a model: quality beside its baselines, importance, where it came from, files
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Get {

@@ -9,7 +9,7 @@ use trainyard_ml::model::Version;
 use super::version;
 use crate::{App, Cx};
 
-/// Compare two versions of models: metrics with their intervals, parameters, and whether the data was the same
+/// Compare two versions of models: metrics with intervals, parameters, whether the data was the same
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Compare {

@@ -247,6 +247,7 @@ fn planned(workers: &Local, estimate: &Estimate, job: &NewJob, spec: &Spec) -> P
 
 /// Plan a training: where it would run and why, memory, time, cost, what speaks against it
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Plan {
     #[serde(flatten)]
     wanted: Wanted,
@@ -272,6 +273,7 @@ async fn plan<A: Access>(cx: &Cx<A>, wanted: Wanted) -> Result<Planned> {
 ///
 /// Returns at once with a job; training_get follows it. The result is a version of the model, with metrics, baselines and where it came from.
 #[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Start {
     #[serde(flatten)]
     wanted: Wanted,
