@@ -1,5 +1,7 @@
 //! Every call behind every tool, under every pair of gates. What is refused leaves no trace on the wire.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use trainyard_harness::{Endpoint, Era, Reply, Trainyard};
 
@@ -71,7 +73,7 @@ pub(crate) fn cases(at: &Trainyard) -> Vec<Case> {
                 }
                 _ => {}
             }
-            let reveals = ["lambda_invoke", "s3_download"].contains(&name);
+            let reveals = ["dataset_download", "lambda_invoke", "s3_download"].contains(&name);
             cases.push(Case { tool: name.to_owned(), arguments, effect, reveals, elsewhere });
         }
     }
@@ -152,6 +154,8 @@ fn what_is_refused_names_its_flag_and_sends_nothing_and_what_is_allowed_arrives(
         for case in &cases {
             let what = format!("{} {} under {gates:?}", case.tool, case.arguments);
             let result = session.call(&case.tool, case.arguments.clone()).unwrap();
+            // A tool that asks several things at once fails with the first answer, and the others are still on their way.
+            recorder.eventually(Duration::from_secs(5), |recorder| recorder.under_way() == 0);
             let sent = recorder.take();
             assert_known(case, &sent);
             let Some(missing) = case.flags().iter().find(|flag| !gates.contains(flag)) else {
@@ -160,7 +164,9 @@ fn what_is_refused_names_its_flag_and_sends_nothing_and_what_is_allowed_arrives(
                     assert_eq!(sent.is_empty(), offline, "{what}: {result}");
                     assert_eq!(result["isError"], !offline, "{what}: {result}");
                 }
-                assert_ne!(result["structuredContent"]["error"]["category"], "policy_denied", "{what}");
+                // A place that this server may not touch is refused as well, and names another flag.
+                let refusal = result["structuredContent"]["error"]["hint"].as_str().unwrap_or_default();
+                assert!(!refusal.contains(WRITE) && !refusal.contains(SENSITIVE), "{what}: {result}");
                 allowed += 1;
                 continue;
             };

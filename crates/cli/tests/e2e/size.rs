@@ -98,9 +98,10 @@ fn memory_after_the_list_is_small() {
     session.hello().unwrap();
     session.ask("tools/list", json!({})).unwrap();
     let status = std::fs::read_to_string(format!("/proc/{}/status", session.id())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon")).unwrap();
     let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    println!("peak memory after the list: {kib} KiB");
-    // 20 MiB is the bound of a release build; pages of an unoptimised binary weigh more.
-    assert!(kib <= 40 << 10, "{kib} KiB");
+    println!("memory of its own after the list: {kib} KiB");
+    // What the process asked for. Pages of the file that it was started from are not in it: those of an unoptimised binary
+    // are four times those of a release build, whose whole memory `cargo xtask bench` measures.
+    assert!(kib <= 12 << 10, "{kib} KiB");
 }

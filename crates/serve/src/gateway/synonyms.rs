@@ -5,7 +5,7 @@ pub(super) const SAME: &[&[&str]] = &[
     &["instance", "machine", "vm", "server", "box", "host", "virtual", "computer"],
     &["volume", "disk", "storage", "drive"],
     &["snapshot", "backup", "back"],
-    &["group", "firewall"],
+    &["security", "group", "firewall", "port"],
     &["rule", "ingress", "port", "firewall"],
     &["vpc", "network"],
     &["authorize", "allow", "open", "permit"],
