@@ -33,7 +33,7 @@ pub(crate) fn run(npm: bool) -> Result<()> {
     } else {
         println!("== dependencies: not checked, cargo-deny is not installed");
     }
-    step("tests", &|| cargo(&["test", "--quiet", "--workspace"], npm))?;
+    step("tests", &|| cargo(&["test", "--quiet", "--workspace", "--no-fail-fast"], npm))?;
     println!("== all passed");
     for (name, time) in times {
         println!("{:>7.1} s  {name}", Duration::as_secs_f64(&time));
