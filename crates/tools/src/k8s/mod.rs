@@ -21,6 +21,7 @@ pub(crate) mod wait;
 
 pub use self::permissions::{Rule, rules};
 pub(crate) use self::{
+    diff::diff,
     place::{At, In},
-    policy::facts,
+    policy::{facts, labels},
 };
