@@ -19,6 +19,19 @@ pub fn venv() -> PathBuf {
     std::env::var_os("TRAINYARD_VENV").map_or_else(|| cache().join("venv"), PathBuf::from)
 }
 
+/// The Python environment with the Kubernetes client.
+pub fn kubernetes_venv() -> PathBuf {
+    cache().join("kubernetes-venv")
+}
+
+/// The Kubernetes server that others wrote in Go; `None` where npm packages were left out on purpose.
+pub fn kubernetes_server() -> Option<PathBuf> {
+    let system = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
+    let processor = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let name = format!("kubernetes-mcp-server-{system}-{processor}");
+    Some(modules("npm-kubernetes")?.join(&name).join("bin").join(name))
+}
+
 /// The npm packages of the tests; `None` where they were left out on purpose.
 pub fn npm() -> Option<PathBuf> {
     modules("npm")

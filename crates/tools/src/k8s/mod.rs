@@ -20,6 +20,7 @@ pub(crate) mod top;
 pub(crate) mod wait;
 
 pub(crate) use self::{
+    diff::diff,
     place::{At, In},
-    policy::facts,
+    policy::{facts, labels},
 };
