@@ -6,7 +6,7 @@ use trainyard_contract::{Answer, Context, Error, Result};
 use crate::{audit, call::Dispatch, plans, present, results};
 
 /// Lines of the audit log that are shown at once.
-const LINES: usize = 50;
+const LINES: usize = 20;
 
 impl<C: Context> Dispatch<C> {
     /// Handles of the plans of this caller that wait for somebody's word.

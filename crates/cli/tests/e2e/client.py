@@ -4,6 +4,8 @@ Mode `plain` finds out the era, calls what only reads, and changes nothing.
 """
 
 import asyncio
+import os
+import ssl
 import sys
 
 import httpx2 as httpx
@@ -19,10 +21,9 @@ MODE = "auto" if ONLY_READS else MODE
 
 
 def connect(elicitation_callback=None):
-    import os
-
     if COMMAND.startswith(("http://", "https://")):
-        http = httpx.AsyncClient(headers={"Authorization": f"Bearer {ARGUMENTS[0]}"}, timeout=60)
+        trusted = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
+        http = httpx.AsyncClient(headers={"Authorization": f"Bearer {ARGUMENTS[0]}"}, timeout=60, verify=trusted)
         transport = streamable_http_client(COMMAND, http_client=http)
         return Client(transport, mode=MODE, elicitation_callback=elicitation_callback)
     # The SDK hands down only a few variables unless it is told all of them.

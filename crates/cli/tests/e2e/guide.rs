@@ -62,7 +62,7 @@ fn a_reading_is_a_call_of_its_tool() {
     let described =
         session.ask("resources/read", json!({ "uri": "trainyard://aws/operations/ec2/RunInstances" })).unwrap();
     assert!(described["contents"][0]["text"].as_str().unwrap().contains("InstanceType"), "{described}");
-    drop(session);
+    session.close().unwrap();
     let audit = std::fs::read_to_string(at.home().join(".local/state/trainyard/audit.jsonl")).unwrap();
     let calls = audit.matches("\"event\":\"call\"").count() + audit.matches("\"event\":\"begin\"").count();
     assert_eq!(calls, 4, "readings stand in the audit log as well");

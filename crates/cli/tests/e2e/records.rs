@@ -26,7 +26,7 @@ type Ask<'a> = &'a mut dyn FnMut(&str, Value) -> Result<Value, String>;
 
 fn read(ask: Ask<'_>, address: &str) -> Value {
     let read = ask("resources/read", json!({ "uri": address })).unwrap();
-    assert_eq!((&read["ttlMs"], &read["cacheScope"]), (&json!(0), &json!("private")), "{read}");
+    assert_ne!(read["cacheScope"], "public", "{read}");
     serde_json::from_str(read["contents"][0]["text"].as_str().unwrap()).unwrap()
 }
 
