@@ -59,6 +59,15 @@ count: 4
 source: {component: scheduler}
 ";
 
+const WIDGETS: &str = "apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: widgets, kind: Widget, singular: widget, listKind: WidgetList}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]";
+
 struct Place {
     server: Server,
     at: Trainyard,
@@ -188,6 +197,30 @@ fn one_object_goes_through_all_operations() {
     assert_eq!(gone["category"], "not_found", "{gone}");
 }
 
+/// Custom kinds know no strategic merge, which nobody should have to know.
+#[test]
+fn a_custom_kind_is_patched_like_any_other() {
+    let place = place();
+    place.server.seed(WIDGETS).unwrap();
+    let widget = json!({ "kind": "Widget", "api_version": "example.com/v1", "name": "w", "namespace": "ml" });
+    let operation = |operation: &str, more: Value| {
+        let mut arguments = widget.clone();
+        arguments["operation"] = operation.into();
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        arguments
+    };
+    let mut session = session(&place, &ALLOWED);
+    let tool = "manage_k8s_resource";
+    done(&mut session, tool, &operation("create", json!({ "body": { "spec": { "size": 1, "colour": "red" } } })));
+    done(&mut session, tool, &operation("patch", json!({ "body": { "spec": { "size": 2 } } })));
+    let spec = place.server.object("widgets.example.com", "ml", "w").unwrap()["spec"].take();
+    assert_eq!(spec, json!({ "size": 2, "colour": "red" }));
+    let mut plan = operation("patch", json!({ "body": { "spec": { "size": 3 } } }));
+    plan["dry_run"] = true.into();
+    let planned = session.call(tool, with(&plan)).unwrap();
+    assert_eq!(planned["structuredContent"]["plan"]["changes"], json!(["spec.size: 2 → 3"]), "{planned}");
+}
+
 #[test]
 fn secrets_are_shown_to_those_who_may_see_them_and_to_nobody_else() {
     let place = place();
@@ -297,4 +330,20 @@ fn a_manifest_is_generated_checked_by_the_cluster_and_applied() {
     assert!(refused["content"][0]["text"].as_str().unwrap().contains("--allow-write"), "{refused}");
     let bad = json!({ "app_name": "web", "image_uri": "web:1", "load_balancer_scheme": "internal\nx: y" });
     assert_eq!(closed.call("generate_app_manifest", bad).unwrap()["isError"], true);
+}
+
+/// Where nobody says how names are understood, one is an EKS cluster's, as the older server has it, even if a context of
+/// the kubeconfig bears it too.
+#[test]
+fn a_name_is_an_eks_clusters_where_nobody_says_otherwise() {
+    let place = place();
+    let aws = trainyard_stand_in::StandIn::start();
+    aws.refuse("eks", "DescribeCluster", 404, "ResourceNotFoundException", "No cluster found for name: sandbox.");
+    let at = Trainyard::at(BINARY, &aws.url()).unwrap().with("KUBECONFIG", &place.at.variables()["KUBECONFIG"]);
+    let mut session = at.serve(&TOOLSET, Era::Legacy).unwrap();
+    session.hello().unwrap();
+    let failed = error(&mut session, "list_api_versions", &json!({}));
+    assert_eq!(failed["category"], "not_found", "{failed}");
+    assert_eq!(aws.calls_of("DescribeCluster"), [json!({ "name": "sandbox" })]);
+    assert!(place.server.requests().is_empty());
 }

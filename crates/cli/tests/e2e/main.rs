@@ -26,6 +26,7 @@ mod hyperpod_cases;
 mod hyperpod_stacks;
 mod hyperpod_tools;
 mod install;
+mod k8s_figures;
 mod k8s_tools;
 mod ml_seed_tools;
 mod models;
