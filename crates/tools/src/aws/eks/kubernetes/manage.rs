@@ -11,8 +11,11 @@ use trainyard_contract::{
 };
 use trainyard_k8s::{Deletion, Known, Kubernetes, Patch, Written};
 
-use super::{Where, difference, is_secret, namespace_of, without_null};
-use crate::{App, Cx, k8s::impact::added};
+use super::{Where, is_secret, namespace_of, without_null};
+use crate::{
+    App, Cx,
+    k8s::{diff, impact::added},
+};
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::by_operation(
     "manage_k8s_resource",
@@ -387,7 +390,7 @@ impl Plan {
         let impact = added(before, &tried.object);
         let empty = json!({});
         let before = if before.is_null() { &empty } else { before };
-        Weighed::new(Self { changes: difference::lines(before, &tried.object), warnings: tried.warnings }, impact)
+        Weighed::new(Self { changes: diff(before, &tried.object), warnings: tried.warnings }, impact)
     }
 }
 
