@@ -9,6 +9,7 @@ use crate::{
     Error, Result,
     access::{Access, Changes, Destroys, Effect, Reads, Reveals},
     answer::{Answer, Output},
+    impact::{Foreseen, Plan},
     permit::Permit,
     schema,
     tool::{BoxFuture, Call, Context, Preview, Target, Tool},
@@ -95,7 +96,7 @@ pub trait Decoded<C: Context>: Send + Sync {
     /// What it is aimed at, for calls that change something.
     fn target(&self) -> Option<Target>;
     /// What would happen, for calls that change something.
-    fn plan<'a>(&'a self, context: &'a C, call: &Call) -> Option<BoxFuture<'a, Result<Value>>>;
+    fn plan<'a>(&'a self, context: &'a C, call: &Call) -> Option<BoxFuture<'a, Result<Foreseen>>>;
     /// Does it.
     fn run<'a>(self: Box<Self>, context: &'a C, call: &Call, permit: Permit) -> BoxFuture<'a, Result<Answer>>
     where
@@ -114,7 +115,7 @@ impl<C: Context, T: Tool<C>> Decoded<C> for ReadCall<T> {
         None
     }
 
-    fn plan<'a>(&'a self, _: &'a C, _: &Call) -> Option<BoxFuture<'a, Result<Value>>> {
+    fn plan<'a>(&'a self, _: &'a C, _: &Call) -> Option<BoxFuture<'a, Result<Foreseen>>> {
         None
     }
 
@@ -132,11 +133,9 @@ impl<C: Context, T: Preview<C>> Decoded<C> for ChangeCall<T> {
         Some(self.0.target())
     }
 
-    fn plan<'a>(&'a self, context: &'a C, call: &Call) -> Option<BoxFuture<'a, Result<Value>>> {
+    fn plan<'a>(&'a self, context: &'a C, call: &Call) -> Option<BoxFuture<'a, Result<Foreseen>>> {
         let cx = context.at::<Reads>(call);
-        Some(Box::pin(async move {
-            serde_json::to_value(self.0.plan(cx).await?).map_err(|error| Error::internal(error.to_string()))
-        }))
+        Some(Box::pin(async move { self.0.plan(cx).await?.foreseen() }))
     }
 
     fn run<'a>(self: Box<Self>, context: &'a C, call: &Call, permit: Permit) -> BoxFuture<'a, Result<Answer>>

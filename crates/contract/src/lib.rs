@@ -10,6 +10,7 @@ mod definition;
 mod error;
 mod facts;
 mod guide;
+mod impact;
 mod nearest;
 mod others;
 mod page;
@@ -24,6 +25,7 @@ pub use definition::{Behind, CallDef, Decoded, Envelope, Needs, Offer, ToolDef, 
 pub use error::{Error, ErrorKind, Result};
 pub use facts::{Found, Inquiry};
 pub use guide::{Completion, Guide, Prompt, PromptArgument, Reading};
+pub use impact::{Amount, Count, Foreseen, Impact, Plan, Weighed};
 pub use nearest::nearest;
 pub use others::{OTHERS, Others};
 pub use page::{Cursor, DEFAULT_LIMIT, MAX_LIMIT, Place};

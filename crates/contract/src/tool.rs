@@ -10,6 +10,7 @@ use crate::{
     access::{Access, MayChange, Reads},
     answer::Output,
     facts::{Found, Inquiry},
+    impact::Plan,
 };
 
 /// A future that can be stored.
@@ -48,8 +49,9 @@ pub trait Tool<C: Context>: DeserializeOwned + JsonSchema + Send + Sync + 'stati
 
 /// What a tool that changes something owes its caller beforehand.
 pub trait Preview<C: Context>: Tool<C, Access: MayChange> {
-    /// What would happen.
-    type Plan: Serialize + JsonSchema;
+    /// What would happen: what is shown of it, [`Weighed`](crate::Weighed) where the change may add GPUs, cost or more
+    /// things than it is aimed at.
+    type Plan: Plan;
 
     /// What would be changed.
     fn target(&self) -> Target;

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use trainyard_contract::{
-    Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Needs, Permit, Picture, Progress, Result,
-    Target,
+    Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Foreseen, Needs, Permit, Picture, Progress,
+    Result, Target,
 };
 
 use crate::{
@@ -295,8 +295,8 @@ impl<C: Context> Dispatch<C> {
         };
         let version = self.plans.redeem(&handle.name, &claim)?;
         let now = self.plan(decoded, way.call).await?;
-        if present::version(&now) == version {
-            return Ok(());
+        if present::version(&now.shown) == version {
+            return self.in_limits(way, &now);
         }
         let call = way.number.to_string();
         self.plans.close(&handle.name, &call, "not run: the target had changed");
@@ -307,11 +307,14 @@ impl<C: Context> Dispatch<C> {
 
     /// Holds a change against the limits that only its plan tells of, where there are such limits.
     async fn check_reach(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>) -> Result<()> {
-        let limits = self.options.policy.limits();
-        if !way.said.needs.effect.writes() || (limits.gpus.is_none() && limits.dollars_per_hour.is_none()) {
+        if !way.said.needs.effect.writes() || !limits::go_by_plan(self.options.policy.limits()) {
             return Ok(());
         }
-        limits::check_plan(limits, &self.plan(decoded, way.call).await?)
+        self.in_limits(way, &self.plan(decoded, way.call).await?)
+    }
+
+    fn in_limits(&self, way: &Way<'_, C>, plan: &Foreseen) -> Result<()> {
+        limits::check_impact(self.options.policy.limits(), way.said.needs.spends, plan.impact.as_ref())
     }
 
     async fn act(&self, way: &Way<'_, C>, decoded: Box<dyn Decoded<C>>) -> Result<Outcome> {
@@ -373,19 +376,21 @@ impl<C: Context> Dispatch<C> {
     }
 
     /// What would happen, as the tool says it.
-    async fn plan(&self, decoded: &dyn Decoded<C>, call: &Call) -> Result<Value> {
+    async fn plan(&self, decoded: &dyn Decoded<C>, call: &Call) -> Result<Foreseen> {
         let live = Live::new(call.clone());
         match decoded.plan(&self.context, &live.call) {
             Some(plan) => self.in_time(&live, plan).await,
-            None => Ok(json!({})),
+            None => Ok(Foreseen { shown: json!({}), impact: None }),
         }
     }
 
     async fn ask(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>, target: Option<Target>) -> Result<Question> {
         let plan = self.plan(decoded, way.call).await?;
-        limits::check_plan(self.options.policy.limits(), &plan)?;
-        let version = present::version(&plan);
-        let plan = self.shown(plan)?;
+        if way.said.needs.effect.writes() {
+            self.in_limits(way, &plan)?;
+        }
+        let version = present::version(&plan.shown);
+        let plan = self.shown(plan.shown)?;
         let target = target.map(harmless_target);
         let mut caller = format!("{} {}", way.caller.door, way.caller.client);
         redact::text(&mut caller);
@@ -413,13 +418,17 @@ impl<C: Context> Dispatch<C> {
     }
 
     async fn show_plan(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>, target: Option<&Target>) -> Result<Outcome> {
-        let plan = self.shown(self.plan(decoded, way.call).await?)?;
-        let value = json!({
+        let plan = self.plan(decoded, way.call).await?;
+        let refusal = self.in_limits(way, &plan).err();
+        let mut value = json!({
             "dry_run": true,
             "effect": way.said.needs.effect,
             "target": target.cloned().map(harmless_target),
-            "plan": plan,
+            "plan": self.shown(plan.shown)?,
         });
+        if let Some(error) = refusal {
+            value["beyond_limits"] = harmless(error).message().into();
+        }
         Ok(Outcome::Done(Done { value, summary: None, pictures: Vec::new(), envelope: way.entry.tool.envelope }))
     }
 

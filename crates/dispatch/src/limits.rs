@@ -2,12 +2,13 @@
 
 use std::{
     collections::HashMap,
+    fmt::Display,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
-use trainyard_contract::{Error, ErrorKind, Result, Target};
+use rust_decimal::Decimal;
+use trainyard_contract::{Amount, Error, ErrorKind, Impact, Result, Target};
 
 use crate::{caller::Caller, policy::Limits};
 
@@ -122,63 +123,77 @@ pub(crate) fn check_target(limits: &Limits, target: Option<&Target>) -> Result<(
     Err(too_far(&message).hint("ask for fewer at once"))
 }
 
-/// Refuses a change that its plan says to reach too many GPUs, or to cost too much.
-pub(crate) fn check_plan(limits: &Limits, plan: &Value) -> Result<()> {
-    let mut reach = Reach::default();
-    reach.add(plan);
-    if let (Some(most), Some(gpus)) = (limits.gpus, reach.gpus)
-        && gpus > f64::from(most)
-    {
-        return Err(too_far(&format!("this change would reach {gpus} GPUs, and the policy allows {most}")));
-    }
-    if let (Some(most), Some(dollars)) = (limits.dollars_per_hour, reach.dollars)
-        && dollars > most
+/// Whether a change has to be planned before it may run: some limits hold what only a plan tells.
+pub(crate) fn go_by_plan(limits: &Limits) -> bool {
+    limits.objects.is_some() || limits.gpus.is_some() || limits.dollars_per_hour.is_some()
+}
+
+/// Refuses a change that adds too much, or of which it is not known how much it adds. A plan that says nothing of its
+/// impact adds nothing, unless the call spends money.
+pub(crate) fn check_impact(limits: &Limits, spends: bool, impact: Option<&Impact>) -> Result<()> {
+    let uncounted = || Impact::unknown("this call costs money, and its plan does not count what it adds");
+    let own;
+    let impact = match impact {
+        Some(impact) => impact,
+        None if spends => {
+            own = uncounted();
+            &own
+        }
+        None => return Ok(()),
+    };
+    if let Some(most) = limits.objects
+        && impact.objects > u64::from(most)
     {
         return Err(too_far(&format!(
-            "this change would cost ${dollars:.2} an hour, and the policy allows ${most:.2}"
-        )));
+            "this change would make {} things, and the policy allows {most}",
+            impact.objects
+        ))
+        .hint("ask for fewer at once"));
+    }
+    if let Some(most) = limits.gpus {
+        within(&Most { limit: "limits.gpus", most: u64::from(most), unit: "GPUs" }, &impact.gpus)?;
+    }
+    if let Some(most) = limits.dollars_per_hour {
+        let most = Decimal::try_from(most)
+            .map_err(|_| Error::policy_denied(format!("limits.dollars_per_hour {most} is no amount of money")))?;
+        within(&Most { limit: "limits.dollars_per_hour", most, unit: "US dollars an hour" }, &impact.dollars_per_hour)?;
     }
     Ok(())
+}
+
+/// One limit of the policy.
+struct Most<T> {
+    limit: &'static str,
+    most: T,
+    unit: &'static str,
+}
+
+fn within<T: PartialOrd + Display>(allowed: &Most<T>, amount: &Amount<T>) -> Result<()> {
+    let Most { limit, most, unit } = allowed;
+    match amount {
+        Amount::Known(much) if much <= most => Ok(()),
+        Amount::Known(much) => {
+            Err(too_far(&format!("this change would add {much} {unit}, and the policy allows {most} ({limit})"))
+                .hint("ask for less at once"))
+        }
+        Amount::Unknown(why) => Err(Error::policy_denied(format!(
+            "the policy allows a change to add {most} {unit} ({limit}), and how many this one adds is not known: {why}; \
+             nothing was changed"
+        ))
+        .code("LimitUnknown")
+        .hint(format!(
+            "mend what kept it from being found out, or use a tool whose dry_run shows it; the operator may raise or \
+             remove {limit}"
+        ))),
+    }
 }
 
 fn too_far(message: &str) -> Error {
     Error::policy_denied(format!("{message}; nothing was changed")).code("LimitExceeded")
 }
 
-/// What a plan says about its reach: the members `gpus` and `dollars_per_hour`, wherever they stand. Where an object
-/// says it as a whole, its parts are not counted again.
-#[derive(Default)]
-struct Reach {
-    gpus: Option<f64>,
-    dollars: Option<f64>,
-}
-
-impl Reach {
-    fn add(&mut self, value: &Value) {
-        match value {
-            Value::Array(items) => items.iter().for_each(|item| self.add(item)),
-            Value::Object(members) => {
-                let mut inner = Self::default();
-                members.values().for_each(|member| inner.add(member));
-                let own = |name: &str| members.get(name).and_then(Value::as_f64);
-                sum(&mut self.gpus, own("gpus").or(inner.gpus));
-                sum(&mut self.dollars, own("dollars_per_hour").or(inner.dollars));
-            }
-            _ => {}
-        }
-    }
-}
-
-fn sum(total: &mut Option<f64>, more: Option<f64>) {
-    if let Some(more) = more {
-        *total = Some(total.unwrap_or_default() + more);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn caller(principal: &str) -> Caller {
@@ -226,12 +241,43 @@ mod tests {
         };
         assert!(check_target(&limits, Some(&target(&["a", "b"]))).is_ok());
         assert!(check_target(&limits, Some(&target(&["a", "b", "c"]))).unwrap_err().message().contains("3 of"));
-        assert!(check_plan(&limits, &json!([{ "gpus": 4 }, { "gpus": 4 }])).is_ok());
-        assert!(check_plan(&limits, &json!({ "nodes": [{ "gpus": 8 }, { "gpus": 1 }] })).is_err());
-        assert!(check_plan(&limits, &json!({ "gpus": 8, "each": [{ "gpus": 4 }, { "gpus": 4 }] })).is_ok());
-        let error = check_plan(&limits, &json!({ "dollars_per_hour": 98.32, "more": { "x": 1 } }));
-        assert!(error.is_ok());
-        assert!(check_plan(&limits, &json!([{ "dollars_per_hour": 98.32 }, { "dollars_per_hour": 2.0 }])).is_err());
-        assert!(check_plan(&limits, &json!({ "unknown": true })).is_ok());
+    }
+
+    fn impact(gpus: u64, dollars: &str, objects: u64) -> Impact {
+        let dollars = Amount::Known(dollars.parse().unwrap());
+        Impact { gpus: Amount::Known(gpus), dollars_per_hour: dollars, objects }
+    }
+
+    #[test]
+    fn how_much_a_change_may_add() {
+        let limits = Limits { objects: Some(2), gpus: Some(8), dollars_per_hour: Some(98.32), ..Limits::default() };
+        let check = |impact: &Impact| check_impact(&limits, true, Some(impact));
+        assert!(check(&impact(8, "98.3200000000", 2)).is_ok(), "as much as is allowed");
+        for (impact, said) in [
+            (impact(9, "0", 0), "9 GPUs"),
+            (impact(0, "98.33", 0), "98.33 US dollars an hour"),
+            (impact(0, "0", 3), "make 3 things"),
+        ] {
+            let error = check(&impact).unwrap_err();
+            assert_eq!(error.code_str(), "LimitExceeded");
+            assert!(error.message().contains(said) && error.message().contains("nothing was changed"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_does_not_pass_a_limit_and_what_has_no_limit_does() {
+        let gpus = Limits { gpus: Some(8), ..Limits::default() };
+        let unknown = Impact { dollars_per_hour: Amount::NONE, ..Impact::unknown("p9.huge is not known here") };
+        let error = check_impact(&gpus, true, Some(&unknown)).unwrap_err();
+        assert_eq!(error.code_str(), "LimitUnknown");
+        assert!(error.message().contains("limits.gpus") && error.message().contains("p9.huge"), "{error}");
+        assert!(error.hint_str().unwrap().contains("limits.gpus"), "{error}");
+        let dollars = Limits { dollars_per_hour: Some(1.0), ..Limits::default() };
+        assert!(check_impact(&dollars, true, Some(&unknown)).is_ok(), "its cost is known");
+        assert!(check_impact(&Limits::default(), true, Some(&unknown)).is_ok());
+        for limits in [gpus, dollars] {
+            assert_eq!(check_impact(&limits, true, None).unwrap_err().code_str(), "LimitUnknown", "spends uncounted");
+            assert!(check_impact(&limits, false, None).is_ok(), "adds nothing");
+        }
     }
 }

@@ -33,6 +33,16 @@ fn instance() -> Value {
         "Placement": {"AvailabilityZone": "eu-west-1a"}, "RootDeviceName": "/dev/xvda", "BlockDeviceMappings": root}]}]})
 }
 
+/// What the price list says of whatever is asked for: a volume's GiB, a snapshot's, an hour of fast restores.
+fn price() -> (&'static str, Value) {
+    let product = |sku: &str, usage: &str, unit: &str, price: &str| {
+        json!({"product": {"sku": sku, "attributes": {"usagetype": usage}}, "terms": {"OnDemand": {"t": {
+            "priceDimensions": {"d": {"unit": unit, "pricePerUnit": {"USD": price}}}}}}})
+    };
+    let volume = product("V", "EU-EBS:VolumeUsage.gp3", "GB-Mo", "0.0880000000");
+    ("pricing:GetProducts", json!({"FormatVersion": "aws_v1", "PriceList": [volume]}))
+}
+
 fn volume_cases() -> Vec<Case> {
     let ids = |id: &str| json!({"volume_ids": [id]});
     let modification =
@@ -47,7 +57,7 @@ fn volume_cases() -> Vec<Case> {
         changes(
             "ebs_create_volume",
             json!({"AvailabilityZone": "eu-west-1a", "Size": 100, "VolumeType": "gp3", "Tags": {"Name": "datasets"}}),
-            vec![("CreateVolume", volume("creating"))],
+            vec![("CreateVolume", volume("creating")), price()],
             ("/volume_id", json!("vol-1")),
         ),
         changes(
@@ -56,6 +66,7 @@ fn volume_cases() -> Vec<Case> {
             vec![
                 ("ModifyVolume", json!({"VolumeModification": modification})),
                 ("DescribeVolumes", json!({"Volumes": [volume("in-use")]})),
+                price(),
             ],
             ("/progress", json!(40)),
         ),
@@ -107,7 +118,7 @@ fn snapshot_cases() -> Vec<Case> {
         changes(
             "ebs_create_snapshot",
             json!({"VolumeId": "vol-1", "Description": "before", "Tags": {"team": "vision"}}),
-            vec![("CreateSnapshot", snapshot())],
+            vec![("CreateSnapshot", snapshot()), ("DescribeVolumes", json!({"Volumes": [volume("in-use")]})), price()],
             ("/snapshot_id", json!("snap-1")),
         ),
         changes(
@@ -123,7 +134,7 @@ fn snapshot_cases() -> Vec<Case> {
         changes(
             "ebs_copy_snapshot",
             json!({"SourceSnapshotId": "snap-0", "SourceRegion": "us-west-2", "DestinationRegion": "eu-west-1"}),
-            vec![("CopySnapshot", json!({"SnapshotId": "snap-1"})), found],
+            vec![("CopySnapshot", json!({"SnapshotId": "snap-1"})), found, price()],
             ("/snapshot_id", json!("snap-1")),
         ),
         changes(
@@ -132,6 +143,7 @@ fn snapshot_cases() -> Vec<Case> {
             vec![
                 ("EnableFastSnapshotRestores", json!({"Successful": [zone], "Unsuccessful": []})),
                 ("DescribeFastSnapshotRestores", json!({"FastSnapshotRestores": [zone]})),
+                price(),
             ],
             ("/successful/0/state", json!("enabling")),
         ),

@@ -83,6 +83,7 @@ fn of_3000_instances_every_one_is_seen_once() {
     assert_eq!(seen.len(), 3000);
 }
 
+/// F08: EC2's filter has no value for them.
 #[test]
 fn on_demand_instances_are_those_without_a_lifecycle_and_none_is_skipped() {
     let aws = StandIn::start();

@@ -22,7 +22,7 @@ fn filters(input: &Value) -> Value {
 }
 
 /// AWS with the prices of two types and of gp3, their hardware, and a quota of 192 virtual CPUs for P types.
-fn aws() -> StandIn {
+pub(crate) fn aws() -> StandIn {
     let aws = StandIn::start();
     aws.answer_with("pricing", "GetProducts", |call| {
         let asked = filters(&call.input);
@@ -91,6 +91,7 @@ fn call(session: &mut Session, tool: &str, arguments: Value) -> Value {
     result["structuredContent"].take()
 }
 
+/// F22, F23: one product, by the region's code.
 #[test]
 fn prices_are_of_exactly_one_product_and_compared_by_gpu() {
     let aws = aws();
@@ -206,6 +207,7 @@ fn a_template_is_not_looked_into_by_a_plan() {
     assert!(aws.calls_of("DescribeLaunchTemplateVersions").is_empty());
 }
 
+/// F24: a summary, and not a page of changes.
 #[test]
 fn spot_prices_are_summarised_zone_by_zone_over_all_pages() {
     let aws = StandIn::start();

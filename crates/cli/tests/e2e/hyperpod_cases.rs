@@ -71,7 +71,7 @@ fn looked_at(aws: &StandIn) {
 fn priced(aws: &StandIn) {
     let product = |usage: &str, price: &str| {
         json!({
-            "product": { "attributes": { "usagetype": usage, "regionCode": "us-west-2" } },
+            "product": { "sku": "S", "attributes": { "usagetype": usage, "regionCode": "us-west-2" } },
             "terms": { "OnDemand": { "A.B": { "priceDimensions": { "A.B.C": {
                 "unit": "Hrs", "pricePerUnit": { "USD": price }
             } } } } }
@@ -80,6 +80,12 @@ fn priced(aws: &StandIn) {
     let list =
         [product("USW2-ReservedCluster:ml.p5.48xlarge", "1.0"), product("USW2-Cluster:ml.p5.48xlarge", "60.0000")];
     aws.answer("pricing", "GetProducts", json!({ "PriceList": list }));
+    let gpus = json!({ "Gpus": [{ "Name": "H100", "Manufacturer": "NVIDIA", "Count": 8 }] });
+    aws.answer(
+        "ec2",
+        "DescribeInstanceTypes",
+        json!({ "InstanceTypes": [{ "InstanceType": "p5.48xlarge", "GpuInfo": gpus }] }),
+    );
 }
 
 /// What the template of the tests declares, in the managed ones' words.
@@ -274,7 +280,7 @@ fn drop_in() -> Vec<Case> {
             check: |answer, _| {
                 assert_eq!(
                     (&answer["groups_with_problems"], &answer["cost"]),
-                    (&json!(1), &json!({ "usd_per_hour": 120.0 }))
+                    (&json!(1), &json!({ "cost_per_hour": "120", "currency": "USD" }))
                 );
                 let row = row(answer, 0);
                 for (column, value) in [
@@ -287,7 +293,7 @@ fn drop_in() -> Vec<Case> {
                     ("nodes_behind", json!(2)),
                     ("updating", json!(["InProgress"])),
                     ("next_update", json!("cron(0 4 ? * SUN *)")),
-                    ("usd_per_hour", json!(120.0)),
+                    ("cost_per_hour", json!("120")),
                 ] {
                     assert_eq!(row[column], value, "{column}: {row}");
                 }
@@ -385,7 +391,7 @@ fn stacks() -> Vec<Case> {
                 let plan = &answer["result"];
                 assert_eq!(
                     (&plan["planned"]["change_set"], &plan["cost"]),
-                    (&json!("arn:outer"), &json!({ "usd_per_hour": 120.0 }))
+                    (&json!("arn:outer"), &json!({ "cost_per_hour": "120", "currency": "USD" }))
                 );
                 let changes = plan["planned"]["changes"].as_array().unwrap();
                 assert_eq!(

@@ -28,6 +28,7 @@ mod hyperpod_tools;
 mod install;
 mod k8s_figures;
 mod k8s_tools;
+mod limits;
 mod ml_seed_tools;
 mod models;
 mod oauth;

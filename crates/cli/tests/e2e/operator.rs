@@ -32,12 +32,16 @@ pub(crate) fn approve(at: &Trainyard, handle: &str, word: &str) {
 }
 
 /// The binary with a policy.
-fn ruled(url: &str, policy: &str) -> Trainyard {
+pub(crate) fn ruled(url: &str, policy: &str) -> Trainyard {
     let at = Trainyard::at(BINARY, url).unwrap();
+    write_policy(&at, policy);
+    at
+}
+
+pub(crate) fn write_policy(at: &Trainyard, policy: &str) {
     let folder = at.home().join(".config/trainyard");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("policy.toml"), policy).unwrap();
-    at
 }
 
 fn audit(at: &Trainyard, arguments: &[&str]) -> Value {

@@ -148,11 +148,11 @@ pub(crate) struct Rule {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Most things that one change may be aimed at.
+    /// Most things that one change may be aimed at, or make.
     pub objects: Option<u32>,
-    /// Most GPUs that one change may reach, where its plan knows.
+    /// Most GPUs and other accelerators that one change may add. One that cannot be counted is refused.
     pub gpus: Option<u32>,
-    /// Most dollars an hour that one change may cost, where its plan knows.
+    /// Most US dollars an hour that one change may add, at list prices. One whose cost cannot be found out is refused.
     pub dollars_per_hour: Option<f64>,
     /// Most calls that destroy something, by one caller in any minute.
     pub destructive_per_minute: u32,

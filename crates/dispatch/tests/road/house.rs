@@ -13,8 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trainyard_contract::{
-    Access, Call, CallDef, Ceiling, Changes, Context, Destroys, Json, Offer, Preview, Reads, Result, Reveals, Target,
-    Tool, ToolDef, Toolset, Unheard,
+    Access, Amount, Call, CallDef, Ceiling, Changes, Context, Destroys, Impact, Json, Offer, Preview, Reads, Result,
+    Reveals, Target, Tool, ToolDef, Toolset, Unheard, Weighed,
 };
 use trainyard_dispatch::{
     Audit, Caller, Confirm, Dispatch, Options, Outcome, Plans, Policy, Registry, Request, Selection,
@@ -155,15 +155,17 @@ impl Tool<World> for Dim {
 }
 
 impl Preview<World> for Dim {
-    type Plan = Value;
+    type Plan = Weighed<Value>;
 
     fn target(&self) -> Target {
         let ids = ["hall", "attic", "cellar"].map(str::to_owned).to_vec();
         Target { system: "house", kind: "light".into(), ids, region: None, profile: None }
     }
 
-    async fn plan(&self, _: Cx<Reads>) -> Result<Value> {
-        Ok(json!({ "gpus": 16, "dollars_per_hour": 12.5, "password": "open sesame", "says": "\u{1b}[31mred" }))
+    async fn plan(&self, _: Cx<Reads>) -> Result<Weighed<Value>> {
+        let plan = json!({ "password": "open sesame", "says": "\u{1b}[31mred" });
+        let dollars_per_hour = Amount::Known("12.5".parse().unwrap());
+        Ok(Weighed::new(plan, Impact { gpus: Amount::Known(16), dollars_per_hour, objects: 5 }))
     }
 }
 

@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trainyard_contract::{
-    Access, Changes, Covers, Error, ErrorKind, Json, Preview, Reads, Result, Target, Tool, ToolDef,
+    Access, Changes, Covers, Error, ErrorKind, Impact, Json, Preview, Reads, Result, Target, Tool, ToolDef, Weighed,
 };
 use trainyard_k8s::{Apply, Kubernetes, Resource, manifest};
 
-use super::{In, objects::Difference, place};
+use super::{In, impact, objects::Difference, place};
 use crate::{App, Cx};
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::changes::<ApplyManifest>()];
@@ -124,7 +124,7 @@ fn advised(error: Error) -> Error {
 }
 
 impl Preview<App> for ApplyManifest {
-    type Plan = Planned;
+    type Plan = Weighed<Planned>;
 
     fn target(&self) -> Target {
         // What cannot be read is refused when it is planned.
@@ -139,14 +139,19 @@ impl Preview<App> for ApplyManifest {
         self.place.target(&kinds.join(","), ids.collect())
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Planned> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Planned>> {
         let kubernetes = self.place.of(&cx);
         let mut planned = Planned::default();
+        let mut impact = Impact::NONE;
         for document in self.documents(&kubernetes).await? {
             let (namespace, path) = (document.namespace.as_deref(), document.path());
             let name = super::object::name(&document.object);
             let before = kubernetes.find(&document.resource, namespace, name).await?;
-            match (kubernetes.try_apply(&document.resource, namespace, &document.object, self.how()).await, before) {
+            let tried = kubernetes.try_apply(&document.resource, namespace, &document.object, self.how()).await;
+            if let Ok(written) = &tried {
+                impact = impact.plus(impact::added(before.as_ref().unwrap_or(&Value::Null), &written.object));
+            }
+            match (tried, before) {
                 (Ok(written), None) => {
                     planned.warnings.extend(written.warnings.iter().map(|text| format!("{path}: {text}")));
                     planned.create.push(path);
@@ -159,7 +164,7 @@ impl Preview<App> for ApplyManifest {
         if planned.create.is_empty() && planned.change.is_empty() && !planned.refused.is_empty() {
             return Err(Error::validation(format!("nothing of it would be applied: {}", planned.refused.join("; "))));
         }
-        Ok(planned)
+        Ok(Weighed::new(planned, impact))
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod discover;
 pub(crate) mod events;
 mod fold;
 pub(crate) mod get;
+pub(crate) mod impact;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod nodes;

@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use trainyard_contract::{Changes, Destroys, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef};
+use trainyard_contract::{Changes, Destroys, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef, Weighed};
 use trainyard_k8s::{Deletion, Patch, Written};
 
-use super::{At, diff::diff};
+use super::{At, diff::diff, impact};
 use crate::{App, Cx};
 
 pub(crate) const TOOLS: &[ToolDef<App>] =
@@ -26,6 +26,12 @@ pub(super) struct Difference {
 impl Difference {
     pub(super) fn new(object: String, before: &Value, after: Written) -> Self {
         Self { object, changes: diff(before, &after.object), warnings: after.warnings }
+    }
+
+    /// As a plan, with the accelerators that the change adds.
+    pub(super) fn weighed(object: String, before: &Value, after: Written) -> Weighed<Self> {
+        let impact = impact::added(before, &after.object);
+        Weighed::new(Self::new(object, before, after), impact)
     }
 }
 
@@ -98,19 +104,19 @@ fn advised(error: Error, kind: Option<PatchKind>) -> Error {
 }
 
 impl Preview<App> for PatchObject {
-    type Plan = Difference;
+    type Plan = Weighed<Difference>;
 
     fn target(&self) -> Target {
         self.at.target()
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Difference> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Difference>> {
         let kubernetes = self.at.place.of(&cx);
         let named = self.at.named(&kubernetes).await?;
         let namespace = named.namespace.as_deref();
         let before = kubernetes.get(&named.resource, namespace, &named.name).await?;
         let after = kubernetes.try_patch(&named.resource, namespace, &named.name, &self.change()?).await;
-        Ok(Difference::new(self.at.object(), &before, after.map_err(|error| advised(error, self.kind))?))
+        Ok(Difference::weighed(self.at.object(), &before, after.map_err(|error| advised(error, self.kind))?))
     }
 }
 
@@ -148,19 +154,23 @@ impl Tool<App> for Scale {
 }
 
 impl Preview<App> for Scale {
-    type Plan = Scaled;
+    type Plan = Weighed<Scaled>;
 
     fn target(&self) -> Target {
         self.at.target()
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Scaled> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Scaled>> {
         let kubernetes = self.at.place.of(&cx);
         let named = self.at.named(&kubernetes).await?;
         let namespace = named.namespace.as_deref();
         let before = kubernetes.get_subresource(&named.resource, namespace, &named.name, "scale").await?;
         let after = kubernetes.try_scale(&named.resource, namespace, &named.name, self.replicas).await?;
-        Ok(Scaled::new(self.at.object(), &before, &after.object))
+        let object = kubernetes.get(&named.resource, namespace, &named.name).await?;
+        let mut scaled = object.clone();
+        scaled["spec"]["replicas"] = self.replicas.into();
+        let impact = impact::added(&object, &scaled);
+        Ok(Weighed::new(Scaled::new(self.at.object(), &before, &after.object), impact))
     }
 }
 

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use trainyard_contract::{Access, Changes, Covers, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef};
+use trainyard_contract::{
+    Access, Changes, Covers, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef, Weighed,
+};
 use trainyard_k8s::{
     Form, Kubernetes, Patch, Selection,
     resource::{CONTROLLER_REVISIONS, REPLICA_SETS},
@@ -292,17 +294,17 @@ impl Tool<App> for Undo {
 }
 
 impl Preview<App> for Undo {
-    type Plan = Difference;
+    type Plan = Weighed<Difference>;
 
     fn target(&self) -> Target {
         self.at.target()
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Difference> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Difference>> {
         let kubernetes = self.at.place.of(&cx);
         let named = self.at.named(&kubernetes).await?;
         let (change, before) = self.change(&kubernetes, &named).await?;
         let after = kubernetes.try_patch(&named.resource, named.namespace.as_deref(), &named.name, &change).await?;
-        Ok(Difference::new(self.at.object(), &before, after))
+        Ok(Difference::weighed(self.at.object(), &before, after))
     }
 }

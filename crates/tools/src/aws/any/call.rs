@@ -13,7 +13,9 @@ use trainyard_aws::{
     },
     effect, project, show_text, validate,
 };
-use trainyard_contract::{Access, Error, Json, MayChange, Needs, Preview, Reads, Result, Target, Tool};
+use trainyard_contract::{
+    Access, Error, Impact, Json, MayChange, Needs, Preview, Reads, Result, Target, Tool, Weighed,
+};
 
 use crate::{
     App, Cx,
@@ -129,15 +131,66 @@ impl<A> Call<A> {
 }
 
 impl<A: MayChange> Preview<App> for Call<A> {
-    type Plan = Plan;
+    type Plan = Weighed<Plan>;
 
     fn target(&self) -> Target {
         Call::target(self)
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Plan> {
-        Call::plan(self, &cx.aws(self.region.as_ref(), self.profile.as_ref())).await
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Plan>> {
+        let (service, operation) = self.found()?;
+        let plan = Call::plan(self, &cx.aws(self.region.as_ref(), self.profile.as_ref())).await?;
+        Ok(Weighed::new(plan, impact(service, operation)))
     }
+}
+
+/// Services that run no machines and bill nothing by the hour. Of any other, newer ones included, nobody knows.
+const HARMLESS: &[&str] = &[
+    "acm",
+    "cloudwatch",
+    "ecr",
+    "events",
+    "iam",
+    "kms",
+    "logs",
+    "resource-groups",
+    "resourcegroupstaggingapi",
+    "route53",
+    "s3",
+    "s3control",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "sts",
+];
+/// How the names of operations begin that make less of something, or only name it.
+const LESSENS: &[&str] = &[
+    "Cancel",
+    "Delete",
+    "Deregister",
+    "Detach",
+    "Disable",
+    "Disassociate",
+    "Release",
+    "Remove",
+    "Revoke",
+    "Stop",
+    "Tag",
+    "Terminate",
+    "Untag",
+];
+
+/// What a raw call adds. Nobody has counted it, so it is nothing only where it surely is.
+fn impact(service: &Service<'_>, operation: &Operation<'_>) -> Impact {
+    let lessens = LESSENS.iter().any(|verb| operation.name.starts_with(verb));
+    let costs = operation.is(OperationFlags::COSTS);
+    if costs || !(lessens || HARMLESS.contains(&service.name)) {
+        let name = format!("{} {}", service.name, operation.name);
+        return Impact::unknown(format!(
+            "{name} may start machines or cost something, and a raw call does not count them"
+        ));
+    }
+    Impact::NONE
 }
 
 /// Names and ids among the parameters: what a person looks for in a question.
@@ -189,4 +242,32 @@ pub(super) struct Plan {
     /// What AWS says to a dry run, where it offers one.
     #[serde(skip_serializing_if = "Option::is_none")]
     dry_run: Option<DryRun>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adds_nothing(service: &str, name: &str) -> bool {
+        let service = catalogue::service(service).unwrap();
+        impact(service, operation(service, name).unwrap()) == Impact::NONE
+    }
+
+    #[test]
+    fn a_raw_call_is_not_taken_for_free_unless_it_surely_is() {
+        for (service, name) in [
+            ("ec2", "RunInstances"),
+            ("ec2", "ModifyInstanceAttribute"),
+            ("eks", "UpdateNodegroupConfig"),
+            ("sagemaker", "UpdateCluster"),
+            ("cloudformation", "ExecuteChangeSet"),
+            ("autoscaling", "SetDesiredCapacity"),
+            ("braket", "CreateJob"),
+        ] {
+            assert!(!adds_nothing(service, name), "{service} {name}");
+        }
+        for (service, name) in [("ec2", "TerminateInstances"), ("s3", "PutObject"), ("iam", "CreateRole")] {
+            assert!(adds_nothing(service, name), "{service} {name}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use trainyard_aws::Aws;
 use trainyard_contract::{
-    Access, Changes, Covers, Error, ErrorKind, Json, Preview, Reads, Result, Target, Tool, ToolDef,
+    Access, Changes, Covers, Error, ErrorKind, Impact, Json, Preview, Reads, Result, Target, Tool, ToolDef, Weighed,
 };
 
 use self::wire::{
@@ -21,7 +21,7 @@ use self::wire::{
     Switched,
 };
 use super::{
-    filters,
+    cost, filters,
     snapshots::{SnapshotRow, completed, made_before, named, with_token},
     specification, whole,
 };
@@ -184,17 +184,19 @@ impl Tool<App> for Copy {
 }
 
 impl Preview<App> for Copy {
-    type Plan = Asked<SnapshotRow>;
+    type Plan = Weighed<Asked<SnapshotRow>>;
 
     fn target(&self) -> Target {
         let at = At { region: Some(self.destination_region.clone()), profile: self.profile.clone() };
         at.target("copy of ebs snapshot", [&self.snapshot_id])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<SnapshotRow>> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Asked<SnapshotRow>>> {
         let source = cx.aws(Some(&self.source_region), self.profile.as_ref());
         let now = named(&source, slice::from_ref(&self.snapshot_id)).await?;
-        asked(&cx.aws(Some(&self.destination_region), self.profile.as_ref()), now, &self.request()).await
+        let aws = cx.aws(Some(&self.destination_region), self.profile.as_ref());
+        let impact = cost::of_snapshot(&aws, now.first().and_then(|snapshot| snapshot.volume_size)).await;
+        Ok(Weighed::new(asked(&aws, now, &self.request()).await?, impact))
     }
 }
 
@@ -253,18 +255,24 @@ impl Tool<App> for FastRestores {
 }
 
 impl Preview<App> for FastRestores {
-    type Plan = Switching;
+    type Plan = Weighed<Switching>;
 
     fn target(&self) -> Target {
         self.at.target("ebs snapshot", &self.snapshot_ids)
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Switching> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Switching>> {
         let aws = cx.at(&self.at);
         let (source_snapshot_ids, availability_zones) = self.asked()?;
         let asked =
             vec![("snapshot-id", source_snapshot_ids.clone()), ("availability-zone", availability_zones.clone())];
         let now = whole(&cx, &aws, &DescribeFastSnapshotRestores { filters: filters(asked, None) }).await?;
+        let impact = match self.state {
+            Switch::Enable => {
+                cost::of_fast_restores(&aws, self.snapshot_ids.len() * self.availability_zones.len()).await
+            }
+            Switch::Disable => Impact::NONE,
+        };
         let refusal = match self.state {
             Switch::Enable => {
                 aws.dry_run_of(&EnableFastSnapshotRestores { source_snapshot_ids, availability_zones }).await?
@@ -273,7 +281,7 @@ impl Preview<App> for FastRestores {
                 aws.dry_run_of(&DisableFastSnapshotRestores { source_snapshot_ids, availability_zones }).await?
             }
         };
-        Ok(Switching { now, dry_run: refusal.into() })
+        Ok(Weighed::new(Switching { now, dry_run: refusal.into() }, impact))
     }
 }
 

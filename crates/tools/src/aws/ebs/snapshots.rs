@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{
     Access, Changes, Covers, Destroys, Error, ErrorKind, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef,
+    Weighed,
 };
 
 use self::wire::{CreateSnapshot, DeleteSnapshot, DescribeImages, DescribeSnapshots, Snapshot};
-use super::{filters, specification, whole};
+use super::{cost, filters, specification, volumes, whole};
 use crate::{
     App, Cx,
     aws::{
@@ -119,14 +120,17 @@ impl Tool<App> for Create {
 }
 
 impl Preview<App> for Create {
-    type Plan = Asked<SnapshotRow>;
+    type Plan = Weighed<Asked<SnapshotRow>>;
 
     fn target(&self) -> Target {
         self.at.target("ebs volume", [&self.volume_id])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<SnapshotRow>> {
-        asked(&cx.at(&self.at), Vec::new(), &self.request()).await
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Asked<SnapshotRow>>> {
+        let aws = cx.at(&self.at);
+        let volume = volumes::named(&aws, slice::from_ref(&self.volume_id)).await.unwrap_or_default();
+        let impact = cost::of_snapshot(&aws, volume.first().and_then(|volume| volume.size)).await;
+        Ok(Weighed::new(asked(&aws, Vec::new(), &self.request()).await?, impact))
     }
 }
 

@@ -9,17 +9,19 @@ use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{
     Access, Changes, Covers, Destroys, Error, ErrorKind, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef,
+    Weighed,
 };
 
 use self::wire::{
     CreateVolume, DeleteVolume, DescribeVolumes, DescribeVolumesModifications, Modification, ModifyVolume, Volume,
 };
-use super::{filters, snapshots, specification};
+use super::{cost, filters, snapshots, specification};
 use crate::{
     App, Cx,
     aws::{
         batch::{Batch, each, some},
         change::{Asked, Deleted, asked, delete, dry_runs},
+        ec2::prices::disks::VolumeSize,
         listing::{Placed, list},
         waiting::{Condition, Done},
     },
@@ -205,15 +207,24 @@ impl Tool<App> for Create {
 }
 
 impl Preview<App> for Create {
-    type Plan = Asked<VolumeRow>;
+    type Plan = Weighed<Asked<VolumeRow>>;
 
     fn target(&self) -> Target {
         self.at.target("new ebs volume in", [&self.availability_zone])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<VolumeRow>> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Asked<VolumeRow>>> {
         let aws = cx.at(&self.at);
-        asked(&aws, Vec::new(), &self.request("plan".to_owned())?).await
+        let request = self.request("plan".to_owned())?;
+        let impact = match self.size {
+            Some(gib) => {
+                let kind = request.volume_type.to_string();
+                let volume = VolumeSize { kind: &kind, gib, iops: self.iops, throughput: self.throughput };
+                cost::of_volume(&aws, &volume, None).await
+            }
+            None => cost::unknown("the size is the snapshot's; give `size`"),
+        };
+        Ok(Weighed::new(asked(&aws, Vec::new(), &request).await?, impact))
     }
 }
 
@@ -241,7 +252,33 @@ struct Modify {
     at: At,
 }
 
+/// What a volume is priced by.
+struct Priced {
+    kind: String,
+    gib: u32,
+    iops: Option<u32>,
+    throughput: Option<u32>,
+}
+
+impl Priced {
+    fn view(&self) -> VolumeSize<'_> {
+        VolumeSize { kind: &self.kind, gib: self.gib, iops: self.iops, throughput: self.throughput }
+    }
+}
+
 impl Modify {
+    /// The volume as it is, and as it would be.
+    fn sizes(&self, now: &VolumeRow) -> Option<(Priced, Priced)> {
+        let (kind, gib) = (now.volume_type.clone()?, now.size?);
+        let after = Priced {
+            kind: self.volume_type.map_or_else(|| kind.clone(), |kind| kind.to_string()),
+            gib: self.size.unwrap_or(gib),
+            iops: self.iops.or(now.iops),
+            throughput: self.throughput.or(now.throughput),
+        };
+        Some((Priced { kind, gib, iops: now.iops, throughput: now.throughput }, after))
+    }
+
     fn request(&self) -> ModifyVolume {
         ModifyVolume {
             volume_id: self.volume_id.clone(),
@@ -287,17 +324,21 @@ impl Tool<App> for Modify {
 }
 
 impl Preview<App> for Modify {
-    type Plan = Asked<VolumeRow>;
+    type Plan = Weighed<Asked<VolumeRow>>;
 
     fn target(&self) -> Target {
         self.at.target("ebs volume", [&self.volume_id])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<VolumeRow>> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Asked<VolumeRow>>> {
         let aws = cx.at(&self.at);
         let volumes = named(&aws, slice::from_ref(&self.volume_id)).await?;
         self.check(&volumes)?;
-        asked(&aws, volumes, &self.request()).await
+        let impact = match volumes.first().and_then(|volume| self.sizes(volume)) {
+            Some((before, after)) => cost::of_volume(&aws, &after.view(), Some(&before.view())).await,
+            None => cost::unknown("EC2 does not say what the volume is now"),
+        };
+        Ok(Weighed::new(asked(&aws, volumes, &self.request()).await?, impact))
     }
 }
 
@@ -424,7 +465,7 @@ pub(super) struct VolumeRow {
     volume_id: String,
     name: Option<String>,
     /// GiB.
-    size: Option<u32>,
+    pub(super) size: Option<u32>,
     #[serde(rename = "type")]
     volume_type: Option<String>,
     state: Option<String>,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{
-    Access, Changes, Covers, Error, ErrorKind, Json, Preview, Reads, Result, Target, Tool, ToolDef,
+    Access, Changes, Covers, Error, ErrorKind, Impact, Json, Preview, Reads, Result, Target, Tool, ToolDef, Weighed,
 };
 
 use self::wire::{
@@ -21,7 +21,10 @@ use super::{
 };
 use crate::{
     App, Cx,
-    aws::waiting::Condition,
+    aws::{
+        impact::{self, Machines},
+        waiting::Condition,
+    },
     common::{DryRun, Profile, Region, aws_target},
 };
 
@@ -153,13 +156,13 @@ impl Tool<App> for ModifyInstance {
 }
 
 impl Preview<App> for ModifyInstance {
-    type Plan = Asked;
+    type Plan = Weighed<Asked>;
 
     fn target(&self) -> Target {
         aws_target("ec2 instance", vec![self.instance_id.clone()], self.region.as_ref(), self.profile.as_ref())
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Asked>> {
         let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
         let now = one(&aws, &self.instance_id).await?;
         self.check(&now)?;
@@ -176,7 +179,12 @@ impl Preview<App> for ModifyInstance {
             };
             dry_runs.push(Verdict { changes: "detailed_monitoring", dry_run: refusal.into() });
         }
-        Ok(Asked { state: now.state.name, instance_type: now.instance_type, dry_runs })
+        // It adds nothing before it is started, but whoever may give it a type may start it, too.
+        let machines = Machines::from_iter(self.instance_type.clone().map(|name| (name, 1)));
+        let gpus = impact::gpus(&aws, &machines).await;
+        let dollars_per_hour = impact::on_demand_dollars(&aws, &machines).await;
+        let asked = Asked { state: now.state.name, instance_type: now.instance_type, dry_runs };
+        Ok(Weighed::new(asked, Impact { gpus, dollars_per_hour, objects: 0 }))
     }
 }
 

@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainyard_contract::{Changes, Error, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef};
+use trainyard_aws::Aws;
+use trainyard_contract::{
+    Changes, Error, Impact, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef, Weighed,
+};
 
 use self::wire::{
     Block, DescribeCapacityBlockOfferings, DescribeCapacityReservations, DescribeInstanceTypeOfferings,
@@ -17,11 +20,11 @@ use crate::{
     App, Cx,
     aws::{
         batch::some,
-        change::{Asked, asked},
+        impact,
         listing::{Placed, list},
         regions::across,
     },
-    common::{At, Part},
+    common::{At, DryRun, Part},
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
@@ -204,6 +207,14 @@ impl Tool<App> for FindBlocks {
 struct PurchaseBlock {
     /// Offering ID.
     offering_id: String,
+    /// As it was searched for. With count and hours, the plan shows the offering and its fee.
+    instance_type: Option<String>,
+    /// As it was searched for.
+    #[schemars(range(min = 1, max = 256))]
+    count: Option<u32>,
+    /// As they were searched for.
+    #[schemars(range(min = 24, max = 4368))]
+    hours: Option<u32>,
     /// Linux/UNIX when absent.
     platform: Option<String>,
     /// Tags, Name among them.
@@ -220,6 +231,40 @@ impl PurchaseBlock {
             tag_specifications: specification("capacity-reservation", self.tags.clone()),
         }
     }
+
+    /// The offering, as far as it can be looked up: AWS finds offerings by what is wanted, not by their ids.
+    async fn offering(&self, cx: &Cx<Reads>, aws: &Aws<Reads>) -> Result<Option<Block>> {
+        let (Some(instance_type), Some(count), Some(hours)) = (&self.instance_type, self.count, self.hours) else {
+            return Ok(None);
+        };
+        let question = DescribeCapacityBlockOfferings {
+            instance_type: instance_type.clone(),
+            instance_count: count,
+            capacity_duration_hours: hours,
+            start_date_range: None,
+            end_date_range: None,
+        };
+        let offered = whole(cx, aws, &question).await?;
+        let own = |block: &Block| block.capacity_block_offering_id.as_ref() == Some(&self.offering_id);
+        offered.into_iter().find(own).map(Some).ok_or_else(|| {
+            Error::not_found("offering", &self.offering_id)
+                .hint("offerings last minutes: ec2_find_capacity_blocks shows those of now")
+        })
+    }
+}
+
+impl Block {
+    /// Machines for a time, paid at once.
+    async fn impact(&self, aws: &Aws<Reads>) -> Impact {
+        let count = u64::from(self.instance_count.unwrap_or_default());
+        let machines = self.instance_type.clone().map(|name| (name, count)).into_iter().collect();
+        let hours = self.capacity_block_duration_hours.map(u64::from);
+        Impact {
+            gpus: impact::gpus(aws, &machines).await,
+            dollars_per_hour: impact::prepaid(self.upfront_fee.as_deref(), self.currency_code.as_deref(), hours),
+            objects: count,
+        }
+    }
 }
 
 impl Tool<App> for PurchaseBlock {
@@ -234,15 +279,35 @@ impl Tool<App> for PurchaseBlock {
 }
 
 impl Preview<App> for PurchaseBlock {
-    type Plan = Asked<ReservationRow>;
+    type Plan = Weighed<Purchase>;
 
     fn target(&self) -> Target {
         self.at.target("capacity block", [&self.offering_id])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Asked<ReservationRow>> {
-        asked(&cx.at(&self.at), Vec::new(), &self.request()).await
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Purchase>> {
+        let aws = cx.at(&self.at);
+        let offering = self.offering(&cx, &aws).await?;
+        let impact = match &offering {
+            Some(block) => block.impact(&aws).await,
+            None => Impact::unknown(
+                "an offering can only be looked up by what it offers; give instance_type, count and hours as they were \
+                 searched for",
+            ),
+        };
+        let dry_run = aws.dry_run_of(&self.request()).await?.into();
+        Ok(Weighed::new(Purchase { offering, dry_run }, impact))
     }
+}
+
+/// What would be bought.
+#[derive(Serialize, JsonSchema)]
+struct Purchase {
+    /// Where instance_type, count and hours were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offering: Option<Block>,
+    /// EC2's own verdict.
+    dry_run: DryRun,
 }
 
 /// List capacity reservations and capacity blocks, with what is free in them

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use trainyard_aws::{Aws, Wanted};
 use trainyard_contract::{Access, Covers, Reads, Result};
 
-pub(super) use self::kept::Hardware;
+pub(in crate::aws) use self::kept::Hardware;
 pub use self::kept::InstanceTypes;
 use super::instances::wire::{Accelerator, DescribeInstanceTypes, Filter, InstanceTypeInfo};
 use crate::Cx;
@@ -17,7 +17,7 @@ const TYPES_AT_ONCE: usize = 100;
 
 /// What these types are made of, from memory where it was asked before. A type that the region does not know is not in
 /// the answer.
-pub(super) async fn known<A: Access + Covers<Reads>>(
+pub(in crate::aws) async fn known<A: Access + Covers<Reads>>(
     cx: &Cx<A>,
     aws: &Aws<A>,
     types: &BTreeSet<String>,
@@ -35,7 +35,7 @@ pub(super) async fn known<A: Access + Covers<Reads>>(
 }
 
 /// What these types are made of. A type that the region does not know is not in the answer.
-pub(super) async fn of<A: Access + Covers<Reads>>(
+pub(in crate::aws) async fn of<A: Access + Covers<Reads>>(
     aws: &Aws<A>,
     types: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, Hardware>> {

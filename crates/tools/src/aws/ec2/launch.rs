@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
-use trainyard_contract::{Access, Changes, Covers, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef};
+use trainyard_contract::{
+    Access, Changes, Covers, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef, Weighed,
+};
 
 pub(super) use self::request::{Device, Machine, MachineAsked, Market, Metadata, Switch, TemplateName, Tokens};
 use self::{
@@ -226,7 +228,7 @@ impl Tool<App> for CreateInstance {
 }
 
 impl Preview<App> for CreateInstance {
-    type Plan = Foreseen;
+    type Plan = Weighed<Foreseen>;
 
     fn target(&self) -> Target {
         let what = [&self.instance_type, &self.launch_template_name, &self.launch_template_id];
@@ -235,7 +237,7 @@ impl Preview<App> for CreateInstance {
         aws_target("new ec2 instances", vec![format!("{count} x {what}")], self.region.as_ref(), self.profile.as_ref())
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Foreseen> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Foreseen>> {
         let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
         let request = self.request(&cx, &aws).await?;
         let market = self.market.unwrap_or_default();

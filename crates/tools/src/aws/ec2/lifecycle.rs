@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{
-    Access, Changes, Covers, Destroys, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef,
+    Access, Changes, Covers, Destroys, Error, Impact, Json, Preview, Reads, Result, Target, Tool, ToolDef, Weighed,
 };
 
 use self::wire::{RebootInstances, StateChange, TerminateInstances};
@@ -14,7 +14,10 @@ pub(super) use self::wire::{StartInstances, StopInstances};
 use super::instances::wire::{DescribeInstances, Instance};
 use crate::{
     App, Cx,
-    aws::waiting::{Condition, Waited},
+    aws::{
+        impact::{self, Machines},
+        waiting::{Condition, Waited},
+    },
     common::At,
 };
 
@@ -55,14 +58,22 @@ impl Tool<App> for Start {
 }
 
 impl Preview<App> for Start {
-    type Plan = Vec<Affected>;
+    type Plan = Weighed<Vec<Affected>>;
 
     fn target(&self) -> Target {
         self.at.target("ec2 instance", &self.instance_ids)
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Vec<Affected>> {
-        affected(&cx.at(&self.at), &self.instance_ids).await
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Vec<Affected>>> {
+        let aws = cx.at(&self.at);
+        let instances = affected(&aws, &self.instance_ids).await?;
+        let mut machines = Machines::new();
+        for instance in instances.iter().filter(|instance| !instance.runs()) {
+            *machines.entry(instance.instance_type.clone()).or_default() += 1;
+        }
+        let gpus = impact::gpus(&aws, &machines).await;
+        let dollars_per_hour = impact::on_demand_dollars(&aws, &machines).await;
+        Ok(Weighed::new(instances, Impact { gpus, dollars_per_hour, objects: 0 }))
     }
 }
 
@@ -284,6 +295,13 @@ struct Affected {
     volumes_deleted: Vec<String>,
     /// Volumes that would stay.
     volumes_kept: Vec<String>,
+}
+
+impl Affected {
+    /// Starting it would add nothing.
+    fn runs(&self) -> bool {
+        matches!(self.state.as_str(), "pending" | "running")
+    }
 }
 
 impl From<Instance> for Affected {

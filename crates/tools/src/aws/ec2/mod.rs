@@ -5,7 +5,7 @@ pub(crate) mod capacity;
 pub(crate) mod commands;
 pub(crate) mod details;
 pub(crate) mod gpu_images;
-mod hardware;
+pub(in crate::aws) mod hardware;
 pub(crate) mod images;
 pub(crate) mod instances;
 pub(crate) mod key_pairs;

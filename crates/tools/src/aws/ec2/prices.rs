@@ -1,8 +1,6 @@
 //! What EC2 instances cost: on demand, per GPU, and with their disks by the month.
 
-mod disks;
-pub(super) mod money;
-mod products;
+pub(in crate::aws) mod disks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,17 +10,18 @@ use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{Access, Covers, Error, Json, Listing, Reads, Result, Tool, ToolDef};
 
-use self::{
-    disks::Disk,
-    money::{HOURS_PER_MONTH, Money},
-    products::{Price, price, price_list},
-};
+use self::disks::Disk;
 use super::{
     hardware::{self, Hardware},
     spot,
 };
 use crate::{
     App, Cx,
+    aws::pricing::{
+        Price,
+        money::{HOURS_PER_MONTH, Money},
+        price, price_list,
+    },
     common::{Profile, Region},
 };
 
@@ -38,7 +37,7 @@ const MOST: usize = 60;
 
 /// What runs on the instance; its licence is in the price.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
-pub(super) enum OperatingSystem {
+pub(in crate::aws) enum OperatingSystem {
     #[default]
     Linux,
     Windows,
@@ -81,7 +80,7 @@ enum Tenancy {
 }
 
 /// The price of an instance type on demand.
-pub(super) async fn on_demand<A: Access + Covers<Reads>>(
+pub(in crate::aws) async fn on_demand<A: Access + Covers<Reads>>(
     aws: &Aws<A>,
     instance_type: &str,
     system: OperatingSystem,
@@ -334,7 +333,8 @@ impl Tool<App> for EstimateCost {
             }
         };
         let what = format!("{} ({:?})", self.instance_type, self.purchase_option);
-        let mut lines = vec![Line::new(what, per_hour, "hour", u64::from(count) * u64::from(hours))];
+        let mut lines =
+            vec![Line::new(what, (per_hour, currency.clone()), "hour", u64::from(count) * u64::from(hours))];
         for disk in self.volumes.iter().flatten() {
             lines.extend(disk.lines(&list, &region, count).await?);
         }
@@ -365,11 +365,13 @@ struct Line {
     unit: &'static str,
     quantity: u64,
     per_month: Money,
+    #[serde(skip)]
+    currency: String,
 }
 
 impl Line {
-    fn new(what: String, unit_price: Money, unit: &'static str, quantity: u64) -> Self {
-        Self { what, unit_price, unit, quantity, per_month: unit_price.times(quantity) }
+    fn new(what: String, (unit_price, currency): (Money, String), unit: &'static str, quantity: u64) -> Self {
+        Self { what, unit_price, unit, quantity, per_month: unit_price.times(quantity), currency }
     }
 }
 

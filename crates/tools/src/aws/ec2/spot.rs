@@ -17,12 +17,12 @@ use trainyard_contract::{
 
 use self::wire::{CancelSpotInstanceRequests, DescribeSpotInstanceRequests, DescribeSpotPriceHistory, SpotPrice};
 use super::{
-    prices::{OperatingSystem, money::Money},
+    prices::OperatingSystem,
     tagged::{filters, whole},
 };
 use crate::{
     App, Cx,
-    aws::regions::across,
+    aws::{pricing::money::Money, regions::across},
     common::{Cursor, DryRun, Limit, Profile, Region, aws_target},
 };
 

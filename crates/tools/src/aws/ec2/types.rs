@@ -11,10 +11,10 @@ use trainyard_contract::{Error, ErrorKind, Listing, Reads, Result, Tool, ToolDef
 use super::{
     hardware::Hardware,
     instances::wire::{DescribeInstanceTypes, Filter},
-    prices::{OperatingSystem, money::Money, on_demand},
+    prices::{OperatingSystem, on_demand},
     tagged::whole,
 };
-use crate::{App, Cx, common::At};
+use crate::{App, Cx, aws::pricing::money::Money, common::At};
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::reads::<DescribeTypes>(), ToolDef::reads::<Recommend>()];
 

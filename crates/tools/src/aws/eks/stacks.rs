@@ -12,7 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{
-    Access, CallDef, Covers, Destroys, Error, ErrorKind, Headed, Preview, Reads, Result, Target, Tool, ToolDef,
+    Access, Amount, CallDef, Covers, Destroys, Error, ErrorKind, Headed, Impact, Preview, Reads, Result, Target, Tool,
+    ToolDef, Weighed,
 };
 
 pub(super) use self::lookup::ZONES_WITHOUT_CONTROL_PLANE;
@@ -194,13 +195,13 @@ impl Tool<App> for Deploy {
 }
 
 impl Preview<App> for Deploy {
-    type Plan = DeployPlan;
+    type Plan = Weighed<DeployPlan>;
 
     fn target(&self) -> Target {
         target(&self.cluster_name, self.region.as_ref(), self.profile.as_ref())
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<DeployPlan> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<DeployPlan>> {
         let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
         let template = self.template(&cx)?;
         let found = stack::find(&aws, &self.cluster_name.stack()).await?;
@@ -213,14 +214,51 @@ impl Preview<App> for Deploy {
             Err(error) if error.kind() == ErrorKind::AccessDenied => (Vec::new(), Some(error.to_string())),
             Err(error) => return Err(error),
         };
-        Ok(DeployPlan {
+        let impact = impact(&resource_types, template_unchecked.is_none());
+        let plan = DeployPlan {
             action: if found.is_some() { Action::Update } else { Action::Create },
             stack_name: self.cluster_name.stack(),
             status_now: found.map(|stack| stack.stack_status),
             resource_types,
             template_unchecked,
-        })
+        };
+        Ok(Weighed::new(plan, impact))
     }
+}
+
+/// Kinds of resources of which none is a machine, by the beginnings of their names. Of others nobody knows.
+const WITHOUT_MACHINES: &[&str] = &[
+    "AWS::EC2::EIP",
+    "AWS::EC2::FlowLog",
+    "AWS::EC2::InternetGateway",
+    "AWS::EC2::LaunchTemplate",
+    "AWS::EC2::NatGateway",
+    "AWS::EC2::PlacementGroup",
+    "AWS::EC2::Route",
+    "AWS::EC2::SecurityGroup",
+    "AWS::EC2::Subnet",
+    "AWS::EC2::VPC",
+    "AWS::EKS::AccessEntry",
+    "AWS::EKS::Addon",
+    "AWS::EKS::Cluster",
+    "AWS::EKS::PodIdentityAssociation",
+    "AWS::IAM::",
+    "AWS::KMS::",
+    "AWS::Logs::",
+    "AWS::S3::",
+];
+
+/// What a template adds: of its machines it is known only that there are none.
+fn impact(resource_types: &[String], complete: bool) -> Impact {
+    let harmless = |kind: &&String| WITHOUT_MACHINES.iter().any(|known| kind.starts_with(known));
+    let machines = resource_types.iter().find(|kind| !harmless(kind));
+    let gpus = match machines {
+        None if complete => Amount::NONE,
+        None => Amount::Unknown("the template could not be looked at".to_owned()),
+        Some(kind) => Amount::Unknown(format!("the nodes of {kind} in a template are not counted")),
+    };
+    let why = "what the resources of a template cost is not counted";
+    Impact { gpus, dollars_per_hour: Amount::Unknown(why.to_owned()), objects: 0 }
 }
 
 /// Show the stack
@@ -318,6 +356,17 @@ impl Preview<App> for Delete {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_template_adds_no_gpus_only_where_nothing_in_it_could() {
+        let kinds = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let network = kinds(&["AWS::EC2::VPC", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EKS::Cluster"]);
+        assert_eq!(impact(&network, true).gpus, Amount::NONE);
+        assert!(matches!(impact(&network, false).gpus, Amount::Unknown(_)));
+        for machines in ["AWS::EKS::Nodegroup", "AWS::EC2::Instance", "AWS::CloudFormation::Stack"] {
+            assert!(matches!(impact(&kinds(&[machines]), true).gpus, Amount::Unknown(why) if why.contains(machines)));
+        }
+    }
 
     #[test]
     fn the_stack_is_named_for_its_cluster() {

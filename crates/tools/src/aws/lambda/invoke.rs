@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trainyard_aws::{Operation, from_base64, to_base64};
 use trainyard_contract::{
-    CallDef, Changes, Effect, Error, ErrorKind, Json, Needs, Others, Preview, Reads, Result, Target, Tool, ToolDef,
+    CallDef, Changes, Effect, Error, ErrorKind, Impact, Json, Needs, Others, Preview, Reads, Result, Target, Tool,
+    ToolDef, Weighed,
 };
 
 use crate::{
@@ -108,20 +109,22 @@ impl Tool<App> for Invoke {
 }
 
 impl Preview<App> for Invoke {
-    type Plan = Plan;
+    type Plan = Weighed<Plan>;
 
     fn target(&self) -> Target {
         self.at.target("lambda function", [self.function_name.clone()])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Plan> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Plan>> {
         self.request()?;
         let verdict = cx.at(&self.at).dry_run_invoke(&self.function_name, self.qualifier.as_deref()).await?;
-        Ok(Plan {
+        let plan = Plan {
             invocation_type: self.invocation_type,
             payload_bytes: self.payload.as_ref().map_or(0, |payload| json_text(payload).len()),
             dry_run: verdict.into(),
-        })
+        };
+        // It is paid for by the call, of 15 minutes at most, and runs on no accelerator.
+        Ok(Weighed::new(plan, Impact::NONE))
     }
 }
 

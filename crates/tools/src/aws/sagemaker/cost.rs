@@ -3,31 +3,39 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use futures::{StreamExt, stream};
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
-use trainyard_aws::{Aws, Operation, endpoint::partitions::partition_of};
-use trainyard_contract::{Access, Covers, Error, Reads, Result};
+use trainyard_aws::Aws;
+use trainyard_contract::{Access, Amount, Covers, Impact, Reads};
+
+use crate::aws::{
+    impact::{self, Machines},
+    pricing::{money::Money, price_list, usage_price},
+};
 
 /// Longest time for all prices of a call: they are worth having, not worth waiting for.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// Instance types that are asked about at the same time.
 const AT_ONCE: usize = 4;
 
-/// US dollars an hour for one node of each type, as far as they could be found out.
+/// What one node of each type costs an hour, as far as that could be found out.
 #[derive(Debug, Default)]
 pub(super) struct Prices {
-    known: BTreeMap<String, f64>,
+    known: BTreeMap<String, Money>,
+    currency: Option<String>,
     trouble: Option<String>,
 }
 
 /// What a number of nodes costs.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Cost {
-    /// US dollars an hour, list price on demand; absent where no price is known.
+    /// List price on demand; absent where no price is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) usd_per_hour: Option<f64>,
+    pub(super) cost_per_hour: Option<Money>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<String>,
     /// Instance types without a known price, which the sum leaves out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) unpriced: Vec<String>,
@@ -38,24 +46,30 @@ pub(super) struct Cost {
 
 impl Prices {
     /// Prices of these types in a region. Never fails: what cannot be found out is said beside the sum.
-    pub(super) async fn of<A: Access + Covers<Reads>>(aws: &Aws<A>, region: &str, types: &[&str]) -> Self {
-        let mut types: Vec<String> = types.iter().map(|kind| (*kind).to_owned()).collect();
+    pub(super) async fn of<A: Access + Covers<Reads>>(aws: &Aws<A>, types: impl Iterator<Item = &str>) -> Self {
+        let mut types: Vec<String> = types.map(str::to_owned).collect();
         types.sort_unstable();
         types.dedup();
         let mut prices = Self::default();
-        let Some(partition) = partition_of(region) else {
-            prices.trouble = Some(format!("prices of region {region:?} are not known"));
-            return prices;
+        let (list, region) = match price_list(aws).await {
+            Ok(found) => found,
+            Err(error) => return Self { trouble: Some(error.to_string()), ..prices },
         };
-        // The price list is served where a partition's other global services are.
-        let aws = &aws.in_region(partition.implicit_global_region);
         let end = Instant::now() + PATIENCE;
-        let asked =
-            stream::iter(types).map(|kind| async move { (timeout_at(end, price(aws, region, &kind)).await, kind) });
+        let asked = stream::iter(types).map(|kind| {
+            let (list, region) = (&list, &region);
+            async move {
+                let usage = format!("Cluster:{kind}");
+                (timeout_at(end, usage_price(list, "AmazonSageMaker", region, &usage)).await, kind)
+            }
+        });
         let mut asked = asked.buffered(AT_ONCE);
         while let Some((price, kind)) = asked.next().await {
             match price {
-                Ok(Ok(Some(price))) => drop(prices.known.insert(kind, price)),
+                Ok(Ok(Some(price))) => {
+                    prices.known.insert(kind, price.amount);
+                    prices.currency = Some(price.currency);
+                }
                 Ok(Ok(None)) => {}
                 Err(_) => prices.trouble = Some("the price list did not answer in time".to_owned()),
                 Ok(Err(error)) => prices.trouble = Some(format!("the price list could not be read: {error}")),
@@ -65,27 +79,33 @@ impl Prices {
     }
 
     /// The sum over types and numbers of nodes.
-    pub(super) fn sum<'a>(&self, nodes: impl Iterator<Item = (&'a str, u32)>) -> Cost {
+    pub(super) fn sum<'a>(&self, nodes: impl Iterator<Item = (&'a str, u64)>) -> Cost {
         let mut cost = Cost { trouble: self.trouble.clone(), ..Cost::default() };
-        let mut sum = None;
         for (kind, count) in nodes.filter(|(_, count)| *count > 0) {
             match self.known.get(kind) {
-                Some(price) => sum = Some(sum.unwrap_or(0.0) + price * f64::from(count)),
+                Some(price) => {
+                    cost.plus(price.times(count));
+                    cost.currency.clone_from(&self.currency);
+                }
                 None if !cost.unpriced.iter().any(|known| known == kind) => cost.unpriced.push(kind.to_owned()),
                 None => {}
             }
         }
-        cost.usd_per_hour = sum.map(cents);
         cost
     }
 }
 
 impl Cost {
+    fn plus(&mut self, more: Money) {
+        self.cost_per_hour = Some(self.cost_per_hour.map_or(more, |sum| sum.plus(more)));
+    }
+
     /// Takes the cost of more nodes in.
     pub(super) fn add(&mut self, other: Self) {
-        if let Some(more) = other.usd_per_hour {
-            self.usd_per_hour = Some(cents(self.usd_per_hour.unwrap_or(0.0) + more));
+        if let Some(more) = other.cost_per_hour {
+            self.plus(more);
         }
+        self.currency = self.currency.take().or(other.currency);
         self.unpriced.extend(other.unpriced);
         self.unpriced.sort_unstable();
         self.unpriced.dedup();
@@ -96,103 +116,82 @@ impl Cost {
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
-}
 
-fn cents(amount: f64) -> f64 {
-    (amount * 100.0).round() / 100.0
-}
-
-async fn price<A: Access + Covers<Reads>>(aws: &Aws<A>, region: &str, kind: &str) -> Result<Option<f64>> {
-    let usage = format!("Cluster:{kind}");
-    let question = GetProducts {
-        service_code: "AmazonSageMaker",
-        filters: vec![
-            Filter { r#type: "TERM_MATCH", field: "regionCode", value: region.to_owned() },
-            Filter { r#type: "CONTAINS", field: "usagetype", value: usage.clone() },
-        ],
-        max_results: 100,
-    };
-    let products = aws.send(&question).await?.price_list;
-    for product in products {
-        let product: Value = serde_json::from_str(&product).map_err(|error| Error::internal(error.to_string()))?;
-        // Reserved capacity and the like end in the same words.
-        let found = product["product"]["attributes"]["usagetype"].as_str().unwrap_or_default();
-        if found == usage || found.ends_with(&format!("-{usage}")) {
-            return Ok(on_demand(&product));
+    /// As limits count it: a sum that leaves something out is not known.
+    pub(super) fn dollars(&self) -> Amount<Decimal> {
+        if let Some(kind) = self.unpriced.first() {
+            let why = self.trouble.as_deref().unwrap_or("the price list has none");
+            return Amount::Unknown(format!("the price of {kind} could not be found out: {why}"));
+        }
+        match self.cost_per_hour {
+            Some(cost) => impact::dollars(cost, self.currency.as_deref().unwrap_or("USD")),
+            None => Amount::NONE,
         }
     }
-    Ok(None)
 }
 
-/// The hourly price on demand. The names of terms and dimensions are codes without meaning, one of each.
-fn on_demand(product: &Value) -> Option<f64> {
-    let term = product["terms"]["OnDemand"].as_object()?.values().next()?;
-    let dimension = term["priceDimensions"].as_object()?.values().next()?;
-    dimension["pricePerUnit"]["USD"].as_str()?.parse().ok()
+/// Nodes that a change adds.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    /// All of them.
+    pub(super) all: Machines,
+    /// Those that no training plan has paid for.
+    pub(super) paid: Machines,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(JsonSchema))]
-struct GetProducts {
-    service_code: &'static str,
-    filters: Vec<Filter>,
-    max_results: u32,
-}
+impl Nodes {
+    /// Counts more nodes in.
+    pub(super) fn add(&mut self, instance_type: &str, count: u64, of_training_plan: bool) {
+        *self.all.entry(instance_type.to_owned()).or_default() += count;
+        if !of_training_plan {
+            *self.paid.entry(instance_type.to_owned()).or_default() += count;
+        }
+    }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(JsonSchema))]
-struct Filter {
-    r#type: &'static str,
-    field: &'static str,
-    value: String,
-}
+    /// What they cost.
+    pub(super) async fn cost<A: Access + Covers<Reads>>(&self, aws: &Aws<A>) -> Cost {
+        let paid = || self.paid.iter().filter(|(_, count)| **count > 0).map(|(kind, count)| (kind.as_str(), *count));
+        if paid().next().is_none() {
+            return Cost::default();
+        }
+        Prices::of(aws, paid().map(|(kind, _)| kind)).await.sum(paid())
+    }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(JsonSchema))]
-struct Products {
-    #[serde(default)]
-    price_list: Vec<String>,
-}
-
-impl Operation for GetProducts {
-    const SERVICE: &'static str = "pricing";
-    const ACTION: &'static str = "GetProducts";
-    type Needs = Reads;
-    type Reply = Products;
+    /// What they add, at this cost.
+    pub(super) async fn impact<A: Access + Covers<Reads>>(&self, aws: &Aws<A>, cost: &Cost) -> Impact {
+        Impact {
+            gpus: impact::gpus(aws, &self.all).await,
+            dollars_per_hour: cost.dollars(),
+            objects: self.all.values().sum(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::registry_tests::check;
 
     #[test]
-    fn operations_agree_with_the_catalogue() {
-        check::<GetProducts>();
-    }
-
-    #[test]
-    fn a_sum_says_what_it_leaves_out() {
-        let prices = Prices { known: [("ml.a".to_owned(), 1.006)].into(), trouble: None };
-        let cost = prices.sum([("ml.a", 2), ("ml.b", 1), ("ml.b", 3), ("ml.c", 0)].into_iter());
-        assert_eq!(cost, Cost { usd_per_hour: Some(2.01), unpriced: vec!["ml.b".to_owned()], trouble: None });
+    fn a_sum_says_what_it_leaves_out_and_does_not_count_then() {
+        let known = [("ml.a".to_owned(), Money::read("1.1").unwrap())].into();
+        let prices = Prices { known, currency: Some("USD".to_owned()), trouble: None };
+        let cost = prices.sum([("ml.a", 3), ("ml.b", 1), ("ml.b", 3), ("ml.c", 0)].into_iter());
+        assert_eq!(cost.cost_per_hour.unwrap().to_string(), "3.3", "a float would say 3.3000000000000003");
+        assert_eq!(cost.unpriced, ["ml.b"]);
+        assert!(matches!(cost.dollars(), Amount::Unknown(why) if why.contains("ml.b")));
         assert!(prices.sum(std::iter::empty()).is_empty());
         let mut twice = cost.clone();
         twice.add(cost);
-        assert_eq!((twice.usd_per_hour, twice.unpriced.len()), (Some(4.02), 1));
+        assert_eq!((twice.cost_per_hour.unwrap().to_string().as_str(), twice.unpriced.len()), ("6.6", 1));
+        assert_eq!(prices.sum([("ml.a", 2)].into_iter()).dollars(), Amount::Known("2.2".parse().unwrap()));
+        assert_eq!(Cost::default().dollars(), Amount::NONE);
     }
 
     #[test]
-    fn the_price_on_demand_is_found_among_codes() {
-        let product = json!({ "terms": { "OnDemand": { "X.Y": { "priceDimensions": {
-            "X.Y.Z": { "unit": "Hrs", "pricePerUnit": { "USD": "25.9100175600" } }
-        } } } } });
-        assert_eq!(on_demand(&product), Some(25.910_017_56));
-        assert_eq!(on_demand(&json!({})), None);
+    fn nodes_of_a_training_plan_are_counted_and_not_paid_for_again() {
+        let mut nodes = Nodes::default();
+        nodes.add("ml.a", 2, false);
+        nodes.add("ml.a", 3, true);
+        assert_eq!((nodes.all["ml.a"], nodes.paid["ml.a"]), (5, 2));
     }
 }

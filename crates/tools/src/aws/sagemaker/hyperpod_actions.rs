@@ -4,10 +4,15 @@ mod wire;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainyard_contract::{Changes, Destroys, Error, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef};
+use trainyard_contract::{
+    Changes, Destroys, Error, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef, Weighed,
+};
 
 use self::wire::{AddNodes, CheckHealth, ClusterEvent, FailedNode, ListEvents, NodeGroup, RebootNodes, ReplaceNodes};
-use super::hyperpod_nodes::{all_nodes, stopped, wire::NodeSummary};
+use super::{
+    hyperpod_clusters::grown,
+    hyperpod_nodes::{all_nodes, stopped, wire::NodeSummary},
+};
 use crate::{
     App, Cx,
     common::{Cursor, Limit, Profile, Region, aws_target},
@@ -243,19 +248,20 @@ impl Tool<App> for Add {
 }
 
 impl Preview<App> for Add {
-    type Plan = Growth;
+    type Plan = Weighed<Growth>;
 
     fn target(&self) -> Target {
         let group = vec![format!("{}/{}", self.cluster_name, self.instance_group_name)];
         aws_target("hyperpod instance group", group, self.region.as_ref(), self.profile.as_ref())
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Growth> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Growth>> {
         let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
         let nodes = all_nodes(&aws, &self.cluster_name).await?;
         let own = nodes.iter().filter(|node| node.instance_group_name == self.instance_group_name);
         let nodes_now = own.count() as u64;
-        Ok(Growth { nodes_now, nodes_after: nodes_now + u64::from(self.count) })
+        let growth = Growth { nodes_now, nodes_after: nodes_now + u64::from(self.count) };
+        Ok(Weighed::new(growth, grown(&aws, &self.cluster_name, &self.instance_group_name, self.count).await?))
     }
 }
 

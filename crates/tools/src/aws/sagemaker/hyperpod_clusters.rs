@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use trainyard_aws::Operation;
-use trainyard_contract::{Destroys, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef};
+use trainyard_aws::{Aws, Operation};
+use trainyard_contract::{Destroys, Error, Impact, Json, Preview, Reads, Result, Target, Tool, ToolDef, Weighed};
 
+use super::cost::Nodes;
 use crate::{
     App, Cx,
     common::{Profile, Region, aws_target},
@@ -83,18 +84,63 @@ impl Tool<App> for UpdateHpCluster {
 }
 
 impl Preview<App> for UpdateHpCluster {
-    type Plan = Vec<GroupChange>;
+    type Plan = Weighed<Vec<GroupChange>>;
 
     fn target(&self) -> Target {
         let cluster = vec![self.cluster_name.clone()];
         aws_target("hyperpod cluster", cluster, self.region_name.as_ref(), self.profile_name.as_ref())
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Vec<GroupChange>> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Vec<GroupChange>>> {
         let aws = cx.aws(self.region_name.as_ref(), self.profile_name.as_ref());
         let cluster = aws.send(&DescribeCluster { cluster_name: self.cluster_name.clone() }).await?;
-        Ok(self.instance_groups.iter().map(|group| change(group, &cluster.0)).collect())
+        let impact = match more_nodes(&self.instance_groups, &cluster.0) {
+            Ok(nodes) => nodes.impact(&aws, &nodes.cost(&aws).await).await,
+            Err(why) => Impact::unknown(why),
+        };
+        let changes = self.instance_groups.iter().map(|group| change(group, &cluster.0)).collect();
+        Ok(Weighed::new(changes, impact))
     }
+}
+
+/// A group of a cluster as the API describes it.
+fn group_of<'a>(cluster: &'a Value, name: &str) -> Option<&'a Value> {
+    cluster["InstanceGroups"].as_array()?.iter().find(|group| group["InstanceGroupName"] == name)
+}
+
+/// Nodes that the groups would have more than now, or why that cannot be told.
+fn more_nodes(groups: &[Map<String, Value>], cluster: &Value) -> std::result::Result<Nodes, String> {
+    let mut nodes = Nodes::default();
+    for group in groups {
+        let text = |member: &str| group.get(member).and_then(Value::as_str);
+        let name = text("InstanceGroupName").unwrap_or_default();
+        let now = group_of(cluster, name);
+        let before = now.and_then(|now| now["InstanceType"].as_str());
+        let Some(kind) = text("InstanceType").or(before) else {
+            return Err(format!("group {name:?} names no single InstanceType"));
+        };
+        let Some(wanted) = group.get("InstanceCount").and_then(Value::as_u64) else {
+            return Err(format!("group {name:?} names no InstanceCount"));
+        };
+        let kept = now.filter(|_| before == Some(kind)).and_then(|now| now["TargetCount"].as_u64());
+        let planned = text("TrainingPlanArn").is_some() || now.is_some_and(|now| now["TrainingPlanArn"].is_string());
+        nodes.add(kind, wanted.saturating_sub(kept.unwrap_or_default()), planned);
+    }
+    Ok(nodes)
+}
+
+/// What so many more nodes of a group would be.
+pub(super) async fn grown(aws: &Aws<Reads>, cluster_name: &str, group: &str, count: u32) -> Result<Impact> {
+    let cluster = aws.send(&DescribeCluster { cluster_name: cluster_name.to_owned() }).await?.0;
+    let Some(group) = group_of(&cluster, group) else {
+        return Err(Error::not_found("instance group", group).hint("describe_hp_cluster shows the groups"));
+    };
+    let Some(kind) = group["InstanceType"].as_str() else {
+        return Ok(Impact::unknown("the group is of several instance types"));
+    };
+    let mut nodes = Nodes::default();
+    nodes.add(kind, u64::from(count), group["TrainingPlanArn"].is_string());
+    Ok(nodes.impact(aws, &nodes.cost(aws).await).await)
 }
 
 /// What would become of one group.
@@ -112,8 +158,7 @@ struct GroupChange {
 
 fn change(group: &Map<String, Value>, cluster: &Value) -> GroupChange {
     let name = group.get("InstanceGroupName").and_then(Value::as_str).unwrap_or_default();
-    let groups = cluster["InstanceGroups"].as_array().into_iter().flatten();
-    let now = groups.into_iter().find(|known| known["InstanceGroupName"] == name);
+    let now = group_of(cluster, name);
     let nodes_now = now.and_then(|now| now["CurrentCount"].as_u64());
     let nodes_wanted = group.get("InstanceCount").and_then(Value::as_u64);
     let differs = |(member, value): &(&String, &Value)| {
@@ -178,6 +223,29 @@ mod tests {
     fn operations_agree_with_the_catalogue() {
         check::<DescribeCluster>();
         check::<UpdateCluster>();
+    }
+
+    #[test]
+    fn nodes_count_that_were_not_there_before() {
+        let cluster = json!({ "InstanceGroups": [
+            { "InstanceGroupName": "w", "CurrentCount": 2, "TargetCount": 8, "InstanceType": "ml.a" },
+            { "InstanceGroupName": "t", "TargetCount": 1, "InstanceType": "ml.b", "TrainingPlanArn": "arn:plan" }
+        ] });
+        let of = |groups: Value| more_nodes(&serde_json::from_value::<Vec<_>>(groups).unwrap(), &cluster);
+        let more = of(json!([
+            { "InstanceGroupName": "w", "InstanceCount": 10, "InstanceType": "ml.a" },
+            { "InstanceGroupName": "t", "InstanceCount": 4 },
+            { "InstanceGroupName": "new", "InstanceCount": 5, "InstanceType": "ml.a" }
+        ]))
+        .unwrap();
+        assert_eq!((more.all["ml.a"], more.all["ml.b"]), (7, 3), "2 more and 5 new ones; 3 of the plan");
+        assert_eq!(more.paid.get("ml.b"), None);
+        let other = of(json!([{ "InstanceGroupName": "w", "InstanceCount": 4, "InstanceType": "ml.c" }])).unwrap();
+        assert_eq!(other.all["ml.c"], 4, "another type is all new");
+        assert_eq!(of(json!([{ "InstanceGroupName": "w", "InstanceCount": 1 }])).unwrap().all["ml.a"], 0);
+        for unclear in [json!({ "InstanceGroupName": "w" }), json!({ "InstanceGroupName": "x", "InstanceCount": 1 })] {
+            assert!(of(json!([unclear])).is_err());
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainyard_contract::{Changes, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef};
+use trainyard_contract::{Changes, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef, Weighed};
 
 use self::{
     checks::{Findings, look},
@@ -220,19 +220,19 @@ impl Tool<App> for CreateHyperpod {
 }
 
 impl Preview<App> for CreateHyperpod {
-    type Plan = Findings;
+    type Plan = Weighed<Findings>;
 
     fn target(&self) -> Target {
         let cluster = vec![self.cluster_name.clone()];
         aws_target("hyperpod cluster", cluster, self.region.as_ref(), self.profile.as_ref())
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Findings> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Findings>> {
         refuse(&self.faults())?;
         let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let findings = look(&aws, self).await?;
+        let (findings, impact) = look(&aws, self).await?;
         refuse(&findings.faults)?;
-        Ok(findings)
+        Ok(Weighed::new(findings, impact))
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     App, Cx,
-    aws::regions::across,
+    aws::{pricing::money::Money, regions::across},
     common::{Profile, Region},
 };
 
@@ -81,15 +81,14 @@ struct Part {
 
 impl Report {
     async fn in_region(&self, aws: &Aws<Reads>) -> Result<Part> {
-        let (clusters, region) = all_clusters(aws, self.name_contains.as_deref()).await?;
+        let (clusters, _) = all_clusters(aws, self.name_contains.as_deref()).await?;
         let found = stream::iter(clusters).map(|cluster| look_into(aws, cluster)).buffered(CLUSTERS_AT_ONCE);
         let found: Vec<Found> = found.try_concat().await?;
-        let types: Vec<&str> = found.iter().flat_map(Found::paid_types).collect();
-        let prices = Prices::of(aws, &region, &types).await;
+        let prices = Prices::of(aws, found.iter().flat_map(Found::paid_types)).await;
         let mut part = Part::default();
         for found in found {
             let cost = prices.sum(found.paid_types().map(|kind| (kind, 1)));
-            part.groups.push(Group { usd_per_hour: cost.usd_per_hour, ..found.group });
+            part.groups.push(Group { cost_per_hour: cost.cost_per_hour, ..found.group });
             part.cost.add(cost);
         }
         Ok(part)
@@ -211,7 +210,7 @@ struct Group {
     recovery: Option<String>,
     training_plan: Option<String>,
     /// Of the nodes that are there; nothing for those of a training plan.
-    usd_per_hour: Option<f64>,
+    cost_per_hour: Option<Money>,
     /// Why the cluster failed.
     message: Option<String>,
 }

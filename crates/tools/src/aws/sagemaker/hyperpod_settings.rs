@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::{Aws, Operation};
-use trainyard_contract::{Destroys, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef};
+use trainyard_contract::{Destroys, Error, Impact, Json, Preview, Reads, Result, Target, Tool, ToolDef, Weighed};
 
 use super::hyperpod_nodes::{all_nodes, wire::NodeSummary};
 use crate::{
@@ -84,13 +84,13 @@ impl Tool<App> for UpdateSettings {
 }
 
 impl Preview<App> for UpdateSettings {
-    type Plan = SettingsPlan;
+    type Plan = Weighed<SettingsPlan>;
 
     fn target(&self) -> Target {
         target(&self.cluster_name, self.region.as_ref(), self.profile.as_ref())
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<SettingsPlan> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<SettingsPlan>> {
         self.request()?;
         let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
         let now = settings(&aws, &self.cluster_name).await?;
@@ -102,10 +102,12 @@ impl Preview<App> for UpdateSettings {
             );
         }
         let nodes = all_nodes(&aws, &self.cluster_name).await?;
-        Ok(SettingsPlan {
-            now,
-            nodes_ended: nodes.into_iter().filter(|node| gone.contains(&node.instance_group_name)).collect(),
-        })
+        let nodes_ended = nodes.into_iter().filter(|node| gone.contains(&node.instance_group_name)).collect();
+        let impact = match self.auto_scaling {
+            Some(true) => Impact::unknown("Karpenter would add as many nodes as the pods ask for"),
+            Some(false) | None => Impact::NONE,
+        };
+        Ok(Weighed::new(SettingsPlan { now, nodes_ended }, impact))
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_contract::{
-    CallDef, Changes, Destroys, Error, ErrorKind, Json, Preview, Reads, Result, Target, Tool, ToolDef,
+    CallDef, Changes, Destroys, Error, ErrorKind, Impact, Json, Preview, Reads, Result, Target, Tool, ToolDef, Weighed,
 };
 
 use self::{
@@ -136,20 +136,21 @@ impl Tool<App> for Deploy {
 }
 
 impl Preview<App> for Deploy {
-    type Plan = DeployPlan;
+    type Plan = Weighed<DeployPlan>;
 
     fn target(&self) -> Target {
         target(&self.stack_name, self.region_name.as_ref(), self.profile_name.as_ref())
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<DeployPlan> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<DeployPlan>> {
         let aws = cx.aws(self.region_name.as_ref(), self.profile_name.as_ref());
         let file = match self.source()? {
             Source::File(file) => file,
             Source::ChangeSet(change_set) => {
                 let stack = stack::owned(&aws, &self.stack_name, OWNER).await?;
                 let planned = change_set::show(&aws, change_set, Some(&self.stack_name)).await?;
-                return Ok(DeployPlan::of_change_set(stack, planned));
+                let why = "a change set does not say what its nodes are; deploy with params_file instead";
+                return Ok(Weighed::new(DeployPlan::of_change_set(stack, planned), Impact::unknown(why)));
             }
         };
         let orchestrator = self.cluster_orchestrator;
@@ -159,8 +160,14 @@ impl Preview<App> for Deploy {
             OWNER.check(stack)?;
             orchestrator.check(stack)?;
         }
-        let cost = prepared.cost(&aws).await;
-        Ok(DeployPlan {
+        let nodes = prepared.nodes();
+        let cost = nodes.cost(&aws).await;
+        let impact = match &self.template {
+            // All of its nodes: those that are there already are counted once more, to be safe.
+            None => nodes.impact(&aws, &cost).await,
+            Some(_) => Impact::unknown("what a template of your own makes is not counted"),
+        };
+        let plan = DeployPlan {
             action: if found.is_some() { Action::Update } else { Action::Create },
             status_now: found.map(|stack| stack.stack_status),
             template: prepared.template.url().or_else(|| self.template.clone()),
@@ -169,7 +176,8 @@ impl Preview<App> for Deploy {
             parameters_unchecked: prepared.unchecked,
             cost,
             changes: Vec::new(),
-        })
+        };
+        Ok(Weighed::new(plan, impact))
     }
 }
 
@@ -308,7 +316,7 @@ impl Tool<App> for Plan {
             OWNER.check(&stack)?;
             orchestrator.check(&stack)?;
         }
-        let cost = prepared.cost(&aws).await;
+        let cost = prepared.nodes().cost(&aws).await;
         let parameters_unchecked = prepared.unchecked.take();
         let deployment = prepared.deployment(self.stack_name.clone(), orchestrator, cx.token());
         let planned = change_set::plan(&aws, deployment, &**cx.progress()).await?;

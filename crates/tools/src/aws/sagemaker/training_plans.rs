@@ -4,11 +4,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::{Aws, Operation, Paged};
 use trainyard_contract::{
-    Access, Changes, Covers, Error, ErrorKind, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef,
+    Access, Amount, Changes, Covers, Error, ErrorKind, Impact, Json, Listing, Preview, Reads, Result, Target, Tool,
+    ToolDef, Weighed,
 };
 
 use crate::{
     App, Cx,
+    aws::impact::{self, Machines},
     common::{Cursor, Limit, Profile, Region, aws_target},
 };
 
@@ -181,15 +183,18 @@ impl Tool<App> for CreatePlan {
 }
 
 impl Preview<App> for CreatePlan {
-    type Plan = Offering;
+    type Plan = Weighed<Offering>;
 
     fn target(&self) -> Target {
         let plan = vec![self.training_plan_name.clone()];
         aws_target("training plan", plan, self.region.as_ref(), self.profile.as_ref())
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Offering> {
-        self.offering(&cx.aws(self.region.as_ref(), self.profile.as_ref())).await
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Offering>> {
+        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
+        let offering = self.offering(&aws).await?;
+        let impact = offering.impact(&aws).await;
+        Ok(Weighed::new(offering, impact))
     }
 }
 
@@ -213,6 +218,25 @@ struct Offering {
     /// The stretches of capacity that it is made of.
     #[serde(default)]
     reserved_capacity_offerings: Vec<Stretch>,
+}
+
+impl Offering {
+    /// Machines for a time, paid at once. Its stretches may be of the same machines, one after the other.
+    async fn impact(&self, aws: &Aws<Reads>) -> Impact {
+        let mut machines = Machines::new();
+        for stretch in &self.reserved_capacity_offerings {
+            let most = machines.entry(stretch.instance_type.clone()).or_default();
+            *most = stretch.instance_count.max(*most);
+        }
+        let gpus = if machines.is_empty() {
+            Amount::Unknown("the offering does not say of which machines it is".to_owned())
+        } else {
+            impact::gpus(aws, &machines).await
+        };
+        let dollars_per_hour =
+            impact::prepaid(self.upfront_fee.as_deref(), self.currency_code.as_deref(), self.duration_hours);
+        Impact { gpus, dollars_per_hour, objects: machines.values().sum() }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

@@ -40,17 +40,17 @@ impl InstanceTypes {
 
 /// One instance type.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(in crate::aws::ec2) struct Hardware {
-    pub(in crate::aws::ec2) vcpus: Option<u32>,
-    pub(in crate::aws::ec2) memory_mebibytes: Option<u64>,
+pub(in crate::aws) struct Hardware {
+    pub(in crate::aws) vcpus: Option<u32>,
+    pub(in crate::aws) memory_mebibytes: Option<u64>,
     /// GPUs, Neuron devices and inference chips.
-    pub(in crate::aws::ec2) accelerators: u32,
+    pub(in crate::aws) accelerators: u32,
     /// Memory of all accelerators together.
-    pub(in crate::aws::ec2) accelerator_mebibytes: Option<u64>,
+    pub(in crate::aws) accelerator_mebibytes: Option<u64>,
     /// `8x NVIDIA H100 80 GiB`.
-    pub(in crate::aws::ec2) words: Option<String>,
+    pub(in crate::aws) words: Option<String>,
     /// Network cards that take an EFA interface; none where the type has no EFA.
-    pub(in crate::aws::ec2) efa_cards: u32,
+    pub(in crate::aws) efa_cards: u32,
 }
 
 #[cfg(test)]

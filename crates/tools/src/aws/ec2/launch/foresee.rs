@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 use trainyard_aws::Aws;
-use trainyard_contract::{Error, Reads, Result};
+use trainyard_contract::{Amount, Error, Impact, Reads, Result, Weighed};
 
 use super::{
     quota::{self, Room},
@@ -14,10 +14,14 @@ use super::{
 };
 use crate::{
     Cx,
-    aws::ec2::{
-        hardware,
-        prices::{OperatingSystem, money::Money, on_demand},
-        spot,
+    aws::{
+        ec2::{
+            hardware,
+            prices::{OperatingSystem, on_demand},
+            spot,
+        },
+        impact,
+        pricing::money::Money,
     },
     common::DryRun,
 };
@@ -55,7 +59,7 @@ pub(super) async fn launch(
     aws: &Aws<Reads>,
     request: &RunInstances,
     market: Market,
-) -> Result<Foreseen> {
+) -> Result<Weighed<Foreseen>> {
     cx.progress().report(1, Some(3), "asking what it costs");
     let mut foreseen = Foreseen {
         count: request.max_count,
@@ -63,47 +67,62 @@ pub(super) async fn launch(
         metadata_tokens: request.machine.metadata_tokens(),
         ..Foreseen::default()
     };
-    match &request.machine.instance_type {
+    let impact = match &request.machine.instance_type {
         Some(name) => {
-            let missed = foreseen.look(aws, name, market).await;
-            foreseen.unknown.extend(missed);
             foreseen.instance_type = Some(name.clone());
+            foreseen.look(aws, name, market).await
         }
-        None => foreseen.unknown.push(
-            "cost and quota: the type is in the launch template, whose content is sensitive data; name instance_type"
-                .to_owned(),
-        ),
-    }
+        None => {
+            let why = "the type is in the launch template, whose content is sensitive data; name instance_type";
+            foreseen.unknown.push(format!("cost and quota: {why}"));
+            Impact::unknown(why)
+        }
+    };
     cx.progress().report(2, Some(3), "asking EC2 for a dry run");
     foreseen.dry_run = Some(aws.dry_run_of(request).await?.into());
-    Ok(foreseen)
+    Ok(Weighed::new(foreseen, Impact { objects: u64::from(request.max_count), ..impact }))
 }
 
 impl Foreseen {
-    /// Finds out what it can; what it could not, with the reasons.
-    async fn look(&mut self, aws: &Aws<Reads>, name: &str, market: Market) -> Vec<String> {
-        let mut missed = Vec::new();
-        let mut miss = |what: &str, error: &Error| missed.push(format!("{what}: {error}"));
+    /// Finds out what it can, and says what it could not.
+    async fn look(&mut self, aws: &Aws<Reads>, name: &str, market: Market) -> Impact {
         let known = hardware::of(aws, &BTreeSet::from([name.to_owned()])).await;
         let hardware = known.as_ref().ok().and_then(|known| known.get(name));
         self.gpus = hardware.and_then(|hardware| hardware.words.clone());
-        match hardware.and_then(|hardware| hardware.vcpus) {
-            Some(vcpus) => match quota::room(aws, name, market, u64::from(vcpus) * u64::from(self.count)).await {
-                Ok(room) => self.quota = room,
-                Err(error) => miss("quota", &error),
-            },
-            None => miss("quota", &Error::not_found("instance type", name)),
+        let count = u64::from(self.count);
+        let gpus = match (&known, hardware) {
+            (_, Some(hardware)) => Amount::Known(u64::from(hardware.accelerators) * count),
+            (Ok(_), None) => Amount::Unknown(format!("EC2 knows no instance type {name:?} in this region")),
+            (Err(error), None) => Amount::Unknown(format!("what {name} is made of could not be looked up: {error}")),
+        };
+        let quota = match hardware.and_then(|hardware| hardware.vcpus) {
+            Some(vcpus) => quota::room(aws, name, market, u64::from(vcpus) * count).await,
+            None => Err(Error::not_found("instance type", name)),
+        };
+        match quota {
+            Ok(room) => self.quota = room,
+            Err(error) => self.miss("quota", &error),
         }
-        match per_hour(aws, name, market).await {
+        let dollars_per_hour = match per_hour(aws, name, market).await {
             Ok(Some((price, currency))) => {
-                self.cost_per_hour = Some(price.times(self.count));
+                let cost = price.times(self.count);
+                let dollars = impact::dollars(cost, &currency);
+                self.cost_per_hour = Some(cost);
                 self.currency = Some(currency);
+                dollars
             }
             // A block is paid for when it is bought.
-            Ok(None) => {}
-            Err(error) => miss("cost", &error),
-        }
-        missed
+            Ok(None) => Amount::NONE,
+            Err(error) => {
+                self.miss("cost", &error);
+                Amount::Unknown(format!("the price of {name} could not be found out: {error}"))
+            }
+        };
+        Impact { gpus, dollars_per_hour, objects: 0 }
+    }
+
+    fn miss(&mut self, what: &str, error: &Error) {
+        self.unknown.push(format!("{what}: {error}"));
     }
 }
 

@@ -12,10 +12,12 @@ use super::wire::{
     CapacityTarget, DeviceMapping, Ebs, InstanceProfile, Interface, MarketOptions, MetadataOptions, Placement,
     Reservation, SpotOptions,
 };
-use crate::aws::ec2::{
-    hardware, images,
-    prices::money::Money,
-    security_groups::{Open, open_ports},
+use crate::aws::{
+    ec2::{
+        hardware, images,
+        security_groups::{Open, open_ports},
+    },
+    pricing::money::Money,
 };
 
 /// Largest user data, before base64.

@@ -5,10 +5,8 @@ use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{Access, Covers, Error, Reads, Result};
 
-use super::{
-    Line,
-    products::{Price, price},
-};
+use super::Line;
+use crate::aws::pricing::{Price, money::Money, price, price_list};
 
 /// IOPS and MiB/s of a gp3 volume that its size pays for.
 const FREE_IOPS: u32 = 3000;
@@ -130,14 +128,49 @@ impl Disk {
             let what = format!("{name} {}", part.group.unwrap_or("EBS storage"));
             let price = price(list, &format!("{what} in {region}"), &attributes).await?;
             let unit_price = per_unit(&price)?;
-            lines.push(Line::new(what, unit_price, part.unit, u64::from(part.quantity) * u64::from(instances)));
+            let quantity = u64::from(part.quantity) * u64::from(instances);
+            lines.push(Line::new(what, (unit_price, price.currency), part.unit, quantity));
         }
         Ok(lines)
     }
 }
 
+/// A volume as EC2 describes it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::aws) struct VolumeSize<'a> {
+    pub(in crate::aws) kind: &'a str,
+    pub(in crate::aws) gib: u32,
+    pub(in crate::aws) iops: Option<u32>,
+    pub(in crate::aws) throughput: Option<u32>,
+}
+
+impl VolumeSize<'_> {
+    /// IOPS and throughput that EC2 describes but nobody chose are not paid for.
+    fn disk(&self) -> Result<Disk> {
+        let volume_type: Kind = serde_json::from_value(self.kind.into())
+            .map_err(|_| Error::unsupported(format!("prices of {} volumes are not looked up", self.kind)))?;
+        let chosen = matches!(volume_type, Kind::Gp3 | Kind::Io1 | Kind::Io2);
+        Ok(Disk {
+            volume_type,
+            size: self.gib,
+            iops: self.iops.filter(|_| chosen),
+            throughput: self.throughput.filter(|_| volume_type == Kind::Gp3),
+        })
+    }
+
+    /// What it costs a month, and in which currency.
+    pub(in crate::aws) async fn month<A: Access + Covers<Reads>>(&self, aws: &Aws<A>) -> Result<(Money, String)> {
+        let disk = self.disk()?;
+        let (list, region) = price_list(aws).await?;
+        let lines = disk.lines(&list, &region, 1).await?;
+        let sum = lines.iter().map(|line| line.per_month).reduce(Money::plus);
+        let currency = lines.into_iter().next().map(|line| line.currency);
+        sum.zip(currency).ok_or_else(|| Error::internal("a volume without a size"))
+    }
+}
+
 /// Throughput is priced by the GiB/s and provisioned by the MiB/s.
-fn per_unit(price: &Price) -> Result<super::Money> {
+fn per_unit(price: &Price) -> Result<Money> {
     match price.unit.to_ascii_lowercase().as_str() {
         "gibps-mo" => price.amount.per(1024_u32).ok_or_else(|| Error::internal("1024 is not nothing")),
         "gb-mo" | "iops-mo" | "mibps-mo" => Ok(price.amount),
@@ -147,12 +180,21 @@ fn per_unit(price: &Price) -> Result<super::Money> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Money, *};
+    use super::*;
 
     fn parts(disk: &str) -> Vec<(Option<&'static str>, u32)> {
         let disk: Disk = serde_json::from_str(disk).unwrap();
         disk.check().unwrap();
         disk.parts().into_iter().map(|part| (part.group, part.quantity)).collect()
+    }
+
+    #[test]
+    fn a_volume_as_ec2_describes_it_is_not_paid_for_what_comes_with_its_size() {
+        let volume = |kind| VolumeSize { kind, gib: 100, iops: Some(300), throughput: Some(125) };
+        let disk = volume("gp2").disk().unwrap();
+        assert_eq!((disk.volume_type, disk.iops, disk.throughput), (Kind::Gp2, None, None));
+        assert_eq!(volume("gp3").disk().unwrap().throughput, Some(125));
+        assert!(volume("standard").disk().is_err());
     }
 
     #[test]

@@ -6,12 +6,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trainyard_contract::{
-    Access, Changes, Covers, Error, ErrorKind, Headed, Preview, Reads, Result, Target, Tool, ToolDef,
+    Access, Changes, Covers, Error, ErrorKind, Headed, Impact, Preview, Reads, Result, Target, Tool, ToolDef, Weighed,
 };
 use trainyard_k8s::{Apply, Known, Kubernetes, manifest};
 
 use super::Where;
-use crate::{App, Cx, aws::eks::files, k8s::diff};
+use crate::{
+    App, Cx,
+    aws::eks::files,
+    k8s::{diff, impact::added},
+};
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::changes::<ApplyYaml>()];
 
@@ -158,24 +162,26 @@ impl ApplyYaml {
 }
 
 impl Preview<App> for ApplyYaml {
-    type Plan = Plan;
+    type Plan = Weighed<Plan>;
 
     fn target(&self) -> Target {
         let what = self.yaml_path.clone().unwrap_or_else(|| "yaml_content".to_owned());
         self.at.target("manifest", vec![what])
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Plan> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Plan>> {
         let mut objects = self.objects(&cx)?;
         let kubernetes = cx.kubernetes(self.at.cluster());
         let defined = defined(&objects);
         let mut found = Vec::new();
+        let mut impact = Impact { objects: objects.len() as u64, ..Impact::NONE };
         for object in &mut objects {
             if defined.iter().any(|kind| object["kind"] == *kind) {
                 found.push(Planned {
                     object: named(object),
                     changes: vec!["its kind is defined here first".to_owned()],
                 });
+                impact = impact.plus(added(&Value::Null, object));
                 continue;
             }
             let (known, namespace) = self.place(&kubernetes, object, &[]).await?;
@@ -187,6 +193,7 @@ impl Preview<App> for ApplyYaml {
             } else {
                 kubernetes.try_create(resource, namespace, object).await?
             };
+            impact = impact.plus(added(before.as_ref().unwrap_or(&Value::Null), &tried.object));
             let mut changes = match before {
                 Some(before) => diff(&before, &tried.object),
                 None => vec!["new".to_owned()],
@@ -194,7 +201,7 @@ impl Preview<App> for ApplyYaml {
             changes.extend(tried.warnings.into_iter().map(|warning| format!("warning: {warning}")));
             found.push(Planned { object: named(object), changes });
         }
-        Ok(Plan { objects: found })
+        Ok(Weighed::new(Plan { objects: found }, impact))
     }
 }
 

@@ -7,11 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use trainyard_contract::{
     Access, CallDef, Changes, Covers, Destroys, Error, Headed, Preview, Reads, Result, Reveals, Target, Tool, ToolDef,
+    Weighed,
 };
 use trainyard_k8s::{Deletion, Known, Kubernetes, Patch, Written};
 
 use super::{Where, is_secret, namespace_of, without_null};
-use crate::{App, Cx, k8s::diff};
+use crate::{
+    App, Cx,
+    k8s::{diff, impact::added},
+};
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::by_operation(
     "manage_k8s_resource",
@@ -151,7 +155,7 @@ impl Tool<App> for Create {
 }
 
 impl Preview<App> for Create {
-    type Plan = Plan;
+    type Plan = Weighed<Plan>;
 
     fn target(&self) -> Target {
         let own = |member: &str| self.body.get("metadata").and_then(|metadata| metadata[member].as_str());
@@ -159,7 +163,7 @@ impl Preview<App> for Create {
         target(&self.at, &self.kind, self.namespace.as_deref().or_else(|| own("namespace")), name)
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Plan> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Plan>> {
         let kubernetes = cx.kubernetes(self.at.cluster());
         let (known, namespace, object) = self.made(&kubernetes).await?;
         let tried = kubernetes.try_create(&known.resource, namespace.as_deref(), &object).await?;
@@ -193,13 +197,13 @@ impl Tool<App> for Replace {
 }
 
 impl Preview<App> for Replace {
-    type Plan = Plan;
+    type Plan = Weighed<Plan>;
 
     fn target(&self) -> Target {
         self.object.target()
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Plan> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Plan>> {
         let kubernetes = cx.kubernetes(self.object.at.cluster());
         let (known, namespace) = self.object.known(&kubernetes).await?;
         let before = kubernetes.get(&known.resource, namespace.as_deref(), &self.object.name).await?;
@@ -243,13 +247,13 @@ impl Tool<App> for PatchObject {
 }
 
 impl Preview<App> for PatchObject {
-    type Plan = Plan;
+    type Plan = Weighed<Plan>;
 
     fn target(&self) -> Target {
         self.object.target()
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Plan> {
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Plan>> {
         let kubernetes = cx.kubernetes(self.object.at.cluster());
         let (known, namespace) = self.object.known(&kubernetes).await?;
         let (resource, namespace, name) = (&known.resource, namespace.as_deref(), &self.object.name);
@@ -382,10 +386,11 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(before: &Value, tried: Written) -> Self {
+    fn of(before: &Value, tried: Written) -> Weighed<Self> {
+        let impact = added(before, &tried.object);
         let empty = json!({});
         let before = if before.is_null() { &empty } else { before };
-        Self { changes: diff(before, &tried.object), warnings: tried.warnings }
+        Weighed::new(Self { changes: diff(before, &tried.object), warnings: tried.warnings }, impact)
     }
 }
 

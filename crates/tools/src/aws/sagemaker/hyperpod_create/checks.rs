@@ -1,18 +1,18 @@
 //! What is looked at before a cluster is made: network, lifecycle scripts, quotas, cost.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use trainyard_aws::Aws;
-use trainyard_contract::{Access, Covers, ErrorKind, Reads, Result};
+use trainyard_contract::{Access, Covers, ErrorKind, Impact, Reads, Result};
 
 use super::{
     CreateHyperpod,
     wire::{DescribeSecurityGroups, DescribeSubnets, ListObjects, Subnet},
 };
 use crate::aws::sagemaker::{
-    cost::{Cost, Prices},
+    cost::{Cost, Nodes},
     hyperpod_nodes::all_clusters,
     hyperpod_quotas::{Quota, quotas},
 };
@@ -37,23 +37,25 @@ pub(super) struct Findings {
 }
 
 /// Looks at everything.
-pub(super) async fn look(aws: &Aws<Reads>, cluster: &CreateHyperpod) -> Result<Findings> {
-    let (names, region) = all_clusters(aws, Some(&cluster.cluster_name)).await?;
+pub(super) async fn look(aws: &Aws<Reads>, cluster: &CreateHyperpod) -> Result<(Findings, Impact)> {
+    let (names, _) = all_clusters(aws, Some(&cluster.cluster_name)).await?;
     let mut findings = network(aws, cluster).await;
     if names.contains(&cluster.cluster_name) {
         findings.faults.push(format!("there is a cluster {:?} already", cluster.cluster_name));
     }
     let nodes = nodes(cluster);
-    let types: Vec<&str> = nodes.keys().copied().collect();
+    let types: Vec<&str> = nodes.paid.keys().map(String::as_str).collect();
     match quotas(aws, &types).await {
         Ok(found) => {
             for quota in &found {
-                let wanted = nodes.get(quota.instance_type.as_str()).copied().unwrap_or_default();
+                let wanted = nodes.paid.get(quota.instance_type.as_str()).copied().unwrap_or_default();
                 match quota.left {
-                    Some(left) if left < f64::from(wanted) => findings.warnings.push(format!(
-                        "the quota of {} leaves {left} nodes, and {wanted} are wanted",
-                        quota.instance_type
-                    )),
+                    Some(left) if left < f64::from(u32::try_from(wanted).unwrap_or(u32::MAX)) => {
+                        findings.warnings.push(format!(
+                            "the quota of {} leaves {left} nodes, and {wanted} are wanted",
+                            quota.instance_type
+                        ))
+                    }
                     Some(_) => {}
                     None => findings.warnings.push(format!("no quota of {} was found", quota.instance_type)),
                 }
@@ -62,16 +64,19 @@ pub(super) async fn look(aws: &Aws<Reads>, cluster: &CreateHyperpod) -> Result<F
         }
         Err(error) => findings.warnings.push(format!("the quotas could not be read: {error}")),
     }
-    let prices = Prices::of(aws, &region, &types).await;
-    findings.cost = prices.sum(nodes.into_iter());
-    Ok(findings)
+    findings.cost = nodes.cost(aws).await;
+    let impact = if cluster.auto_scaling {
+        Impact::unknown("with auto_scaling, Karpenter adds as many nodes as the pods ask for")
+    } else {
+        nodes.impact(aws, &findings.cost).await
+    };
+    Ok((findings, impact))
 }
 
-/// Nodes of each type that are not paid for by a training plan.
-fn nodes(cluster: &CreateHyperpod) -> BTreeMap<&str, u32> {
-    let mut nodes = BTreeMap::new();
-    for group in cluster.instance_groups.iter().filter(|group| group.training_plan_arn.is_none()) {
-        *nodes.entry(group.instance_type.as_str()).or_default() += group.count;
+fn nodes(cluster: &CreateHyperpod) -> Nodes {
+    let mut nodes = Nodes::default();
+    for group in &cluster.instance_groups {
+        nodes.add(&group.instance_type, u64::from(group.count), group.training_plan_arn.is_some());
     }
     nodes
 }

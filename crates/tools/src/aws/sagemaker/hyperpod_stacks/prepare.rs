@@ -14,7 +14,7 @@ use crate::{
             stack::{self, Declared, Deployment, Owner, Parameter, Stack, Tag},
             template::Template,
         },
-        sagemaker::cost::{Cost, Prices},
+        sagemaker::cost::Nodes,
     },
 };
 
@@ -73,7 +73,6 @@ pub(super) struct Prepared {
     pub(super) parameters: Vec<Parameter>,
     pub(super) declared: Vec<Declared>,
     pub(super) resource_types: Vec<String>,
-    region: String,
     /// Why the parameters could not be held against the template.
     pub(super) unchecked: Option<String>,
 }
@@ -90,17 +89,17 @@ pub(super) async fn prepare<A: Access + Covers<Reads>>(
     let given = parameters::read(params_file)?;
     let own = settings::faults(&given, orchestrator);
     let source = orchestrator.template(template, cx.template_buckets())?;
-    let (declared, resource_types, region, unchecked) = match stack::summary(aws, &source).await {
-        Ok((summary, region)) => (summary.parameters, summary.resource_types, region, None),
+    let (declared, resource_types, unchecked) = match stack::summary(aws, &source).await {
+        Ok((summary, _)) => (summary.parameters, summary.resource_types, None),
         Err(error) if matches!(error.kind(), ErrorKind::Credentials | ErrorKind::Network) => return Err(error),
-        Err(error) => (Vec::new(), Vec::new(), String::new(), Some(error.to_string())),
+        Err(error) => (Vec::new(), Vec::new(), Some(error.to_string())),
     };
     let mut faults = if unchecked.is_none() { parameters::faults(&given, &declared) } else { Vec::new() };
     if unchecked.is_some() || settings::is_managed(&declared) {
         faults.extend(own);
     }
     parameters::refuse(&faults)?;
-    Ok(Prepared { template: source, parameters: given, declared, resource_types, region, unchecked })
+    Ok(Prepared { template: source, parameters: given, declared, resource_types, unchecked })
 }
 
 impl Prepared {
@@ -115,12 +114,13 @@ impl Prepared {
         }
     }
 
-    /// What the instance groups among the parameters cost.
-    pub(super) async fn cost<A: Access + Covers<Reads>>(&self, aws: &Aws<A>) -> Cost {
-        let (groups, _) = settings::groups(&self.parameters);
-        let types: Vec<_> = groups.iter().map(|group| group.instance_type.as_str()).collect();
-        let prices = Prices::of(aws, &self.region, &types).await;
-        prices.sum(groups.iter().map(|group| (group.instance_type.as_str(), group.instance_count)))
+    /// Nodes of the instance groups among the parameters.
+    pub(super) fn nodes(&self) -> Nodes {
+        let mut nodes = Nodes::default();
+        for group in settings::groups(&self.parameters).0 {
+            nodes.add(&group.instance_type, u64::from(group.instance_count), group.training_plan_arn.is_some());
+        }
+        nodes
     }
 }
 

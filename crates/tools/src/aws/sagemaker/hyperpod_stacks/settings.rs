@@ -23,6 +23,7 @@ pub(super) struct Group {
     instance_group_name: String,
     pub(super) instance_type: String,
     instance_group_type: Option<String>,
+    pub(super) training_plan_arn: Option<String>,
 }
 
 /// What the groups among these parameters are, and what is wrong with them.

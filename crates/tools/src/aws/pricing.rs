@@ -1,5 +1,7 @@
 //! The price list: products that a question matches, and what one of them costs on demand.
 
+pub(in crate::aws) mod money;
+
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 #[cfg(test)]
@@ -9,27 +11,29 @@ use serde_json::Value;
 use trainyard_aws::{Aws, Operation, Paged, Wanted, endpoint::partitions::partition_of};
 use trainyard_contract::{Access, Covers, Error, ErrorKind, Reads, Result};
 
-use super::money::Money;
+use self::money::Money;
 
 /// Candidates that are told apart in an error.
 const CANDIDATES: usize = 5;
+/// Products whose usage holds the words that are looked for, among which one is meant.
+const NAMESAKES: usize = 100;
 
 /// One product and its price.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::aws::ec2) struct Price {
-    pub(in crate::aws::ec2) sku: String,
+pub(in crate::aws) struct Price {
+    pub(in crate::aws) sku: String,
     /// `Hrs`, `GB-Mo`, `IOPS-Mo`, `GiBps-mo`.
-    pub(in crate::aws::ec2) unit: String,
+    pub(in crate::aws) unit: String,
     /// Price of one unit.
-    pub(in crate::aws::ec2) amount: Money,
+    pub(in crate::aws) amount: Money,
     /// `USD`; `CNY` in China.
-    pub(in crate::aws::ec2) currency: String,
+    pub(in crate::aws) currency: String,
     /// Since when.
-    pub(in crate::aws::ec2) effective: Option<String>,
+    pub(in crate::aws) effective: Option<String>,
 }
 
 /// Where prices are asked for: each partition has the list in the region that signs for its global services.
-pub(in crate::aws::ec2) async fn price_list<A: Access>(aws: &Aws<A>) -> Result<(Aws<A>, String)> {
+pub(in crate::aws) async fn price_list<A: Access>(aws: &Aws<A>) -> Result<(Aws<A>, String)> {
     let (region, _) = aws.engine().describe_scope(aws.scope()).await.region?;
     let partition = partition_of(&region);
     let partition = partition.ok_or_else(|| Error::unsupported(format!("no price list is known for {region}")))?;
@@ -37,7 +41,7 @@ pub(in crate::aws::ec2) async fn price_list<A: Access>(aws: &Aws<A>) -> Result<(
 }
 
 /// The one product with these attributes. None is not found; several would make the price a matter of luck.
-pub(in crate::aws::ec2) async fn price<A: Access + Covers<Reads>>(
+pub(in crate::aws) async fn price<A: Access + Covers<Reads>>(
     list: &Aws<A>,
     what: &str,
     attributes: &[(&'static str, &str)],
@@ -45,15 +49,38 @@ pub(in crate::aws::ec2) async fn price<A: Access + Covers<Reads>>(
     let filters =
         attributes.iter().map(|(field, value)| Attribute { kind: "TERM_MATCH", field, value: (*value).to_owned() });
     let question = GetProducts { service_code: "AmazonEC2", filters: filters.collect() };
-    let wanted = Wanted { limit: CANDIDATES, cursor: None, binding: "" };
-    let found = list.list(&question, wanted).await?;
-    let products: Vec<_> = found.items.into_iter().map(read).collect::<Result<_>>()?;
+    let products = products(list, &question, CANDIDATES).await?;
     match products.as_slice() {
         [] => Err(Error::not_found("price of", what).hint("it may not be offered in that region")),
         [one] => one.price(what),
         several => Err(Error::new(ErrorKind::Conflict, format!("{what} has several prices: {}", apart(several)))
             .code("AmbiguousPrice")),
     }
+}
+
+/// The price of what a service bills under this type of usage, such as `Cluster:ml.p5.48xlarge`; `None` where it is not
+/// offered in the region.
+pub(in crate::aws) async fn usage_price<A: Access + Covers<Reads>>(
+    list: &Aws<A>,
+    service_code: &'static str,
+    region: &str,
+    usage: &str,
+) -> Result<Option<Price>> {
+    let filters = vec![
+        Attribute { kind: "TERM_MATCH", field: "regionCode", value: region.to_owned() },
+        Attribute { kind: "CONTAINS", field: "usagetype", value: usage.to_owned() },
+    ];
+    let products = products(list, &GetProducts { service_code, filters }, NAMESAKES).await?;
+    products.iter().find(|listed| listed.is_billed_as(usage)).map(|listed| listed.price(usage)).transpose()
+}
+
+async fn products<A: Access + Covers<Reads>>(
+    list: &Aws<A>,
+    question: &GetProducts,
+    most: usize,
+) -> Result<Vec<Listed>> {
+    let found = list.list(question, Wanted { limit: most, cursor: None, binding: "" }).await?;
+    found.items.into_iter().map(read).collect()
 }
 
 /// A product as AWS writes it: JSON in a string.
@@ -117,6 +144,12 @@ struct Dimension {
 }
 
 impl Listed {
+    /// A usage stands behind the code of the region. Reserved capacity and the like end in the same words.
+    fn is_billed_as(&self, usage: &str) -> bool {
+        let billed = self.product.attributes.get("usagetype").map_or("", String::as_str);
+        billed == usage || billed.strip_suffix(usage).is_some_and(|region| region.ends_with('-'))
+    }
+
     fn price(&self, what: &str) -> Result<Price> {
         let odd = || {
             Error::unsupported(format!("{what} ({}) has no single price on demand", self.product.sku))
@@ -140,7 +173,7 @@ impl Listed {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct GetProducts {
+struct GetProducts {
     service_code: &'static str,
     filters: Vec<Attribute>,
 }
@@ -148,7 +181,7 @@ pub(super) struct GetProducts {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Attribute {
+struct Attribute {
     #[serde(rename = "Type")]
     kind: &'static str,
     field: &'static str,
@@ -158,7 +191,7 @@ pub(super) struct Attribute {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Products {
+struct Products {
     #[serde(default)]
     price_list: Vec<Value>,
 }
@@ -210,6 +243,17 @@ mod tests {
         let price = listed("A", "Shared", &["98.3200000000"]).price("p5").unwrap();
         assert_eq!((price.amount.to_string().as_str(), price.unit.as_str()), ("98.32", "Hrs"));
         assert_eq!(price.currency, "USD");
+    }
+
+    #[test]
+    fn a_usage_is_that_of_any_region_and_no_other_one() {
+        let billed = |usage: &str| {
+            let mut one = listed("A", "Shared", &["1"]);
+            one.product.attributes.insert("usagetype".to_owned(), usage.to_owned());
+            one.is_billed_as("Cluster:ml.p5.48xlarge")
+        };
+        assert!(billed("Cluster:ml.p5.48xlarge") && billed("USE2-Cluster:ml.p5.48xlarge"));
+        assert!(!billed("USE2-ReservedCluster:ml.p5.48xlarge") && !billed("USE2-Cluster:ml.p5.48xlarge-x"));
     }
 
     #[test]

@@ -7,30 +7,30 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 /// Hours that AWS takes a month to have.
-pub(in crate::aws::ec2) const HOURS_PER_MONTH: u32 = 730;
+pub(in crate::aws) const HOURS_PER_MONTH: u32 = 730;
 
 /// An amount, in the currency that stands beside it. Written as text, since JSON's numbers are read as floats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::aws::ec2) struct Money(pub(in crate::aws::ec2) Decimal);
+pub(in crate::aws) struct Money(pub(in crate::aws) Decimal);
 
 impl Money {
     /// As AWS writes it, such as `98.3200000000`; `None` of what is no number.
-    pub(in crate::aws::ec2) fn read(text: &str) -> Option<Self> {
+    pub(in crate::aws) fn read(text: &str) -> Option<Self> {
         text.trim().parse().ok().map(Self)
     }
 
     /// So many of it.
-    pub(in crate::aws::ec2) fn times(self, count: impl Into<Decimal>) -> Self {
+    pub(in crate::aws) fn times(self, count: impl Into<Decimal>) -> Self {
         Self(self.0.checked_mul(count.into()).unwrap_or(Decimal::MAX))
     }
 
     /// Its share in so many; `None` of nothing.
-    pub(in crate::aws::ec2) fn per(self, parts: impl Into<Decimal>) -> Option<Self> {
+    pub(in crate::aws) fn per(self, parts: impl Into<Decimal>) -> Option<Self> {
         self.0.checked_div(parts.into()).map(Self)
     }
 
     /// Both together.
-    pub(in crate::aws::ec2) fn plus(self, other: Self) -> Self {
+    pub(in crate::aws) fn plus(self, other: Self) -> Self {
         Self(self.0.checked_add(other.0).unwrap_or(Decimal::MAX))
     }
 }
