@@ -29,6 +29,7 @@ mod presign;
 mod project;
 mod prometheus;
 mod protocol;
+mod retry_after;
 mod schema;
 mod service;
 mod settings;
