@@ -9,18 +9,19 @@ use std::{
 use aws_config::{
     BehaviorVersion, ConfigLoader, SdkConfig,
     default_provider::credentials::DefaultCredentialsChain,
-    environment::EnvironmentVariableRegionProvider,
+    environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
     identity::IdentityCache,
     imds::{self, region::ImdsRegionProvider},
     meta::region::ProvideRegion,
-    profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
+    profile::{self, ProfileFileCredentialsProvider, ProfileFileRegionProvider},
     provider_config::ProviderConfig,
     sts::AssumeRoleProvider,
 };
 use aws_credential_types::{
     Credentials,
-    provider::{SharedCredentialsProvider, error::CredentialsError},
+    provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError},
 };
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_http_client::{
     Builder, ConnectorBuilder,
     proxy::ProxyConfig,
@@ -28,7 +29,11 @@ use aws_smithy_http_client::{
 };
 use aws_smithy_runtime_api::client::{http::SharedHttpClient, runtime_plugin::RuntimePlugins};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
-use aws_types::{app_name::AppName, region::Region};
+use aws_types::{
+    app_name::AppName,
+    os_shim_internal::{Env, Fs},
+    region::Region,
+};
 use tokio::sync::{Mutex, OnceCell};
 use trainyard_contract::{Error, ErrorKind, Result};
 
@@ -36,6 +41,7 @@ use crate::{
     caller::{self, check_profile},
     catalogue::model::Service,
     client,
+    mfa::{Session, Way},
     settings::{Role, Scope, Settings},
 };
 
@@ -76,6 +82,8 @@ pub(crate) struct Identity {
     pub(crate) caller: caller::Known,
     /// Temporary credentials that were asked for outside of a call.
     temporary: Mutex<Option<Credentials>>,
+    /// Roles that want the code of an MFA device.
+    session: Option<Session>,
     region: Option<(Region, &'static str)>,
     metadata: imds::Client,
     metadata_region: OnceCell<Option<Region>>,
@@ -138,9 +146,21 @@ impl Identity {
             .connect_timeout(METADATA_TIMEOUT)
             .read_timeout(METADATA_TIMEOUT)
             .build();
-        let credentials = credentials(settings, profile, home.clone(), &providers, &metadata).await;
+        let mut credentials = credentials(settings, profile, home.clone(), &providers, &metadata).await;
         let loader = loader(settings, profile, http)?;
         let mut config = loader.region(home).credentials_provider(credentials.clone()).load().await;
+        let session = match way(settings, profile).await? {
+            Some(way) => {
+                let (codes, cache) = (settings.codes.clone(), settings.cli_cache.clone());
+                Some(way.session(&providers, &config, codes, cache))
+            }
+            None => None,
+        };
+        if let Some(session) = &session {
+            credentials = SharedCredentialsProvider::new(session.clone());
+            let cache = IdentityCache::lazy().build();
+            config = config.into_builder().credentials_provider(credentials.clone()).identity_cache(cache).build();
+        }
         if let Some(role) = &who.role {
             let assumed = SharedCredentialsProvider::new(assumed(role, credentials, &config).await);
             // A cache of its own: what is cached is told apart by nothing but the configuration that it belongs to.
@@ -149,7 +169,8 @@ impl Identity {
         }
         let (clients, temporary) = (std::sync::Mutex::default(), Mutex::default());
         let caller = caller::Known::default();
-        Ok(Self { config, who, clients, caller, temporary, region, metadata, metadata_region: OnceCell::new() })
+        let metadata_region = OnceCell::new();
+        Ok(Self { config, who, clients, caller, temporary, session, region, metadata, metadata_region })
     }
 
     /// The region that a scope means and where that is written.
@@ -212,9 +233,18 @@ impl Identity {
         }
     }
 
+    /// Asks for the code of an MFA device, where one is wanted and no session is held. Before a call, since a person takes
+    /// longer than a call may.
+    pub(crate) async fn sign_in(&self) -> Result<()> {
+        match &self.session {
+            Some(session) => session.sign_in().await,
+            None => Ok(()),
+        }
+    }
+
     /// The credentials themselves. Those that end are kept until shortly before; others are read each time.
     pub(crate) async fn credentials(&self) -> Result<Credentials> {
-        use aws_credential_types::provider::ProvideCredentials;
+        self.sign_in().await?;
         let mut temporary = self.temporary.lock().await;
         let lasts = |known: &&Credentials| known.expiry().is_some_and(|end| end > SystemTime::now() + SOON);
         if let Some(known) = temporary.as_ref().filter(lasts) {
@@ -382,6 +412,21 @@ async fn credentials(
                 .await,
         ),
     }
+}
+
+/// The way of the profile in use, where a code is wanted on it. Keys in the environment go before a profile that nobody
+/// named.
+async fn way(settings: &Settings, named: Option<&str>) -> Result<Option<Way>> {
+    let given = settings.credentials.is_some()
+        || named.is_none() && EnvironmentVariableCredentialsProvider::new().provide_credentials().await.is_ok();
+    if given {
+        return Ok(None);
+    }
+    // Files that cannot be read are the chain's to complain about.
+    let Ok(profiles) = profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await else {
+        return Ok(None);
+    };
+    Way::of(&profiles, named.unwrap_or(profiles.selected_profile()))
 }
 
 fn loader(settings: &Settings, profile: Option<&str>, http: SharedHttpClient) -> Result<ConfigLoader> {

@@ -26,6 +26,7 @@ mod hyperpod_stacks;
 mod hyperpod_tools;
 mod install;
 mod k8s_tools;
+mod mfa;
 mod ml_seed_tools;
 mod models;
 mod oauth;
