@@ -118,7 +118,7 @@ pub(crate) fn read_events(data: &[u8]) -> Option<usize> {
     let [which, piece, mend, rest @ ..] = data else { return None };
     let (service, operation) = &STREAMS[usize::from(*which) % STREAMS.len()];
     let mut bytes = rest.to_vec();
-    if mend % 2 == 0 {
+    if mend.is_multiple_of(2) {
         mend_sums(&mut bytes);
     }
     let piece = if *piece == 0 { bytes.len().max(1) } else { usize::from(*piece) };

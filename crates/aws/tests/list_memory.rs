@@ -16,7 +16,7 @@ const PAGE: usize = 100;
 /// Not a test of its own: lists everything that the endpoint has, and says how much that was and what it took.
 #[tokio::test]
 #[ignore = "run by the other"]
-#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "this is how parent and child talk")]
+#[expect(clippy::disallowed_methods, reason = "this is how the parent is told")]
 async fn list_child() {
     let engine = Engine::new(Settings {
         endpoint_url: Some(std::env::var("CASE_ENDPOINT").unwrap()),
@@ -80,7 +80,6 @@ fn listed(all: usize) -> (u64, u64) {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "figures for whoever asks for them")]
 fn twenty_thousand_items_take_the_memory_of_two_thousand() {
     let (pages, small) = listed(2_000);
     assert_eq!(pages, 20);
