@@ -9,19 +9,18 @@ use std::{
 use aws_config::{
     BehaviorVersion, ConfigLoader, SdkConfig,
     default_provider::credentials::DefaultCredentialsChain,
-    environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
+    environment::EnvironmentVariableRegionProvider,
     identity::IdentityCache,
     imds::{self, region::ImdsRegionProvider},
     meta::region::ProvideRegion,
-    profile::{self, ProfileFileCredentialsProvider, ProfileFileRegionProvider},
+    profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
     provider_config::ProviderConfig,
     sts::AssumeRoleProvider,
 };
 use aws_credential_types::{
     Credentials,
-    provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError},
+    provider::{SharedCredentialsProvider, error::CredentialsError},
 };
-use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_http_client::{
     Builder, ConnectorBuilder,
     proxy::ProxyConfig,
@@ -29,11 +28,7 @@ use aws_smithy_http_client::{
 };
 use aws_smithy_runtime_api::client::{http::SharedHttpClient, runtime_plugin::RuntimePlugins};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
-use aws_types::{
-    app_name::AppName,
-    os_shim_internal::{Env, Fs},
-    region::Region,
-};
+use aws_types::{app_name::AppName, region::Region};
 use tokio::sync::{Mutex, OnceCell};
 use trainyard_contract::{Error, ErrorKind, Result};
 
@@ -149,7 +144,7 @@ impl Identity {
         let mut credentials = credentials(settings, profile, home.clone(), &providers, &metadata).await;
         let loader = loader(settings, profile, http)?;
         let mut config = loader.region(home).credentials_provider(credentials.clone()).load().await;
-        let session = match way(settings, profile).await? {
+        let session = match Way::configured(settings, profile).await? {
             Some(way) => {
                 let (codes, cache) = (settings.codes.clone(), settings.cli_cache.clone());
                 Some(way.session(&providers, &config, codes, cache))
@@ -244,6 +239,7 @@ impl Identity {
 
     /// The credentials themselves. Those that end are kept until shortly before; others are read each time.
     pub(crate) async fn credentials(&self) -> Result<Credentials> {
+        use aws_credential_types::provider::ProvideCredentials;
         self.sign_in().await?;
         let mut temporary = self.temporary.lock().await;
         let lasts = |known: &&Credentials| known.expiry().is_some_and(|end| end > SystemTime::now() + SOON);
@@ -412,21 +408,6 @@ async fn credentials(
                 .await,
         ),
     }
-}
-
-/// The way of the profile in use, where a code is wanted on it. Keys in the environment go before a profile that nobody
-/// named.
-async fn way(settings: &Settings, named: Option<&str>) -> Result<Option<Way>> {
-    let given = settings.credentials.is_some()
-        || named.is_none() && EnvironmentVariableCredentialsProvider::new().provide_credentials().await.is_ok();
-    if given {
-        return Ok(None);
-    }
-    // Files that cannot be read are the chain's to complain about.
-    let Ok(profiles) = profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await else {
-        return Ok(None);
-    };
-    Way::of(&profiles, named.unwrap_or(profiles.selected_profile()))
 }
 
 fn loader(settings: &Settings, profile: Option<&str>, http: SharedHttpClient) -> Result<ConfigLoader> {

@@ -17,16 +17,20 @@ use aws_config::{
     SdkConfig,
     environment::EnvironmentVariableCredentialsProvider,
     identity::IdentityCache,
-    profile::{Profile, ProfileFileCredentialsProvider, ProfileSet},
+    profile::{self, Profile, ProfileFileCredentialsProvider, ProfileSet},
     provider_config::ProviderConfig,
 };
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_sdk_sts::{Client, error::ProvideErrorMetadata as _};
+use aws_types::os_shim_internal::{Env, Fs};
 use tokio::sync::Mutex;
 use trainyard_contract::{Error, ErrorKind, Result};
+
+use crate::settings::Settings;
 
 mod cache;
 
@@ -101,8 +105,23 @@ pub(crate) struct Way {
 }
 
 impl Way {
+    /// The way of the profile in use. Keys that were given outright, or stand in the environment, go before a profile that
+    /// nobody named.
+    pub(crate) async fn configured(settings: &Settings, named: Option<&str>) -> Result<Option<Self>> {
+        let environment =
+            || async { EnvironmentVariableCredentialsProvider::new().provide_credentials().await.is_ok() };
+        if settings.credentials.is_some() || (named.is_none() && environment().await) {
+            return Ok(None);
+        }
+        // Files that cannot be read are the chain's to complain about.
+        let Ok(profiles) = profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await else {
+            return Ok(None);
+        };
+        Self::of(&profiles, named.unwrap_or(profiles.selected_profile()))
+    }
+
     /// The way of the profile of that name.
-    pub(crate) fn of(profiles: &ProfileSet, name: &str) -> Result<Option<Self>> {
+    fn of(profiles: &ProfileSet, name: &str) -> Result<Option<Self>> {
         let (mut steps, mut name) = (Vec::new(), name.to_owned());
         let base = loop {
             // A way in a circle, or to nowhere, is refused by AWS's own chain in its own words.
@@ -180,20 +199,14 @@ impl Session {
     pub(crate) async fn sign_in(&self) -> Result<()> {
         let inner = &*self.0;
         let mut held = inner.held.lock().await;
-        let lasts = |known: &Option<Credentials>| {
-            known.as_ref().and_then(Credentials::expiry).is_some_and(|end| end > SystemTime::now() + SOON)
-        };
-        let from = held.iter().rposition(lasts);
+        let lasts = |known: &Credentials| known.expiry().is_some_and(|end| end > SystemTime::now() + SOON);
+        let from = held.iter().rposition(|known| known.as_ref().is_some_and(lasts));
         let mut with = from.and_then(|at| held[at].clone()).map(SharedCredentialsProvider::new);
         for (at, step) in inner.steps.iter().enumerate().skip(from.map_or(0, |at| at + 1)) {
             let base = with.unwrap_or_else(|| inner.base.clone());
-            let got = match inner
-                .cache
-                .as_deref()
-                .and_then(|folder| cache::read(folder, step))
-                .filter(|known| known.expiry().is_some_and(|end| end > SystemTime::now() + SOON))
-            {
-                Some(known) => known,
+            let kept = inner.cache.as_deref().and_then(|folder| cache::read(folder, step)).filter(lasts);
+            let got = match kept {
+                Some(kept) => kept,
                 None => inner.take_on(step, base).await?,
             };
             held[at] = Some(got.clone());

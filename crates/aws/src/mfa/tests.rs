@@ -1,6 +1,4 @@
-use aws_config::profile;
-use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
-use aws_types::os_shim_internal::{Env, Fs};
+use aws_runtime::env_config::file::EnvConfigFileKind;
 
 use super::*;
 
