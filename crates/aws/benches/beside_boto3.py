@@ -47,26 +47,31 @@ print(f"{took[len(took) // 2]:.6f}")
 """
 
 
-async def serve(reader, writer):
+def same(head, body):
+    return ANSWER
+
+
+async def serve(reader, writer, answer):
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(
                 (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0
             )
-            await reader.readexactly(length)
-            writer.write(ANSWER)
+            body = await reader.readexactly(length)
+            writer.write(answer(head, body))
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()
 
 
-def start():
+def start(answer=same):
+    """A server on loopback in a thread of this process; `answer` makes the bytes for a request."""
     ready = threading.Event()
     where = []
 
     async def run():
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(lambda reader, writer: serve(reader, writer, answer), "127.0.0.1", 0)
         where.append(server.sockets[0].getsockname()[1])
         ready.set()
         await server.serve_forever()
@@ -86,22 +91,23 @@ def measure(command, url, calls, at_once):
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss, float(said)
 
 
-def main():
-    url = start()
-    clients = {"this client": [sys.argv[1]], "boto3": [sys.executable, "-c", BOTO3]}
+def compare(clients, url, rounds=3):
+    """Prints a line for each client; CPU seconds of a call by name."""
     print(f"{'':12} {'first call':>12} {'CPU a call':>12} {'median, 1':>12} {'median, 64':>12} {'memory, 64':>12}")
     per_call = {}
     for name, command in clients.items():
         # The least of several: what else runs here only ever adds.
         first = min(measure(command, url, 1, 1)[0] for _ in range(5))
-        one = [measure(command, url, 2001, 1) for _ in range(3)]
-        many = [measure(command, url, 2048, 64) for _ in range(3)]
+        one = [measure(command, url, 2001, 1) for _ in range(rounds)]
+        many = [measure(command, url, 2048, 64) for _ in range(rounds)]
         per_call[name] = (min(run[0] for run in one) - first) / 2000
         print(
             f"{name:12} {first * 1e3:9.1f} ms {per_call[name] * 1e6:9.0f} us {min(run[2] for run in one) * 1e6:9.0f} us"
             f" {min(run[2] for run in many) * 1e3:9.2f} ms {min(run[1] for run in many) / 1024:9.1f} MB"
         )
-    print(f"CPU of boto3 for a call over ours: {per_call['boto3'] / per_call['this client']:.1f}")
+    return per_call
 
 
-main()
+if __name__ == "__main__":
+    used = compare({"this client": [sys.argv[1]], "boto3": [sys.executable, "-c", BOTO3]}, start())
+    print(f"CPU of boto3 for a call over ours: {used['boto3'] / used['this client']:.1f}")

@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use futures::FutureExt as _;
 use serde_json::Value;
 use trainyard_aws::{
     catalogue::{
@@ -13,11 +14,11 @@ use trainyard_aws::{
     },
     endpoint::{Parameters, resolve},
     offline::{Message, Offline},
-    validate,
+    project, validate,
 };
 
 /// An operation of every protocol, of those with the most to read.
-const READ: &[(&str, &str)] = &[
+pub(crate) const READ: &[(&str, &str)] = &[
     ("dynamodb", "GetItem"),
     ("sagemaker", "DescribeCluster"),
     ("lambda", "GetFunction"),
@@ -54,6 +55,111 @@ pub(crate) fn answers(data: &[u8]) {
 
 fn pair((name, value): (&str, &str)) -> (String, String) {
     (name.trim().to_lowercase(), value.trim().to_owned())
+}
+
+/// An operation of every protocol, of those that take the most.
+pub(crate) const WRITTEN: &[(&str, &str)] = &[
+    ("dynamodb", "PutItem"),
+    ("sagemaker", "CreateTrainingJob"),
+    ("lambda", "CreateFunction"),
+    ("lambda", "Invoke"),
+    ("s3", "PutObject"),
+    ("s3", "PutBucketLifecycleConfiguration"),
+    ("route53", "ChangeResourceRecordSets"),
+    ("sns", "Publish"),
+    ("ec2", "RunInstances"),
+    ("cloudwatchomni", "CreateAlert"),
+    ("bedrock-runtime", "Converse"),
+    ("glacier", "UploadArchive"),
+];
+
+static TAKERS: LazyLock<Vec<(Offline, &'static str, &'static str)>> = LazyLock::new(|| {
+    let offline = |(service, operation): &(&'static str, &'static str)| {
+        Some((Offline::new(catalogue::service(service).ok()?), *service, *operation))
+    };
+    WRITTEN.iter().filter_map(offline).collect()
+});
+
+/// An input of a caller's, in JSON: what is found wrong with it, and the request that it makes. The first byte chooses
+/// the operation.
+pub(crate) fn requests(data: &[u8]) {
+    let [which, rest @ ..] = data else { return };
+    let (offline, service, operation) = &TAKERS[usize::from(*which) % TAKERS.len()];
+    let Ok(input) = serde_json::from_slice::<Value>(rest) else { return };
+    drop(validate(service, operation, &input));
+    // What is wrong is refused, whoever asks without having validated.
+    drop(offline.request(operation, input));
+}
+
+/// Operations that answer with events, one for each form that events have.
+pub(crate) const STREAMED: &[(&str, &str)] = &[
+    ("logs", "StartLiveTail"),
+    ("lambda", "InvokeWithResponseStream"),
+    ("s3", "SelectObjectContent"),
+    ("bedrock-runtime", "ConverseStream"),
+    ("kinesis", "SubscribeToShard"),
+];
+
+static STREAMS: LazyLock<Vec<(Offline, &'static str)>> = LazyLock::new(|| {
+    let offline = |(service, operation): &(&str, &'static str)| {
+        Some((Offline::new(catalogue::service(service).ok()?), *operation))
+    };
+    STREAMED.iter().filter_map(offline).collect()
+});
+
+/// A stream of events. The first byte chooses the operation, the second how much arrives at once (0: everything), the
+/// third whether the sums of the frames are made to fit: nobody guesses those, and behind them is the rest.
+pub(crate) fn events(data: &[u8]) {
+    let _ = read_events(data);
+}
+
+/// As [`events`]: how many there were.
+pub(crate) fn read_events(data: &[u8]) -> Option<usize> {
+    let [which, piece, mend, rest @ ..] = data else { return None };
+    let (service, operation) = &STREAMS[usize::from(*which) % STREAMS.len()];
+    let mut bytes = rest.to_vec();
+    if mend.is_multiple_of(2) {
+        mend_sums(&mut bytes);
+    }
+    let piece = if *piece == 0 { bytes.len().max(1) } else { usize::from(*piece) };
+    let pieces = bytes.chunks(piece).map(<[u8]>::to_vec).collect();
+    let mut stream = service.events(operation, pieces).ok()?;
+    let mut count = 0;
+    // All of it is there already, so nothing ever waits.
+    while let Some(Some(Ok(_))) = stream.next().now_or_never() {
+        count += 1;
+    }
+    Some(count)
+}
+
+/// Puts the right sums into whatever could be frames.
+fn mend_sums(mut bytes: &mut [u8]) {
+    while let Some(length) = bytes.first_chunk().map(|length| u32::from_be_bytes(*length)) {
+        let Some((frame, rest)) = usize::try_from(length).ok().and_then(|length| bytes.split_at_mut_checked(length))
+        else {
+            return;
+        };
+        let Some(end) = frame.len().checked_sub(4).filter(|end| *end >= 12) else { return };
+        let sum = crc32(&frame[..8]);
+        frame[8..12].copy_from_slice(&sum.to_be_bytes());
+        let sum = crc32(&frame[..end]);
+        frame[end..].copy_from_slice(&sum.to_be_bytes());
+        bytes = rest;
+    }
+}
+
+/// CRC-32 as Ethernet has it.
+fn crc32(bytes: &[u8]) -> u32 {
+    let bit = |sum: u32, _| (sum >> 1) ^ (0xEDB8_8320 & (sum & 1).wrapping_neg());
+    !bytes.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), bit))
+}
+
+/// A question to an answer: JMESPath up to the first line's end, then the answer in JSON.
+pub(crate) fn queries(data: &[u8]) {
+    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let Ok(expression) = std::str::from_utf8(&data[..end]) else { return };
+    let answer = serde_json::from_slice::<Value>(data.get(end + 1..).unwrap_or_default()).unwrap_or_default();
+    drop(project(expression, &answer));
 }
 
 /// The rules of a service. The first byte chooses it, each line after that answers one of its questions.

@@ -36,6 +36,7 @@ use crate::{
     catalogue::model::Service,
     failure::Failure,
     limit::{NeverTwice, ResponseLimit},
+    retry_after::WhenAsked,
 };
 
 /// The plugins of one client. Connections, credentials and retry budgets are shared by all that are made from the same
@@ -115,4 +116,5 @@ fn service_components(max_response_bytes: usize) -> RuntimeComponentsBuilder {
         .with_retry_classifier(AwsErrorCodeClassifier::<Failure>::new())
         .with_retry_classifier(ServiceClockSkewClassifier::<Failure>::new())
         .with_retry_classifier(NeverTwice)
+        .with_retry_classifier(WhenAsked)
 }

@@ -221,7 +221,9 @@ impl Engine {
 
     /// Who calls in a scope.
     pub(crate) async fn identity(&self, scope: &Scope) -> Result<Arc<Identity>> {
-        self.0.identities.get(&self.0.settings, scope).await
+        let identity = self.0.identities.get(&self.0.settings, scope).await?;
+        identity.sign_in().await?;
+        Ok(identity)
     }
 
     /// Sends a call, whatever its account is.
@@ -271,7 +273,7 @@ impl Engine {
     }
 
     pub(crate) async fn stop_before_sending(&self, call: &Checked, scope: &Scope) -> Result<Stopped> {
-        let identity = self.0.identities.get(&self.0.settings, scope).await?;
+        let identity = self.identity(scope).await?;
         let (region, _) = identity.region(&self.0.settings, scope).await?;
         let Ready { plugins, address } = self.ready(call, &identity, &region)?;
         let (service, operation) = (call.loaded.service.id, call.prepared.operation.name);

@@ -1,6 +1,6 @@
 //! Every way a call can fail, as the one error that callers see.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, time::Duration};
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::{
@@ -124,12 +124,15 @@ impl Call<'_> {
                 self.loaded.service.signing_name,
                 self.operation()
             )),
-            ErrorKind::Throttled => Some(format!(
-                "tried {}; wait, then ask for less at once or less often",
-                if self.attempts == 1 { "once".to_owned() } else { format!("{} times", self.attempts) }
-            )),
+            ErrorKind::Throttled => Some(match failure.retry_after {
+                Some(pause) => format!("tried {}; it asks to be left alone for {}", self.tried(), seconds(pause)),
+                None => format!("tried {}; wait, then ask for less at once or less often", self.tried()),
+            }),
             ErrorKind::Quota => Some("service-quotas shows the limit and takes a request to raise it".to_owned()),
             ErrorKind::Capacity => Some("try another availability zone, instance type or time".to_owned()),
+            _ if let Some(pause) = failure.retry_after.filter(|_| is_retryable(code, failure)) => {
+                Some(format!("tried {}; it asks to be left alone for {}", self.tried(), seconds(pause)))
+            }
             _ if failure.foreign => Some("something between here and AWS answered: a proxy, or an emulator".to_owned()),
             _ => None,
         }
@@ -137,6 +140,10 @@ impl Call<'_> {
 
     fn operation(&self) -> &'static str {
         self.prepared.operation.name
+    }
+
+    fn tried(&self) -> String {
+        if self.attempts == 1 { "once".to_owned() } else { format!("{} times", self.attempts) }
     }
 
     fn host(&self) -> &str {
@@ -188,6 +195,11 @@ pub(crate) fn too_large(limit: usize) -> Error {
     Error::unsupported(format!("the answer is larger than the limit of {limit} bytes"))
         .code("ResponseTooLarge")
         .hint("ask for less: a filter, a smaller page, or a byte range")
+}
+
+/// Whole seconds, and never less than was asked for.
+fn seconds(pause: Duration) -> String {
+    format!("{} s", pause.as_secs().saturating_add(u64::from(pause.subsec_nanos() > 0)))
 }
 
 fn request_id(response: &Response) -> Option<String> {

@@ -4,12 +4,13 @@ mod decode;
 
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt as _;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use trainyard_contract::{Error, ErrorKind, Result};
 
 use self::decode::Decoder;
 use crate::{
     engine::{Answered, Engine, named},
+    service::{Loaded, Prepared},
     settings::Scope,
 };
 
@@ -44,20 +45,35 @@ impl Engine {
         let Answered { answer, region, host } =
             self.send_checked(&call, scope).await.map_err(|error| named(error, &call))?;
         let body = answer.body.ok_or_else(|| named(Error::internal("the answer is no stream"), &call))?;
-        Ok(EventStream {
-            output: answer.output,
-            request_id: answer.request_id,
-            region,
-            host: host.unwrap_or_else(|| "the endpoint".to_owned()),
-            body: Some(body),
-            buffer: Vec::new(),
-            decoder: Decoder::new(call.loaded, call.prepared)?,
-            max_bytes: self.settings().max_response_bytes,
-        })
+        let mut stream = EventStream::new(call.loaded, call.prepared, body, self.settings().max_response_bytes)?;
+        (stream.output, stream.request_id, stream.region) = (answer.output, answer.request_id, region);
+        if let Some(host) = host {
+            stream.host = host;
+        }
+        Ok(stream)
     }
 }
 
 impl EventStream {
+    /// The events in a body.
+    pub(crate) fn new(
+        loaded: &'static Loaded,
+        prepared: &'static Prepared,
+        body: SdkBody,
+        max_bytes: usize,
+    ) -> Result<Self> {
+        Ok(Self {
+            output: Value::Object(Map::new()),
+            request_id: None,
+            region: String::new(),
+            host: "the endpoint".to_owned(),
+            body: Some(body),
+            buffer: Vec::new(),
+            decoder: Decoder::new(loaded, prepared)?,
+            max_bytes,
+        })
+    }
+
     /// The next event as an object with one member, the kind of event: `{"chunk": {…}}`. `None` after the last. An error
     /// is the last there is. Events of kinds that this catalogue does not know are passed over.
     pub async fn next(&mut self) -> Option<Result<Value>> {

@@ -1,6 +1,6 @@
 //! What a service said when it refused a call, in the form that the retry classifiers read.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::{
@@ -9,7 +9,10 @@ use aws_smithy_types::{
 };
 use aws_types::request_id::RequestId;
 
-use crate::catalogue::model::{ErrorFacts, Kind, Operation, Service, ShapeId};
+use crate::{
+    catalogue::model::{ErrorFacts, Kind, Operation, Service, ShapeId},
+    retry_after,
+};
 
 /// A refusal.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(crate) struct Failure {
     pub(crate) request_id: Option<String>,
     /// How it may be tried again.
     pub(crate) retry: Option<RetryKind>,
+    /// How long the service asked to be left alone.
+    pub(crate) retry_after: Option<Duration>,
     /// Where the bucket really is, when that is what was wrong.
     pub(crate) bucket_region: Option<String>,
     /// The body was not an error that this service is known to send.
@@ -38,6 +43,7 @@ impl Failure {
             status,
             request_id: request_id.or_else(|| metadata.extra("request_id").map(str::to_owned)),
             retry: facts.and_then(retry_kind),
+            retry_after: retry_after::asked(response),
             bucket_region: response.headers().get("x-amz-bucket-region").map(str::to_owned),
             foreign,
             metadata,

@@ -36,6 +36,7 @@ use crate::{
     caller::{self, check_profile},
     catalogue::model::Service,
     client,
+    mfa::{Session, Way},
     settings::{Role, Scope, Settings},
 };
 
@@ -76,6 +77,8 @@ pub(crate) struct Identity {
     pub(crate) caller: caller::Known,
     /// Temporary credentials that were asked for outside of a call.
     temporary: Mutex<Option<Credentials>>,
+    /// Roles that want the code of an MFA device.
+    session: Option<Session>,
     region: Option<(Region, &'static str)>,
     metadata: imds::Client,
     metadata_region: OnceCell<Option<Region>>,
@@ -138,9 +141,21 @@ impl Identity {
             .connect_timeout(METADATA_TIMEOUT)
             .read_timeout(METADATA_TIMEOUT)
             .build();
-        let credentials = credentials(settings, profile, home.clone(), &providers, &metadata).await;
+        let mut credentials = credentials(settings, profile, home.clone(), &providers, &metadata).await;
         let loader = loader(settings, profile, http)?;
         let mut config = loader.region(home).credentials_provider(credentials.clone()).load().await;
+        let session = match Way::configured(settings, profile).await? {
+            Some(way) => {
+                let (codes, cache) = (settings.codes.clone(), settings.cli_cache.clone());
+                Some(way.session(&providers, &config, codes, cache))
+            }
+            None => None,
+        };
+        if let Some(session) = &session {
+            credentials = SharedCredentialsProvider::new(session.clone());
+            let cache = IdentityCache::lazy().build();
+            config = config.into_builder().credentials_provider(credentials.clone()).identity_cache(cache).build();
+        }
         if let Some(role) = &who.role {
             let assumed = SharedCredentialsProvider::new(assumed(role, credentials, &config).await);
             // A cache of its own: what is cached is told apart by nothing but the configuration that it belongs to.
@@ -149,7 +164,8 @@ impl Identity {
         }
         let (clients, temporary) = (std::sync::Mutex::default(), Mutex::default());
         let caller = caller::Known::default();
-        Ok(Self { config, who, clients, caller, temporary, region, metadata, metadata_region: OnceCell::new() })
+        let metadata_region = OnceCell::new();
+        Ok(Self { config, who, clients, caller, temporary, session, region, metadata, metadata_region })
     }
 
     /// The region that a scope means and where that is written.
@@ -212,9 +228,19 @@ impl Identity {
         }
     }
 
+    /// Asks for the code of an MFA device, where one is wanted and no session is held. Before a call, since a person takes
+    /// longer than a call may.
+    pub(crate) async fn sign_in(&self) -> Result<()> {
+        match &self.session {
+            Some(session) => session.sign_in().await,
+            None => Ok(()),
+        }
+    }
+
     /// The credentials themselves. Those that end are kept until shortly before; others are read each time.
     pub(crate) async fn credentials(&self) -> Result<Credentials> {
         use aws_credential_types::provider::ProvideCredentials;
+        self.sign_in().await?;
         let mut temporary = self.temporary.lock().await;
         let lasts = |known: &&Credentials| known.expiry().is_some_and(|end| end > SystemTime::now() + SOON);
         if let Some(known) = temporary.as_ref().filter(lasts) {

@@ -1,5 +1,7 @@
 //! Requests and answers of a service without a network: what published test suites drive.
 
+use std::convert::Infallible;
+
 use aws_smithy_runtime_api::{
     client::orchestrator::Metadata,
     http::{Request, Response, StatusCode},
@@ -10,6 +12,9 @@ use aws_smithy_types::{
     config_bag::{ConfigBag, Layer},
     error::metadata::ProvideErrorMetadata,
 };
+use bytes::Bytes;
+use http_body::Frame;
+use http_body_util::StreamBody;
 use serde_json::Value;
 use trainyard_contract::{Error, Result};
 
@@ -17,8 +22,10 @@ pub use crate::validate::check_output;
 use crate::{
     catalogue::model::Service,
     customise::{self, Wishes},
+    events::EventStream,
     failure::{Failure, shape_of},
     service::{Loaded, Prepared},
+    settings::Settings,
 };
 
 /// A request or an answer on the wire.
@@ -92,6 +99,13 @@ impl Offline {
         let failure = Failure::new(metadata, None, &response);
         let message = ProvideErrorMetadata::message(&failure).map(str::to_owned);
         Ok(Meaning::Refusal { code: failure.code().to_owned(), message, detail })
+    }
+
+    /// The events in the body of an answer, which arrives in these pieces.
+    pub fn events(&self, operation: &str, pieces: Vec<Vec<u8>>) -> Result<EventStream> {
+        let frames = pieces.into_iter().map(|piece| Ok::<_, Infallible>(Frame::data(Bytes::from(piece))));
+        let body = SdkBody::from_body_1_x(StreamBody::new(futures::stream::iter(frames)));
+        EventStream::new(self.0, self.0.operation(operation)?, body, Settings::default().max_response_bytes)
     }
 
     fn settings(&self, prepared: &Prepared) -> ConfigBag {

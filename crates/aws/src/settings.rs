@@ -1,8 +1,10 @@
 //! What the engine is told once, and what each call adds.
 
-use std::time::Duration;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use trainyard_contract::Ceiling;
+
+use crate::mfa::Codes;
 
 /// Settings of an engine, fixed for its life.
 #[derive(Debug, Clone)]
@@ -30,6 +32,11 @@ pub struct Settings {
     pub max_response_bytes: usize,
     /// Application name in the user agent: letters, digits and `!#$%&'*+-.^_|~`.
     pub user_agent: &'static str,
+    /// Who is asked for the code of an MFA device, where a profile names one (`mfa_serial`). With nobody such a profile is
+    /// refused, unless AWS's own command line keeps a session of it.
+    pub codes: Option<Arc<dyn Codes>>,
+    /// Folder in which AWS's own command line keeps sessions, `~/.aws/cli/cache`; read, and never written.
+    pub cli_cache: Option<PathBuf>,
     /// These credentials, and no look-up.
     pub credentials: Option<StaticCredentials>,
     /// This address for every service, before any that the environment configures.
@@ -50,6 +57,8 @@ impl Default for Settings {
             max_attempts: None,
             max_response_bytes: 32 * 1024 * 1024,
             user_agent: concat!("trainyard-", env!("CARGO_PKG_VERSION")),
+            codes: None,
+            cli_cache: None,
             credentials: None,
             endpoint_url: None,
         }

@@ -217,6 +217,45 @@ async fn throttling_is_waited_out_for_as_long_as_the_service_asks() {
 }
 
 #[tokio::test]
+async fn http_s_own_word_for_a_pause_counts_too() {
+    let noon = ("date", "Sun, 01 Jan 2040 12:00:00 GMT");
+    for headers in [&[("retry-after", "2")][..], &[noon, ("retry-after", "Sun, 01 Jan 2040 12:00:02 GMT")]] {
+        // A load balancer's page: no error of the service at all.
+        let busy = Fault::answer("503 Service Unavailable", headers, b"<html>busy</html>");
+        let outcome = call(vec![busy, sound()]).await;
+        assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+        assert!(outcome.took >= Duration::from_secs(2), "{headers:?}: {:?}", outcome.took);
+        assert_eq!(outcome.server.connections(), 2);
+    }
+    // An error that the model calls retryable; the service's own header goes first.
+    let both = [("x-amz-retry-after", "1500"), ("retry-after", "3600")];
+    let slow = ("lambda", "GetFunction", json!({"FunctionName": "f"}));
+    let busy = refusal("429 Too Many Requests", "TooManyRequestsException", &both);
+    let found = Fault::answer("200 OK", &[], b"{}");
+    let outcome = call_with(vec![busy, found], slow, |settings| settings).await;
+    assert!(outcome.result.is_ok(), "{:?}", outcome.result);
+    assert!(outcome.took >= Duration::from_millis(1500) && outcome.took < BOUND, "{:?}", outcome.took);
+}
+
+#[tokio::test]
+async fn a_pause_that_is_longer_than_a_call_may_wait_is_said_and_not_waited_out() {
+    for (status, code, kind) in [
+        ("503 Service Unavailable", "ServiceUnavailable", ErrorKind::Internal),
+        ("429 Too Many Requests", "TooManyRequestsException", ErrorKind::Throttled),
+    ] {
+        for pause in [("retry-after", "3600"), ("x-amz-retry-after", "3599001")] {
+            let outcome = call(vec![refusal(status, code, &[pause])]).await;
+            outcome.is(kind, code, true);
+            assert_eq!(outcome.server.connections(), 1, "{pause:?}");
+            assert_eq!(outcome.error().hint_str(), Some("tried once; it asks to be left alone for 3600 s"));
+        }
+    }
+    // It does not make a refusal worth repeating.
+    let outcome = call(vec![refusal("400 Bad Request", "ValidationException", &[("retry-after", "1")])]).await;
+    assert_eq!((outcome.server.connections(), outcome.error().is_retryable()), (1, false));
+}
+
+#[tokio::test]
 async fn a_server_s_fault_is_tried_three_times() {
     for (status, code) in [
         ("500 Internal Server Error", "InternalFailure"),

@@ -100,6 +100,36 @@ fn answers_are_read_or_refused() {
 }
 
 #[test]
+fn what_is_fuzzed_is_there_and_the_seeds_reach_it() {
+    for (service, operation) in entries::READ.iter().chain(entries::WRITTEN).chain(entries::STREAMED) {
+        assert!(catalogue::service(service).unwrap().operation(operation).is_some(), "{service} {operation}");
+    }
+    for seed in seeds("events") {
+        assert!(entries::read_events(&seed) > Some(0), "{:?}", String::from_utf8_lossy(&seed));
+    }
+    for seed in seeds("requests") {
+        let (service, operation) = entries::WRITTEN[usize::from(seed[0])];
+        let input = serde_json::from_slice(&seed[1..]).unwrap();
+        trainyard_aws::validate(service, operation, &input).unwrap();
+    }
+}
+
+#[test]
+fn events_are_read_or_refused() {
+    run("events", &seeds("events"), entries::events);
+}
+
+#[test]
+fn requests_are_made_or_refused() {
+    run("requests", &seeds("requests"), entries::requests);
+}
+
+#[test]
+fn queries_are_answered_or_refused() {
+    run("queries", &seeds("queries"), entries::queries);
+}
+
+#[test]
 fn rules_lead_somewhere_or_nowhere() {
     run("rules", &seeds("rules"), entries::rules);
 }

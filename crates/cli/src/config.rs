@@ -54,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) folders: Option<Folders>,
     /// AWS's own files with profiles in them.
     pub(crate) profile_files: Vec<PathBuf>,
+    /// Where AWS's own command line keeps sessions.
+    pub(crate) cli_cache: Option<PathBuf>,
     /// Folders of descriptions of AWS services, before those that are built in.
     pub(crate) aws_models: Vec<PathBuf>,
     pub(crate) log: LevelFilter,
@@ -152,6 +154,7 @@ impl Config {
                 .or(environment.folder("XDG_STATE_HOME", ".local/state")),
             folders: environment.client_folders(),
             profile_files: environment.profile_files(),
+            cli_cache: environment.path("HOME").map(|home| home.join(".aws/cli/cache")),
             aws_models: environment.folders("AWS_DATA_PATH").or(settings.aws_models).unwrap_or_default(),
             log: log_level(options.verbose, &environment),
             signals: signals(&environment),

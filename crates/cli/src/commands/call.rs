@@ -16,7 +16,7 @@ use super::pictures;
 use crate::{args::CallArguments, config::Config, exit, output};
 
 pub(crate) async fn run(config: &Config, arguments: CallArguments) -> Result<ExitCode> {
-    let dispatch = super::dispatch(config)?;
+    let dispatch = super::dispatch(config, super::terminal::codes())?;
     let given = arguments_of(&arguments, &forms(&dispatch, &arguments.tool))?;
     let request = |agreed: Option<String>| Request {
         tool: arguments.tool.clone(),

@@ -45,7 +45,7 @@ impl Check {
 }
 
 pub(crate) async fn run(config: &Config, json: bool) -> Result<ExitCode> {
-    let dispatch = super::dispatch(config)?;
+    let dispatch = super::dispatch(config, super::terminal::codes())?;
     let mut checks = vec![settings(config), gates(config), policy(config), tools(&dispatch), log(config)];
     checks.extend(aws(&dispatch, config).await);
     let failed = checks.iter().any(|check| check.health == Health::Fail);

@@ -15,7 +15,7 @@ mod worker;
 use std::{process::ExitCode, sync::Arc};
 
 use clap::CommandFactory;
-use trainyard_aws::{Engine, Settings, catalogue};
+use trainyard_aws::{Codes, Engine, Settings, catalogue};
 use trainyard_contract::Result;
 use trainyard_dispatch::{Audit, Dispatch, Options, Registry, Watch};
 use trainyard_k8s::prometheus::Prometheus;
@@ -62,7 +62,7 @@ fn registry(config: &Config) -> Result<Registry<App>> {
 }
 
 /// Everything wired together. No file is read and no connection opened before the first call.
-fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
+fn dispatch(config: &Config, codes: Option<Arc<dyn Codes>>) -> Result<Arc<Dispatch<App>>> {
     let mut usual = Settings::default();
     if config.call_timeout > usual.operation_timeout {
         // Who allows a call more time than usual means one that takes it, such as a function that runs for minutes.
@@ -78,6 +78,8 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
         allowed_accounts: config.allowed_accounts.clone(),
         region: config.region.clone(),
         user_agent: concat!("trainyard-", env!("CARGO_PKG_VERSION")),
+        codes,
+        cli_cache: config.cli_cache.clone(),
         ..usual
     });
     let options = Options {

@@ -21,7 +21,7 @@ pub(crate) async fn run(mut config: Config, arguments: ServeArguments) -> Result
     }
     config.counts = arguments.metrics.then(Arc::<Counts>::default);
     let config = &config;
-    let dispatch = super::dispatch(config)?;
+    let dispatch = super::dispatch(config, None)?;
     let mut instructions = trainyard_tools::instructions(&dispatch.registry().toolset_names(), config.ceiling);
     if arguments.gateway {
         instructions.insert_str(0, GATEWAY);

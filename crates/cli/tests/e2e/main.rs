@@ -29,6 +29,7 @@ mod install;
 mod k8s_figures;
 mod k8s_tools;
 mod limits;
+mod mfa;
 mod ml_seed_tools;
 mod models;
 mod oauth;

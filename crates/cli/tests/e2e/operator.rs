@@ -18,7 +18,7 @@ const TERMINATE: &str = "ec2_terminate_instances";
 const INSTANCE: &str = "i-0123456789abcdef0";
 
 /// Runs a command of the binary in a terminal, with what a person types there.
-fn in_terminal(at: &Trainyard, arguments: &str, typed: &str) -> trainyard_harness::Ended {
+pub(crate) fn in_terminal(at: &Trainyard, arguments: &str, typed: &str) -> trainyard_harness::Ended {
     let mut command = Command::new("script");
     command.args(["-qec", &format!("{BINARY} {arguments}"), "/dev/null"]);
     command.env_clear().envs(at.variables()).env("SHELL", "/bin/sh").current_dir(at.home());

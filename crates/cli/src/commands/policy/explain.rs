@@ -12,7 +12,7 @@ use crate::{commands::call, config::Config, output};
 pub(super) async fn run(config: &Config, arguments: Explain) -> Result<ExitCode> {
     let mut every = config.clone();
     super::every_tool(&mut every);
-    let dispatch = crate::commands::dispatch(&every)?;
+    let dispatch = crate::commands::dispatch(&every, None)?;
     let pairs: Vec<_> = arguments.pairs.into_iter().chain(arguments.more).collect();
     let given = call::pairs(&pairs, &call::forms(&dispatch, &arguments.tool))?;
     let caller = Caller { door: "shell", principal: arguments.principal, ..Caller::default() };

@@ -101,7 +101,7 @@ fn open_road(config: &Config) -> Result<Arc<Dispatch<App>>> {
     let mut open = config.clone();
     open.ceiling = Ceiling { write: true, sensitive: true };
     every_tool(&mut open);
-    super::dispatch(&open)
+    super::dispatch(&open, None)
 }
 
 fn every_tool(config: &mut Config) {

@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod mfa;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -45,10 +47,15 @@ async fn source_child() {
 
 /// What the child says with these files and this environment.
 fn case(name: &str, endpoint: &Endpoint, config: &str, environment: &[(&str, String)]) -> Value {
+    case_of("source_child", name, endpoint, config, environment)
+}
+
+/// What that child says.
+fn case_of(child: &str, name: &str, endpoint: &Endpoint, config: &str, environment: &[(&str, String)]) -> Value {
     let home = home(name);
     fs::write(home.join("config"), config).unwrap();
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "source_child", "--ignored", "--nocapture"])
+        .args(["--exact", child, "--ignored", "--nocapture"])
         .env_clear()
         .env("HOME", &home)
         .env("PATH", "/usr/bin:/bin")
