@@ -148,7 +148,7 @@ impl Audit {
         let log = self.log.as_deref().ok_or("none is kept")?;
         let mut line = Lines::default();
         line.add(at, &log.session, event, &[members]);
-        log.write(line, durable).map_err(|error| format!("{}: {error}", log.path.display()))
+        log.write(&line, durable).map_err(|error| format!("{}: {error}", log.path.display()))
     }
 
     /// Leaves a line to the writer.
@@ -184,7 +184,7 @@ impl Drop for Audit {
 
 impl Log {
     /// Writes what waits, and then `last`. Returns the number of the last line.
-    fn write(&self, last: Lines, durable: bool) -> std::io::Result<u64> {
+    fn write(&self, last: &Lines, durable: bool) -> std::io::Result<u64> {
         let mut chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::take(&mut waiting.lines);
@@ -192,7 +192,7 @@ impl Log {
         if before.is_empty() && last.is_empty() {
             return Ok(0);
         }
-        let written = open(&mut chain, &self.path).and_then(|chain| chain.append(&[&before, &last], durable));
+        let written = open(&mut chain, &self.path).and_then(|chain| chain.append(&[&before, last], durable));
         if written.is_err() && !before.is_empty() {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             // They wait for a better time, as long as there is room for them.
@@ -206,7 +206,7 @@ impl Log {
     }
 
     fn settle(&self) {
-        if let Err(error) = self.write(Lines::default(), false) {
+        if let Err(error) = self.write(&Lines::default(), false) {
             tracing::warn!("audit lines cannot be written: {}: {error}", self.path.display());
         }
     }
