@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "figures, for whoever runs the tests with --nocapture")]
 
 mod capacity_tools;
+mod chart;
 mod clients;
 mod conformance;
 mod datasets;
@@ -31,6 +32,7 @@ mod models;
 mod oauth;
 mod operator;
 mod records;
+mod roles;
 mod s3;
 mod shell;
 mod size;
