@@ -24,6 +24,8 @@ use self::{chain::Chain, lines::Lines};
 /// A plain read that ends sooner has one line, written together with those of its neighbours. One that takes longer has
 /// a line that says so by then. What changes or reveals something has its line before it begins, always.
 const SOON: Duration = Duration::from_millis(10);
+/// Time until lines that could not be written are tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Bytes of lines that may wait to be written; then whoever brings the next writes them.
 const MOST_WAITING: usize = 1 << 20;
 
@@ -205,28 +207,32 @@ impl Log {
         written
     }
 
-    fn settle(&self) {
-        if let Err(error) = self.write(&Lines::default(), false) {
+    /// Writes what waits. `false` where it cannot be written, and goes on waiting.
+    fn settle(&self) -> bool {
+        let written = self.write(&Lines::default(), false);
+        if let Err(error) = &written {
             tracing::warn!("audit lines cannot be written: {}: {error}", self.path.display());
         }
+        written.is_ok()
     }
 
     /// Writes what comes in batches, until nothing more will come.
     fn write_what_comes(&self) {
+        let mut pause = SOON;
         loop {
             let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             let nothing = |waiting: &mut Waiting| waiting.lines.is_empty() && !waiting.ended;
             let waiting = self.brought.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner);
             let more = |waiting: &mut Waiting| !waiting.ended;
             let (waiting, _) =
-                self.brought.wait_timeout_while(waiting, SOON, more).unwrap_or_else(PoisonError::into_inner);
+                self.brought.wait_timeout_while(waiting, pause, more).unwrap_or_else(PoisonError::into_inner);
             let ended = waiting.ended;
             drop(waiting);
             if ended {
                 // Who ended it writes the rest.
                 return;
             }
-            self.settle();
+            pause = if self.settle() { SOON } else { AGAIN };
         }
     }
 }
