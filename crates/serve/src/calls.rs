@@ -268,5 +268,5 @@ impl Heard {
 /// For the calls whose progress nobody wants to hear of.
 fn unheard() -> Arc<dyn Progress> {
     static UNHEARD: LazyLock<Arc<Unheard>> = LazyLock::new(|| Arc::new(Unheard));
-    Arc::clone(&*UNHEARD) as Arc<dyn Progress>
+    UNHEARD.clone()
 }

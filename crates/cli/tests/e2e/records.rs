@@ -18,7 +18,13 @@ fn crowded() -> Endpoint {
         "<DescribeKeyPairsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>r</requestId>\
          <keySet>{pairs}</keySet></DescribeKeyPairsResponse>"
     );
-    Endpoint::start(move |_| Reply::new(200, "text/xml", &body)).unwrap()
+    let dry_run = "<Response><Errors><Error><Code>DryRunOperation</Code><Message>it would have succeeded</Message>\
+                   </Error></Errors><RequestID>r</RequestID></Response>";
+    Endpoint::start(move |seen| match seen.action() {
+        Some("TerminateInstances") => Reply::new(412, "text/xml", dry_run),
+        _ => Reply::new(200, "text/xml", &body),
+    })
+    .unwrap()
 }
 
 /// Asks the server, whatever the road; an error as its text.

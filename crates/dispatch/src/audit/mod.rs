@@ -24,6 +24,8 @@ use self::{chain::Chain, lines::Lines};
 /// A plain read that ends sooner has one line, written together with those of its neighbours. One that takes longer has
 /// a line that says so by then. What changes or reveals something has its line before it begins, always.
 const SOON: Duration = Duration::from_millis(10);
+/// Time until lines that could not be written are tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Bytes of lines that may wait to be written; then whoever brings the next writes them.
 const MOST_WAITING: usize = 1 << 20;
 
@@ -148,7 +150,7 @@ impl Audit {
         let log = self.log.as_deref().ok_or("none is kept")?;
         let mut line = Lines::default();
         line.add(at, &log.session, event, &[members]);
-        log.write(line, durable).map_err(|error| format!("{}: {error}", log.path.display()))
+        log.write(&line, durable).map_err(|error| format!("{}: {error}", log.path.display()))
     }
 
     /// Leaves a line to the writer.
@@ -184,7 +186,7 @@ impl Drop for Audit {
 
 impl Log {
     /// Writes what waits, and then `last`. Returns the number of the last line.
-    fn write(&self, last: Lines, durable: bool) -> std::io::Result<u64> {
+    fn write(&self, last: &Lines, durable: bool) -> std::io::Result<u64> {
         let mut chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::take(&mut waiting.lines);
@@ -192,7 +194,7 @@ impl Log {
         if before.is_empty() && last.is_empty() {
             return Ok(0);
         }
-        let written = open(&mut chain, &self.path).and_then(|chain| chain.append(&[&before, &last], durable));
+        let written = open(&mut chain, &self.path).and_then(|chain| chain.append(&[&before, last], durable));
         if written.is_err() && !before.is_empty() {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             // They wait for a better time, as long as there is room for them.
@@ -205,28 +207,32 @@ impl Log {
         written
     }
 
-    fn settle(&self) {
-        if let Err(error) = self.write(Lines::default(), false) {
+    /// Writes what waits. `false` where it cannot be written, and goes on waiting.
+    fn settle(&self) -> bool {
+        let written = self.write(&Lines::default(), false);
+        if let Err(error) = &written {
             tracing::warn!("audit lines cannot be written: {}: {error}", self.path.display());
         }
+        written.is_ok()
     }
 
     /// Writes what comes in batches, until nothing more will come.
     fn write_what_comes(&self) {
+        let mut pause = SOON;
         loop {
             let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             let nothing = |waiting: &mut Waiting| waiting.lines.is_empty() && !waiting.ended;
             let waiting = self.brought.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner);
             let more = |waiting: &mut Waiting| !waiting.ended;
             let (waiting, _) =
-                self.brought.wait_timeout_while(waiting, SOON, more).unwrap_or_else(PoisonError::into_inner);
+                self.brought.wait_timeout_while(waiting, pause, more).unwrap_or_else(PoisonError::into_inner);
             let ended = waiting.ended;
             drop(waiting);
             if ended {
                 // Who ended it writes the rest.
                 return;
             }
-            self.settle();
+            pause = if self.settle() { SOON } else { AGAIN };
         }
     }
 }
