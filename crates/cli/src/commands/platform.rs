@@ -90,7 +90,7 @@ pub(crate) async fn run(config: &Config, noun: &str, arguments: VerbArguments) -
     (config.selection.toolsets, config.selection.tools) = (vec!["ml".to_owned()], Vec::new());
     let given = given(&mut config, verb, words)?;
     let dispatch = super::dispatch(&config)?;
-    let given = call::pairs(&given, &call::lists(&dispatch, verb.tool))?;
+    let given = call::pairs(&given, &call::forms(&dispatch, verb.tool))?;
     let done = match (verb.noun, verb.word) {
         ("train", "start") if !arguments.detach => {
             match call::settled(&dispatch, verb.tool, given, arguments.yes).await? {

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "figures, for whoever runs the tests with --nocapture")]
 
 mod capacity_tools;
+mod chart;
 mod clients;
 mod conformance;
 mod datasets;
@@ -30,6 +31,7 @@ mod ml_seed_tools;
 mod models;
 mod oauth;
 mod operator;
+mod roles;
 mod s3;
 mod shell;
 mod size;
