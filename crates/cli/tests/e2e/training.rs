@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     fs,
     path::Path,
-    process::Command,
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -189,7 +189,10 @@ fn what_only_the_rows_tell_ends_the_job_and_leaves_no_model() {
     let at = Trainyard::bare(BINARY).unwrap();
     let mut session = server(&at);
     // One class has a single row; and there are four columns for each row.
-    let lonely: String = (0..30).map(|row| format!("{row},{}\n", if row == 7 { "odd" } else { "even" })).collect();
+    let mut lonely = String::from("x,label\n");
+    for row in 0..30 {
+        lonely.push_str(&format!("{row},{}\n", if row == 7 { "odd" } else { "even" }));
+    }
     let wide: String = (0..12)
         .map(|row: u32| {
             (0..48).map(|at| (row * at % 7).to_string()).chain([(row % 2).to_string()]).collect::<Vec<_>>().join(",")
@@ -197,7 +200,7 @@ fn what_only_the_rows_tell_ends_the_job_and_leaves_no_model() {
         .map(|line| line + "\n")
         .collect();
     let names: Vec<_> = (0..48).map(|at| format!("c{at}")).chain(["label".to_owned()]).collect();
-    for (name, text) in [("lonely", format!("x,label\n{lonely}")), ("wide", format!("{}\n{wide}", names.join(",")))] {
+    for (name, text) in [("lonely", lonely), ("wide", format!("{}\n{wide}", names.join(",")))] {
         let path = at.home().join(format!("{name}.csv"));
         fs::write(&path, text).unwrap();
         call(&mut session, "dataset_upload", json!({ "file_path": path, "dataset_id": name }));
@@ -307,7 +310,7 @@ fn models_go_to_s3_and_are_verified_there_by_ministack() {
 }
 
 /// MLflow's own server, from PyPI. It ends when our end of its input closes, however this process ends.
-struct Mlflow(std::process::Child, String);
+struct Mlflow(Child, String);
 
 impl Mlflow {
     fn start(folder: &Path) -> Self {
@@ -327,8 +330,7 @@ impl Mlflow {
         command.args(["--backend-store-uri", &format!("sqlite:///{}/mlflow.db", folder.display())]);
         command.arg("--artifacts-destination").arg(folder.join("artifacts"));
         command.env("DO_NOT_TRACK", "true").env("MLFLOW_DISABLE_TELEMETRY", "true").current_dir(folder);
-        let (output, quiet) = (std::process::Stdio::null, std::process::Stdio::piped());
-        let child = command.stdin(quiet).stdout(output()).stderr(output()).spawn().unwrap();
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let server = Self(child, format!("http://127.0.0.1:{port}"));
         let (begun, health) = (Instant::now(), format!("{}/health", server.1));
         while !Command::new("curl").args(["-fs", "-m", "5", "-o", "/dev/null", &health]).status().unwrap().success() {

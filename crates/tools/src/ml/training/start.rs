@@ -415,7 +415,7 @@ impl Preview<App> for Resume {
     async fn plan(&self, cx: Cx<Reads>) -> Result<Repeated> {
         let workers = cx.workers()?;
         let this = Self { job_id: self.job_id.clone(), ..*self };
-        let job = elsewhere(move || this.job(&workers)).await?;
+        let (job, _) = elsewhere(move || this.job(&workers)).await?;
         Ok(Repeated {
             dataset_id: job.dataset,
             dataset_version: job.dataset_version,
