@@ -31,12 +31,14 @@ mod ml_seed_tools;
 mod models;
 mod oauth;
 mod operator;
+mod records;
 mod roles;
 mod s3;
 mod shell;
 mod size;
 mod stdio;
 mod telemetry;
+mod tls;
 mod tool_cases;
 mod training;
 

@@ -109,7 +109,9 @@ impl Http {
         let server = mcp::Server::new(Arc::clone(&dispatch), about, "http", closing.clone());
         let handler = server.clone();
         let lacks: door::Lacks = Box::new(move |identity, message| server.lacks(identity, message));
-        self.open(move || handler.clone(), lacks, move || dispatch.under_way(), closing, stop).await
+        let ended = self.open(move || handler.clone(), lacks, || dispatch.under_way(), closing, stop).await;
+        dispatch.settle();
+        ended
     }
 
     /// The same with any handler: what the protocol's own test suite is run against.
