@@ -59,6 +59,14 @@ pub(crate) enum Command {
     /// Look at the audit log, and check it
     #[command(subcommand)]
     Audit(crate::commands::audit::Command),
+    /// Datasets: register files, look into them
+    Dataset(VerbArguments),
+    /// Train a model: trainyard train DATASET TARGET [KEY=VALUE …]
+    Train(VerbArguments),
+    /// Models: quality, predictions, aliases
+    Model(VerbArguments),
+    /// Trainings: follow them, end them
+    Jobs(VerbArguments),
     /// Do one training job: this program starts itself with it
     #[command(hide = true)]
     Worker(WorkerArguments),
@@ -152,6 +160,24 @@ pub(crate) struct WorkerArguments {
     /// Which attempt at it this is
     #[arg(long)]
     pub(crate) attempt: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerbArguments {
+    /// What to do; the list of what there is, when absent
+    pub(crate) verb: Option<String>,
+    /// Names and files in their order, and further parameters of the tool
+    #[arg(value_name = "WORD | KEY=VALUE")]
+    pub(crate) words: Vec<String>,
+    /// As JSON, even at a terminal
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Agree beforehand to what the call would ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Start a training and do not wait for its end
+    #[arg(long)]
+    pub(crate) detach: bool,
 }
 
 #[derive(Debug, Args)]

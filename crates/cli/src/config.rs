@@ -48,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) hami_config_map: Option<(String, String)>,
     /// Buckets of the ML platform.
     pub(crate) buckets: Buckets,
+    /// The MLflow server that models are mirrored to.
+    pub(crate) mlflow: trainyard_ml::mlflow::Settings,
     pub(crate) call_timeout: Duration,
     pub(crate) state_dir: Option<PathBuf>,
     /// Where settings of other programs lie.
@@ -144,6 +146,7 @@ impl Config {
             allowed_accounts: settings.allowed_accounts,
             template_buckets: list(&options.template_buckets, None, settings.template_buckets),
             local_paths: local_paths(&options.local_paths, settings.local_paths)?,
+            mlflow: mlflow(settings.ml.as_ref(), &environment)?,
             buckets: buckets(settings.ml.unwrap_or_default(), &environment)?,
             call_timeout: Duration::from_secs(call_timeout),
             state_dir: options
@@ -224,6 +227,19 @@ fn config_map(text: Option<&str>) -> Result<Option<(String, String)>> {
 struct MlSettings {
     data_bucket: Option<String>,
     models_bucket: Option<String>,
+    mlflow_url: Option<String>,
+}
+
+/// The MLflow server, by the variables that its own clients read.
+fn mlflow(settings: Option<&MlSettings>, environment: &Environment) -> Result<trainyard_ml::mlflow::Settings> {
+    let setting = settings.and_then(|settings| settings.mlflow_url.clone());
+    let settings = trainyard_ml::mlflow::Settings {
+        // Its clients take a folder there, too, which is no server.
+        url: environment.text("MLFLOW_TRACKING_URI").filter(|url| url.starts_with("http")).or(setting),
+        token: environment.text("MLFLOW_TRACKING_TOKEN"),
+    };
+    settings.check()?;
+    Ok(settings)
 }
 
 /// Buckets go by the environment before the settings file. Their older variables are understood, and said to be older.

@@ -4,7 +4,9 @@ use trainyard_train::{Preset, Spec};
 
 use crate::{
     dataset::{ColumnProfile, Kind},
-    datasets::Dataset,
+    datasets::{Dataset, Datasets},
+    job::Job,
+    training::{self, Order},
 };
 
 /// What a training is expected to need.
@@ -43,6 +45,28 @@ pub fn estimate(dataset: &Dataset, columns: &[&ColumnProfile], spec: &Spec) -> E
     };
     let cpu_seconds = 0.2 + rows as f64 * count as f64 * SECONDS_A_CELL * fits;
     Estimate { rows, columns: count, bytes: dataset.fingerprint.bytes, memory, cpu_seconds }
+}
+
+/// Earlier trainings that are looked at.
+const LOOKED_AT: usize = 20;
+/// Seconds of starting and reading, which say nothing about the pace.
+const AROUND: f64 = 1.0;
+
+/// How trainings on this machine went beside their estimates: the factor in the middle, and of how many it is. Nothing where
+/// there was none that took long enough to tell.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds")]
+pub fn pace(datasets: &Datasets, jobs: &[Job]) -> Option<(f64, usize)> {
+    let factor = |job: &Job| {
+        let seconds = (job.ended_at? - job.started_at?) as f64 / 1000.0 * f64::from(job.limits.threads.max(1));
+        let order: Order = serde_json::from_value(job.spec.clone()).ok()?;
+        let dataset = datasets.get(&job.dataset, Some(job.dataset_version)).ok()?;
+        let columns = training::columns(&dataset, &order.training).ok()?;
+        let expected = estimate(&dataset, &columns, &order.training).cpu_seconds;
+        (seconds > AROUND).then_some((seconds - AROUND / 2.0) / expected)
+    };
+    let mut factors: Vec<f64> = jobs.iter().take(LOOKED_AT).filter_map(factor).collect();
+    factors.sort_by(f64::total_cmp);
+    Some((factors.get(factors.len() / 2)?.clamp(0.01, 100.0), factors.len()))
 }
 
 fn bytes(kind: Kind) -> u64 {

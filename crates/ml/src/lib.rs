@@ -8,6 +8,7 @@ pub mod datasets;
 pub mod estimate;
 pub mod id;
 pub mod job;
+pub mod mlflow;
 pub mod model;
 pub mod moment;
 pub mod picture;

@@ -15,7 +15,7 @@ use crate::{
     dataset::{self, ColumnProfile, Kind, Layout, Profile, Selection, Watch},
     datasets::{Dataset, Datasets},
     job::{
-        Job, Limits, NewJob, process,
+        Checkpoints, Job, Limits, NewJob, process,
         worker::{Desk, Work},
     },
     model::{NewVersion, Source, Version},
@@ -160,6 +160,8 @@ fn missing_column(dataset: &Dataset, name: &str) -> Error {
 pub struct Trainer<'a> {
     /// Where the data is.
     pub datasets: &'a Datasets,
+    /// The state folder.
+    pub state: &'a Path,
 }
 
 impl Work for Trainer<'_> {
@@ -179,9 +181,12 @@ impl Work for Trainer<'_> {
         // It reads the file to its end and compares it with what was registered.
         let table = dataset::frame(&dataset.path, &dataset.layout, &dataset.profile, &wanted, &watch)?;
         println!("read {} rows of {} columns", table.frame.rows(), table.frame.columns().len());
-        let trained = train::train(&spec, &table.frame, &mut Observing(desk)).map_err(|wrong| error(&wrong))?;
+        let checkpoints = Checkpoints::of(self.state, &job.spec);
+        let mut observing = Observing { desk, checkpoints };
+        let trained = train::train(&spec, &table.frame, &mut observing).map_err(|wrong| error(&wrong))?;
         println!("{}", trained.report.verdict);
         trained.model.save(desk.folder()).map_err(|wrong| error(&wrong))?;
+        observing.checkpoints.clear();
         let source = Source {
             job: Some(job.id.clone()),
             dataset: Some(job.dataset.clone()),
@@ -195,13 +200,28 @@ impl Work for Trainer<'_> {
     }
 }
 
-struct Observing<'a>(&'a Desk);
+/// Says how far the training is, and keeps what it would take to go on.
+struct Observing<'a> {
+    desk: &'a Desk,
+    checkpoints: Checkpoints,
+}
 
 impl Observer for Observing<'_> {
     fn progress(&mut self, progress: &train::Progress<'_>) -> ControlFlow<()> {
         let round = (progress.rounds > 0).then_some((progress.round as u64, progress.rounds as u64));
         let done = READING + (1.0 - READING) * progress.fraction;
-        self.0.report(progress.phase.name(), done, round, progress.metrics)
+        self.desk.report(progress.phase.name(), done, round, progress.metrics)
+    }
+
+    fn keep(&mut self, name: &str, bytes: &[u8]) {
+        self.checkpoints.keep(name, bytes);
+    }
+
+    #[expect(clippy::print_stdout, reason = "the standard output of a worker is the log of its job")]
+    fn recall(&mut self, name: &str) -> Option<Vec<u8>> {
+        let kept = self.checkpoints.recall(name)?;
+        println!("went on from the checkpoint {name}");
+        Some(kept)
     }
 }
 

@@ -36,6 +36,8 @@ pub struct App {
     pub local_paths: LocalPaths,
     /// Buckets of the ML platform.
     pub buckets: Buckets,
+    /// The MLflow server that models are mirrored to, if any.
+    pub mlflow: trainyard_ml::mlflow::Settings,
     /// What was found out about EC2 instance types.
     pub instance_types: InstanceTypes,
     /// Workers of training jobs; `None` where this process has no folder to keep them in.
@@ -102,6 +104,11 @@ impl<A: Access> Cx<A> {
     /// Buckets of the ML platform.
     pub(crate) fn buckets(&self) -> &Buckets {
         &self.app.buckets
+    }
+
+    /// The MLflow server that models are mirrored to, if any.
+    pub(crate) fn mlflow(&self) -> &trainyard_ml::mlflow::Settings {
+        &self.app.mlflow
     }
 
     /// What ties a cursor to this call.

@@ -1,6 +1,6 @@
 //! Who watches a training, and may end it.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, time::Duration};
 
 /// What is being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,20 @@ pub struct Progress<'a> {
 pub trait Observer {
     /// `Break` ends the training with an error of kind [`Cancelled`](crate::ErrorKind::Cancelled).
     fn progress(&mut self, progress: &Progress<'_>) -> ControlFlow<()>;
+
+    /// Whether so much work is worth a checkpoint.
+    fn is_worth_keeping(&self, since: Duration) -> bool {
+        since >= Duration::from_secs(2)
+    }
+
+    /// Is handed what it would take to go on from here: bytes under a name that means the same in every run of the same
+    /// frame and spec. The same name comes again with more.
+    fn keep(&mut self, _name: &str, _bytes: &[u8]) {}
+
+    /// Gives what was kept under this name by an earlier run. What does not fit is not used.
+    fn recall(&mut self, _name: &str) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Nobody watches.

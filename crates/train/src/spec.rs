@@ -46,6 +46,8 @@ pub enum Algorithm {
     /// k-means, for clustering.
     #[serde(rename = "kmeans")]
     KMeans,
+    /// Boosting and a linear model, their scores weighted and added. What preset best may end at with auto; not asked for.
+    Blend,
 }
 
 impl Algorithm {
@@ -56,6 +58,7 @@ impl Algorithm {
             Self::Boosting => "boosting",
             Self::Linear => "linear",
             Self::KMeans => "kmeans",
+            Self::Blend => "blend",
         }
     }
 }
@@ -211,6 +214,8 @@ impl Spec {
             return Err(Error::spec(format!("fraction is {fraction}; it has to be above 0 and at most 0.5")));
         }
         match (self.task, &self.target, self.algorithm) {
+            (_, _, Algorithm::Blend) => Err(Error::spec("blend is not asked for: it is what comparing may end at")
+                .hint("algorithm auto with preset best compares it, too")),
             (Task::Classification | Task::Regression, None, _) => {
                 Err(Error::spec(format!("{} wants a target", self.task.name()))
                     .hint("name the column to predict as target"))

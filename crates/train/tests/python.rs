@@ -4,26 +4,20 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
+use trainyard_harness::{learning_venv, root};
+
 #[test]
 fn python_predicts_the_same() {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned();
-    let python = python(&root);
+    let python = learning_venv().join("bin/python3");
     assert!(python.exists(), "{} is not there: cargo xtask test-data makes it", python.display());
     let example = example();
     let folder = tempfile::tempdir().unwrap();
-    let script = root.join("crates/train/tests/same_in_python.py");
+    let script = root().join("crates/train/tests/same_in_python.py");
     let run = Command::new(python).arg(script).arg(example).arg(folder.path()).output().unwrap();
     let told = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     assert!(run.status.success(), "{told}");
-    assert_eq!(told.matches(" same\n").count(), 13, "{told}");
+    assert_eq!(told.matches(" same\n").count(), 14, "{told}");
     assert!(fs::read_dir(folder.path()).unwrap().count() > 0);
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test has no settings but these")]
-fn python(root: &std::path::Path) -> PathBuf {
-    std::env::var_os("TRAINYARD_LEARNING_VENV")
-        .map_or_else(|| root.join("target/xtask/learning-venv"), PathBuf::from)
-        .join("bin/python3")
 }
 
 /// Beside this test: cargo builds a package's examples before it runs its tests.

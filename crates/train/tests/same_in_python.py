@@ -66,6 +66,10 @@ def main():
                 # A tree a class and round: with ten classes, these are 200.
                 spec["hyperparameters"] = {"rounds": 20} if name == "digits" else {}
             compare(f"{name}_{algorithm}", path, spec)
+    # Comparing ends at both together here: trees and lines in one file.
+    spec = {"target": "target", "preset": "best", "hyperparameters": {"rounds": 60}}
+    compare("wine_blend", f"{FOLDER}/wine.csv", spec)
+    assert json.load(open(f"{FOLDER}/wine_blend/metadata.json"))["algorithm"] == "blend"
     for name in ("wine", "mixed"):
         compare(f"{name}_kmeans", f"{FOLDER}/{name}.csv", {"exclude": ["target"], "hyperparameters": {"clusters": 3}})
     load_in_mlflow("wine_boosting", f"{FOLDER}/wine.csv")

@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{fmt::Write, ops::ControlFlow};
+use std::{collections::HashMap, fmt::Write, ops::ControlFlow, time::Duration};
 
 use proptest::prelude::*;
 use trainyard_train::{
-    Algorithm, Cell, ErrorKind, Frame, FrameBuilder, Kind, Model, NoteKind, Observer, Outcome, Preset, Progress, Spec,
-    Task, train,
+    Algorithm, Candidate, Cell, Column, ErrorKind, Frame, FrameBuilder, Hyperparameters, Kind, Model, NoteKind,
+    Observer, Outcome, Preset, Progress, Spec, Task, Values, train,
 };
 
 /// Numbers that look random and are always the same.
@@ -261,5 +261,111 @@ proptest! {
             let _ = model.predict(data);
             let _ = model.to_onnx();
         }
+    }
+}
+
+#[test]
+fn a_linear_model_that_cannot_be_learnt_is_left_out_and_said_so() {
+    // Values whose squares are beyond all numbers: nothing to standardise by, and trees do not mind.
+    let rows = 200;
+    let x: Vec<f64> = (0..rows).map(|row| if row % 3 == 0 { 1e300 } else { -1e300 } * f64::from(row + 1)).collect();
+    let y: Vec<f64> = x.iter().map(|x| if *x > 0.0 { 7.0 } else { 2.5 }).collect();
+    let column = |name: &str, values| Column { name: name.to_owned(), values: Values::Numeric(values) };
+    let frame = Frame::new(vec![column("x", x), column("y", y)]).unwrap();
+    for preset in [Preset::Fast, Preset::Balanced, Preset::Best] {
+        let asked = Spec { preset, features: None, task: Task::Regression, ..spec("y", Algorithm::Auto) };
+        let report = train(&asked, &frame, &mut ()).unwrap().report;
+        assert_eq!(report.algorithm, Algorithm::Boosting);
+        assert!(
+            report.notes.iter().any(|note| note.text.contains("no linear model")),
+            "{preset:?}: {:?}",
+            report.notes
+        );
+    }
+    let alone = Spec { features: None, task: Task::Regression, ..spec("y", Algorithm::Linear) };
+    assert!(train(&alone, &frame, &mut ()).is_err());
+}
+
+#[test]
+fn two_models_may_be_better_than_one() {
+    // Slopes that trees only follow in steps, and steps that no line has.
+    let (rows, width) = (400, 6);
+    let cell = |row: usize, at: usize| 2.0 * noise(row * 11 + at) - 1.0;
+    let y = |row: usize| {
+        let slopes: f64 = (0..width).map(|at| cell(row, at)).sum();
+        let steps =
+            f64::from(u8::from(cell(row, 0).abs() > 0.5)) + f64::from(u8::from(cell(row, 1) * cell(row, 2) > 0.0));
+        slopes + 1.5 * steps + cell(row, width)
+    };
+    let column = |name: String, values| Column { name, values: Values::Numeric(values) };
+    let inputs = (0..width).map(|at| column(format!("x{at}"), (0..rows).map(|row| cell(row, at)).collect()));
+    let columns = inputs.chain([column("y".to_owned(), (0..rows).map(y).collect())]).collect();
+    let frame = Frame::new(columns).unwrap();
+    let asked = Spec { preset: Preset::Best, features: None, task: Task::Regression, ..spec("y", Algorithm::Auto) };
+    let trained = train(&asked, &frame, &mut ()).unwrap();
+    assert_eq!(trained.report.algorithm, Algorithm::Blend, "{:?}", trained.report.candidates);
+    let chosen: Vec<_> = trained.report.candidates.iter().filter(|candidate| candidate.chosen).collect();
+    assert!(matches!(chosen[..], [Candidate { algorithm: Algorithm::Blend, .. }]), "{chosen:?}");
+    let folder = tempfile::tempdir().unwrap();
+    trained.model.save(folder.path()).unwrap();
+    assert_eq!(Model::load(folder.path()).unwrap().predict(&frame).unwrap(), trained.model.predict(&frame).unwrap());
+}
+
+/// Keeps every checkpoint, and ends the training after so many looks.
+struct Keeps {
+    files: HashMap<String, Vec<u8>>,
+    looks: usize,
+    most: usize,
+    recalled: usize,
+}
+
+impl Observer for Keeps {
+    fn progress(&mut self, _: &Progress<'_>) -> ControlFlow<()> {
+        self.looks += 1;
+        if self.looks > self.most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn is_worth_keeping(&self, _: Duration) -> bool {
+        true
+    }
+
+    fn keep(&mut self, name: &str, bytes: &[u8]) {
+        self.files.insert(name.to_owned(), bytes.to_vec());
+    }
+
+    fn recall(&mut self, name: &str) -> Option<Vec<u8>> {
+        let found = self.files.get(name).cloned();
+        self.recalled += usize::from(found.is_some());
+        found
+    }
+}
+
+#[test]
+fn what_is_ended_goes_on_from_its_checkpoint_to_the_same_model() {
+    let data = frame(400);
+    for target in ["price", "size"] {
+        let asked = Spec {
+            preset: Preset::Best,
+            hyperparameters: Hyperparameters { rounds: Some(30), ..Hyperparameters::default() },
+            ..spec(target, Algorithm::Auto)
+        };
+        let whole = train(&asked, &data, &mut ()).unwrap();
+        let mut keeps = Keeps { files: HashMap::new(), looks: 0, most: 0, recalled: 0 };
+        let (mut runs, mut looks) = (0, Vec::new());
+        let trained = loop {
+            // Ended again and again, each time a little later: within fits, and between them.
+            (keeps.looks, keeps.most, runs) = (0, keeps.most + 137, runs + 1);
+            match train(&asked, &data, &mut keeps) {
+                Ok(trained) => break trained,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Cancelled),
+            }
+            looks.push(keeps.looks);
+        };
+        assert_eq!(trained, whole, "{target}");
+        assert!(runs > 2 && keeps.recalled > 5, "{runs} runs, {} recalled", keeps.recalled);
+        // A checkpoint that is damaged is passed over.
+        keeps.files.values_mut().for_each(|bytes| bytes.truncate(bytes.len() / 2));
+        keeps.most = usize::MAX;
+        assert_eq!(train(&asked, &data, &mut keeps).unwrap(), whole);
     }
 }

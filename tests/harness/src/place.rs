@@ -19,6 +19,12 @@ pub fn venv() -> PathBuf {
     std::env::var_os("TRAINYARD_VENV").map_or_else(|| cache().join("venv"), PathBuf::from)
 }
 
+/// The Python environment that opens saved models and data frames; `TRAINYARD_LEARNING_VENV` names another.
+#[expect(clippy::disallowed_methods, reason = "a test has no settings but these")]
+pub fn learning_venv() -> PathBuf {
+    std::env::var_os("TRAINYARD_LEARNING_VENV").map_or_else(|| cache().join("learning-venv"), PathBuf::from)
+}
+
 /// The Python environment with the Kubernetes client.
 pub fn kubernetes_venv() -> PathBuf {
     cache().join("kubernetes-venv")

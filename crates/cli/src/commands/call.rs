@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Map, Value};
 use trainyard_contract::{Error, Progress, Result, Unheard};
-use trainyard_dispatch::{Caller, Dispatch, Outcome, Question, Request};
+use trainyard_dispatch::{Caller, Dispatch, Done, Outcome, Question, Request};
 use trainyard_tools::App;
 
 use super::pictures;
@@ -18,8 +18,22 @@ use crate::{args::CallArguments, config::Config, exit, output};
 pub(crate) async fn run(config: &Config, arguments: CallArguments) -> Result<ExitCode> {
     let dispatch = super::dispatch(config, super::terminal::codes())?;
     let given = arguments_of(&arguments, &forms(&dispatch, &arguments.tool))?;
+    let settled = settled(&dispatch, &arguments.tool, given, arguments.yes).await?;
+    shown(config, &dispatch, &arguments.tool, settled, arguments.json)
+}
+
+/// What came of a call.
+pub(super) type Settled = std::result::Result<Done, Error>;
+
+/// Calls, and asks whoever sits there where that is wanted.
+pub(super) async fn settled(
+    dispatch: &Arc<Dispatch<App>>,
+    tool: &str,
+    given: Map<String, Value>,
+    yes: bool,
+) -> Result<Settled> {
     let request = |agreed: Option<String>| Request {
-        tool: arguments.tool.clone(),
+        tool: tool.to_owned(),
         arguments: given.clone(),
         caller: Caller { door: "shell", ..Caller::default() },
         person: true,
@@ -28,28 +42,42 @@ pub(crate) async fn run(config: &Config, arguments: CallArguments) -> Result<Exi
     };
     let mut outcome = dispatch.call(request(None)).await;
     if let Outcome::Ask(question) = outcome {
-        agree(&question, arguments.yes)?;
+        agree(&question, yes)?;
         outcome = dispatch.call(request(Some(question.handle))).await;
     }
     match outcome {
-        Outcome::Done(done) => {
-            let value = pictures::shown(config, listed_name(&dispatch, &arguments.tool), done)?;
-            output::answer(&value, arguments.json)?;
+        Outcome::Done(done) => Ok(Ok(done)),
+        Outcome::Failed(error, _) => Ok(Err(error)),
+        Outcome::Ask(_) => Err(Error::internal("a plan that was agreed to was asked about again")),
+    }
+}
+
+/// Prints what came of a call.
+pub(super) fn shown(
+    config: &Config,
+    dispatch: &Dispatch<App>,
+    tool: &str,
+    settled: Settled,
+    json: bool,
+) -> Result<ExitCode> {
+    match settled {
+        Ok(done) => {
+            let value = pictures::shown(config, listed_name(dispatch, tool), done)?;
+            output::answer(&value, json)?;
             Ok(ExitCode::SUCCESS)
         }
-        Outcome::Failed(error, _) => {
+        Err(error) => {
             // At the shell the caller is the operator, and there is no server to start again.
             let error = if error.code_str() == "Refused" {
                 error.hint("repeat the command with that flag if you mean it")
             } else {
                 error
             };
-            if arguments.json {
+            if json {
                 output::text(&format!("{:#}\n", serde_json::json!({ "error": error })))?;
             }
             Ok(exit::failed(&error))
         }
-        Outcome::Ask(_) => Err(Error::internal("a plan that was agreed to was asked about again")),
     }
 }
 
@@ -183,13 +211,25 @@ struct Line;
 
 impl Progress for Line {
     fn report(&self, done: u64, total: Option<u64>, message: &str) {
-        let of = total.map(|total| format!("/{total}")).unwrap_or_default();
-        eprint!("\r\x1b[K{done}{of} {message}");
-        if total == Some(done) {
-            eprint!("\r\x1b[K");
+        eprint!("\r\x1b[K");
+        match total {
+            Some(total) if total > done => eprint!("{} {message}", bar(done, total)),
+            Some(_) => {}
+            None => eprint!("{done} {message}"),
         }
         let _ = std::io::stderr().flush();
     }
+}
+
+/// Width of a bar, in characters.
+const BAR: u64 = 30;
+
+/// `[########······················]  27 %`
+fn bar(done: u64, total: u64) -> String {
+    let share = |of: u64| usize::try_from(u128::from(done) * u128::from(of) / u128::from(total.max(1))).unwrap_or(0);
+    let full = share(BAR);
+    let rest = usize::try_from(BAR).unwrap_or(0).saturating_sub(full);
+    format!("[{}{}] {:3} %", "#".repeat(full), "·".repeat(rest), share(100))
 }
 
 fn progress() -> Arc<dyn Progress> {
@@ -223,6 +263,14 @@ mod tests {
         assert_eq!(Value::Object(value), json!({ "l": ["a", "b", "3"] }));
         let value = given(None, &[r#"t={"kind": "Pod"}"#]).unwrap();
         assert_eq!(value["t"], r#"{"kind": "Pod"}"#, "text stays text");
+    }
+
+    #[test]
+    fn a_bar_is_as_full_as_the_work_is_done() {
+        assert_eq!(bar(0, 10), format!("[{}]   0 %", "·".repeat(30)));
+        assert_eq!(bar(5, 10), format!("[{}{}]  50 %", "#".repeat(15), "·".repeat(15)));
+        assert_eq!(bar(u64::MAX / 2, u64::MAX), format!("[{}{}]  49 %", "#".repeat(14), "·".repeat(16)));
+        assert!(bar(0, 0).ends_with("0 %"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod call;
 mod doctor;
 mod install;
 mod pictures;
+mod platform;
 pub(crate) mod policy;
 mod serve;
 mod terminal;
@@ -39,6 +40,10 @@ pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode> {
         Command::Uninstall(arguments) => install::uninstall(&config, &arguments),
         Command::Policy(command) => policy::run(&config, command).await,
         Command::Approve(arguments) => approve::run(&config, &arguments),
+        Command::Dataset(arguments) => platform::run(&config, "dataset", arguments).await,
+        Command::Train(arguments) => platform::run(&config, "train", arguments).await,
+        Command::Model(arguments) => platform::run(&config, "model", arguments).await,
+        Command::Jobs(arguments) => platform::run(&config, "jobs", arguments).await,
         Command::Worker(arguments) => worker::run(&config, &arguments),
         Command::Audit(command) => audit::run(&config, command).await,
         Command::Completions { shell } => {
@@ -101,6 +106,7 @@ fn dispatch(config: &Config, codes: Option<Arc<dyn Codes>>) -> Result<Arc<Dispat
         template_buckets: config.template_buckets.clone().into(),
         local_paths: LocalPaths::new(config.local_paths.clone()),
         buckets: config.buckets.clone(),
+        mlflow: config.mlflow.clone(),
         instance_types: InstanceTypes::default(),
         workers: workers(config),
     };

@@ -13,6 +13,11 @@ pub(crate) fn run(config: &Config, arguments: &WorkerArguments) -> Result<ExitCo
     config.ceiling.write = true;
     let workers = super::workers(&config).ok_or_else(|| Error::validation("a worker needs --state-dir"))?;
     let datasets = Datasets::new(workers.database().clone(), workers.state());
-    job::worker::run(&workers, &arguments.job, arguments.attempt, &Trainer { datasets: &datasets })?;
+    job::worker::run(
+        &workers,
+        &arguments.job,
+        arguments.attempt,
+        &Trainer { datasets: &datasets, state: workers.state() },
+    )?;
     Ok(ExitCode::SUCCESS)
 }

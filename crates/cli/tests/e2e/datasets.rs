@@ -15,11 +15,11 @@ use trainyard_harness::{Era, Session, Trainyard, free_port, venv};
 use crate::{BINARY, moto};
 
 /// MiniStack: a second S3 server, by others than moto's.
-struct MiniStack(Child, SocketAddr);
+pub(crate) struct MiniStack(Child, SocketAddr);
 
 impl MiniStack {
     /// One for all tests of this process. It ends when our end of its input closes, however this process ends.
-    fn url() -> String {
+    pub(crate) fn url() -> String {
         static SERVER: OnceLock<Mutex<MiniStack>> = OnceLock::new();
         let server = SERVER.get_or_init(|| Mutex::new(Self::start()));
         format!("http://{}", server.lock().unwrap().1)

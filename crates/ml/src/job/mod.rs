@@ -4,6 +4,7 @@
 //! may come and go while it works. Only the holder of the newest attempt can end a job with a model, and the model enters
 //! the registry in the same transaction: a job is never done twice and never half.
 
+mod checkpoints;
 pub mod local;
 pub mod process;
 pub mod queue;
@@ -14,6 +15,7 @@ pub mod worker;
 
 pub(crate) use self::record::{json, text};
 pub use self::{
+    checkpoints::Checkpoints,
     record::{Failed, Happened, Job, Limits, Made, Measured, NewJob, Progress},
     state::{Event, State},
 };

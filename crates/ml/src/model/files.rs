@@ -183,6 +183,9 @@ mod tests {
             aliases: Vec::new(),
             created_at: 0,
             archived_at: None,
+            cloud_path: None,
+            cloud_version: None,
+            cloud_checksum: None,
         };
         verify(&version).unwrap();
         let out = root.path().join("out");

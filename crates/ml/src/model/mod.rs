@@ -11,7 +11,8 @@ use crate::store::Area;
 
 pub(crate) const AREA: Area = Area {
     name: "models",
-    steps: &["
+    steps: &[
+        "
         CREATE TABLE models (
             id TEXT PRIMARY KEY,
             created_at INTEGER NOT NULL,
@@ -40,5 +41,11 @@ pub(crate) const AREA: Area = Area {
             PRIMARY KEY (model, alias),
             FOREIGN KEY (model, version) REFERENCES model_versions (model, version)
         ) STRICT, WITHOUT ROWID;
-    "],
+    ",
+        "
+        ALTER TABLE model_versions ADD COLUMN cloud_path TEXT;
+        ALTER TABLE model_versions ADD COLUMN cloud_version TEXT;
+        ALTER TABLE model_versions ADD COLUMN cloud_checksum TEXT;
+    ",
+    ],
 };

@@ -77,6 +77,12 @@ pub struct Version {
     pub created_at: i64,
     /// When it was archived.
     pub archived_at: Option<i64>,
+    /// Where its model lies in S3; set once the object was verified there.
+    pub cloud_path: Option<String>,
+    /// Version of that object.
+    pub cloud_version: Option<String>,
+    /// CRC-64/NVME of that object, as base64.
+    pub cloud_checksum: Option<String>,
 }
 
 /// A name that stands for a version.

@@ -5,7 +5,7 @@ use trainyard_contract::{Error, ErrorKind};
 
 use super::{Alias, Model, NewVersion, Source, Status, Version, files::Settled};
 use crate::{
-    datasets,
+    datasets::{self, CloudPlace},
     job::{json, text},
     moment,
     store::Failure,
@@ -134,6 +134,9 @@ fn of_row(transaction: &Transaction<'_>, row: &Row<'_>) -> Result<Version> {
         aliases: standing.into_iter().filter(|alias| alias.version == version).map(|alias| alias.alias).collect(),
         created_at: row.get("created_at")?,
         archived_at,
+        cloud_path: row.get("cloud_path")?,
+        cloud_version: row.get("cloud_version")?,
+        cloud_checksum: row.get("cloud_checksum")?,
         model,
         version,
     })
@@ -230,6 +233,14 @@ pub fn archive(transaction: &Transaction<'_>, model: &str, version: u32, archive
     let sql = "UPDATE model_versions SET status = ?3, archived_at = ?4 WHERE model = ?1 AND version = ?2";
     transaction.execute(sql, params![model, version, status, at])?;
     get(transaction, model, &Which::Number(version))
+}
+
+/// Notes where in S3 a version lies, once it was verified there.
+pub fn set_cloud(transaction: &Transaction<'_>, model: &str, version: u32, place: &CloudPlace) -> Result<()> {
+    let sql = "UPDATE model_versions SET cloud_path = ?3, cloud_version = ?4, cloud_checksum = ?5
+               WHERE model = ?1 AND version = ?2";
+    transaction.execute(sql, params![model, version, place.uri, place.version_id, place.crc64nvme])?;
+    Ok(())
 }
 
 /// Takes a version out of the registry. Its number is not given again. The caller takes its files away.

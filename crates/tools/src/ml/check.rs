@@ -14,7 +14,7 @@ use trainyard_ml::{
     training::{self, Outcome, Preset, Request, Rows, Spec},
 };
 
-use super::target;
+use super::{cloud::Cloud, target};
 use crate::{App, Cx};
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
@@ -82,12 +82,10 @@ impl Tool<App> for Check {
                     about: "none is configured; all is kept here".into(),
                     fix: None,
                 },
-                // Nobody asked S3: whether it can be written shows with the first upload.
-                Some(bucket) => Finding {
-                    check,
-                    status: "skipped",
-                    about: format!("configured and not contacted: {bucket}"),
-                    fix: None,
+                // Whether it can be written, too, shows with the first upload.
+                Some(bucket) => match Cloud::new(cx.aws(None, None)).probe(bucket).await {
+                    Ok(()) => Finding::ok(check, format!("{bucket} is there and can be read")),
+                    Err(error) => Finding::failed(check, &error),
                 },
             });
         }

@@ -1,6 +1,7 @@
 //! The ML platform: datasets, and what is made of them.
 
 pub(crate) mod check;
+mod cloud;
 pub(crate) mod datasets;
 pub(crate) mod models;
 pub(crate) mod training;

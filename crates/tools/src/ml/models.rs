@@ -1,7 +1,9 @@
 //! Models: find them, compare them, put them to use, let them predict, hand them out, delete them.
 
+mod cloud;
 mod compare;
 mod files;
+mod mlflow;
 mod predict;
 mod view;
 
@@ -30,6 +32,8 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[
     ToolDef::changes::<Archive>(),
     files::DOWNLOAD,
     ToolDef::changes::<files::Upload>().formerly(&["model_store", "store_model_in_s3", "model_register"]),
+    ToolDef::changes::<cloud::Push>(),
+    ToolDef::changes::<mlflow::Mirror>(),
     ToolDef::destroys::<Delete>(),
 ];
 
@@ -280,13 +284,17 @@ struct Gone {
     status: Status,
     files: usize,
     bytes: u64,
+    /// What is deleted in S3, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud_path: Option<String>,
 }
 
 impl Gone {
     fn of(version: &Version) -> Self {
         let bytes = version.files.iter().map(|file| file.bytes).sum();
         let (model_id, files) = (version.model.clone(), version.files.len());
-        Self { model_id, version: version.version, status: version.status, files, bytes }
+        let cloud_path = version.cloud_path.clone();
+        Self { model_id, version: version.version, status: version.status, files, bytes, cloud_path }
     }
 }
 
@@ -298,15 +306,21 @@ impl Tool<App> for Delete {
 
     async fn run(self, cx: Cx<Destroys>) -> Result<Json<Gone>> {
         let workers = cx.workers()?;
-        elsewhere(move || {
+        let gone = elsewhere(move || {
             let database = workers.database();
             let gone =
                 database.write_here(|transaction| registry::delete(transaction, &self.model_id, self.version))?;
             // The record first: what remains of the files if this fails is named nowhere.
             trainyard_ml::model::files::remove(&gone)?;
-            Ok(Json(Gone::of(&gone)))
+            Ok(gone)
         })
-        .await
+        .await?;
+        let cloud_path = cloud::delete(&cx, &gone).await.map_err(|error| {
+            let made = format!("version {} of {} is deleted here", gone.version, gone.model);
+            let left = format!("{} and its metadata are left there", gone.cloud_path.as_deref().unwrap_or_default());
+            error.partial([made]).hint(left)
+        })?;
+        Ok(Json(Gone { cloud_path, ..Gone::of(&gone) }))
     }
 }
 

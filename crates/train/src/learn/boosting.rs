@@ -12,6 +12,8 @@ use forust_ml::{
 };
 use rand_xoshiro::rand_core::RngCore;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     bins, convert, number,
     problem::{Problem, Target},
@@ -80,6 +82,19 @@ impl Part<'_> {
         }
     }
 
+    /// Adds the values of trees that were made before, in the same order.
+    fn replay(&mut self, problem: &Problem<'_>, trees: &[Tree], outputs: usize) {
+        let mut values = vec![0.0; problem.inputs.len()];
+        for (&row, scores) in self.rows.iter().zip(self.scores.chunks_mut(outputs)) {
+            for (at, value) in values.iter_mut().enumerate() {
+                *value = problem.value(at, row);
+            }
+            for trees in trees.chunks(outputs) {
+                scores.iter_mut().zip(trees).for_each(|(score, tree)| *score += tree.evaluate(&values));
+            }
+        }
+    }
+
     /// Adds the tree's values to one output; tells how many rows came by each node.
     fn add(&mut self, grown: &Grown, splits: &[u16], output: usize, outputs: usize) -> Vec<u64> {
         let mut counts = vec![0_u64; grown.nodes.len()];
@@ -123,13 +138,14 @@ pub(crate) fn loss(target: &Target, rows: &[usize], scores: &[f64], outputs: usi
     if matches!(target, Target::Numbers(_)) { mean.sqrt() } else { mean }
 }
 
-/// Learns from `rows`; `held` decides when to stop.
+/// Learns from `rows`; `held` decides when to stop. Goes on from where an earlier run left a checkpoint of this name.
 pub(crate) fn fit(
     problem: &Problem<'_>,
     features: &[Feature],
     rows: &[usize],
     held: &[usize],
     settings: &Settings,
+    checkpoint: &str,
     watch: &mut Watch<'_>,
 ) -> Result<Boosted, Error> {
     let outputs = problem.outputs();
@@ -149,10 +165,21 @@ pub(crate) fn fit(
         curve: Vec::new(),
         best: 0,
         least: f64::INFINITY,
+        rounds: 0,
     };
+    if let Some(kept) = watch.recall::<Work>(checkpoint).filter(|kept| kept.goes_on(&work.trees, settings.rounds)) {
+        work = kept;
+        train.replay(problem, &work.trees[outputs..], outputs);
+        held.replay(problem, &work.trees[outputs..], outputs);
+        // The same choices are made again, so that the next ones are those that would have come.
+        for _ in outputs..work.trees.len() {
+            let _ = sample_rows(rows.len(), settings.row_sample, &mut random);
+            let _ = sample_columns(features.len(), settings.column_sample, &mut random);
+        }
+    }
     let every = settings.rounds.div_ceil(200);
     let mut probabilities = Vec::new();
-    for round in 1..=settings.rounds {
+    for round in work.rounds + 1..=settings.rounds {
         if outputs > 1 {
             probabilities.clone_from(&train.scores);
             probabilities.chunks_mut(outputs).for_each(softmax);
@@ -192,7 +219,13 @@ pub(crate) fn fit(
             held.add(&grown, &splits, output, outputs);
             work.trees.push(convert::convert(&grown, features, &counts));
         }
-        if work.judge(problem, &train, &held, round, every, settings, watch)? || watch.is_late() {
+        work.rounds = round;
+        let judged = work.judge(problem, &train, &held, round, every, settings, watch);
+        // Before it ends because somebody wants it to, too: it may be wanted again.
+        if watch.should_keep() {
+            watch.keep(checkpoint, &work);
+        }
+        if judged? || watch.is_late() {
             break;
         }
     }
@@ -214,14 +247,22 @@ fn pool(threads: usize) -> Result<Option<rayon::ThreadPool>, Error> {
 }
 
 /// Trees so far, and how good they are.
+#[derive(Clone, Serialize, Deserialize)]
 struct Work {
     trees: Vec<Tree>,
     curve: Vec<CurvePoint>,
     best: usize,
     least: f64,
+    /// Rounds made.
+    rounds: usize,
 }
 
 impl Work {
+    /// Whether it is the beginning of the same: it started from the same values.
+    fn goes_on(&self, start: &[Tree], rounds: usize) -> bool {
+        self.trees.starts_with(start) && self.rounds <= rounds && self.trees.len() == start.len() * (self.rounds + 1)
+    }
+
     /// Whether to stop.
     #[expect(clippy::too_many_arguments, reason = "one step of `fit`, kept apart to be read")]
     fn judge(

@@ -50,7 +50,7 @@ pub(crate) fn fit(
             Error::data(format!("{} rows are too few for so many clusters", rows.len())).hint("ask for fewer clusters")
         );
     }
-    let data = DatasetBase::from(design.matrix(problem, &rows, 0));
+    let data = DatasetBase::from(design.matrix(problem, &rows));
     let step = rows.len().div_ceil(SILHOUETTE_ROWS);
     watch.plan(choices.len());
     let mut best: Option<(f64, Array2<f64>, f64)> = None;

@@ -65,9 +65,9 @@ impl Design {
         self.columns.len()
     }
 
-    /// The rows, and `extra` rows of zeros.
-    pub(crate) fn matrix(&self, problem: &Problem<'_>, rows: &[usize], extra: usize) -> Array2<f64> {
-        let mut matrix = Array2::zeros((rows.len() + extra, self.columns.len()));
+    /// The rows.
+    pub(crate) fn matrix(&self, problem: &Problem<'_>, rows: &[usize]) -> Array2<f64> {
+        let mut matrix = Array2::zeros((rows.len(), self.columns.len()));
         for (place, (at, part)) in self.columns.iter().enumerate() {
             for (cell, &row) in matrix.column_mut(place).iter_mut().zip(rows) {
                 let value = problem.value(*at, row);

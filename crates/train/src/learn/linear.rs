@@ -1,12 +1,10 @@
-//! Ridge regression and logistic regression, by linfa.
+//! Ridge regression and logistic regression.
 
-use linfa::{Dataset, traits::Fit};
-use linfa_linear::LinearRegression;
-use linfa_logistic::{LogisticRegression, MultiLogisticRegression};
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, linalg::general_mat_mul};
 
 use super::{
     design::Design,
+    minimise::minimise,
     number,
     problem::{Problem, Target},
     split,
@@ -51,14 +49,10 @@ pub(crate) fn fit(
     let most = (cells / design.width()).max(1_000);
     let rows = sample(problem, rows, most, seed);
     let (weights, intercepts) = match &problem.target {
-        Target::Numbers(values) => ridge(&design, problem, &rows, values, l2)?,
-        Target::Classes { codes, names } if names.len() == 2 => {
-            let labels = Array1::from_iter(rows.iter().map(|&row| codes[row] == 1));
-            binary(design.matrix(problem, &rows, 0), labels, l2)?
-        }
+        Target::Numbers(values) => ridge(&design, problem, &rows, values, l2),
         Target::Classes { codes, names } => {
-            let labels = Array1::from_iter(rows.iter().map(|&row| codes[row] as usize));
-            several(design.matrix(problem, &rows, 0), labels, names.len(), l2)?
+            let labels: Vec<usize> = rows.iter().map(|&row| codes[row] as usize).collect();
+            logistic(&design.matrix(problem, &rows), &labels, names.len(), l2)
         }
         Target::None => return Err(Error::spec("a linear model wants a target")),
     };
@@ -78,92 +72,182 @@ fn sample(problem: &Problem<'_>, rows: &[usize], most: usize, seed: u64) -> Vec<
 
 type Weights = (Vec<Vec<f64>>, Vec<f64>);
 
-/// Least squares with one further row a column, which is the penalty.
-fn ridge(design: &Design, problem: &Problem<'_>, rows: &[usize], values: &[f64], l2: f64) -> Result<Weights, Error> {
-    let mut matrix = design.matrix(problem, rows, design.width());
-    let mut means = Vec::with_capacity(design.width());
-    for (place, mut column) in matrix.columns_mut().into_iter().enumerate() {
-        let mean = column.iter().sum::<f64>() / number(rows.len());
-        column.iter_mut().take(rows.len()).for_each(|cell| *cell -= mean);
-        // Not zero: columns may say the same, and least squares alone has no answer then.
-        column[rows.len() + place] = l2.max(1e-6).sqrt();
-        means.push(mean);
-    }
-    let mean = rows.iter().map(|&row| values[row]).sum::<f64>() / number(rows.len());
-    let mut targets = Array1::zeros(matrix.nrows());
-    targets.iter_mut().zip(rows).for_each(|(target, &row)| *target = values[row] - mean);
-    let model = LinearRegression::new()
-        .with_intercept(false)
-        .fit(&Dataset::new(matrix, targets))
-        .map_err(|error| unsolved(&error))?;
-    let weights = model.params().to_vec();
-    let intercept = mean - weights.iter().zip(means).map(|(weight, mean)| weight * mean).sum::<f64>();
-    Ok((vec![weights], vec![intercept]))
-}
+/// Columns up to which the normal equations are solved as they are; their matrix is that wide and high.
+const SOLVED: usize = 1_500;
+/// Rows that are laid out at once.
+const BLOCK: usize = 2_048;
+/// The least penalty: columns may say the same, and nothing else would choose between them.
+const LEAST_PENALTY: f64 = 1e-6;
+/// Where the mean loss changes by less with every coefficient, the solution is found.
+const FLAT: f64 = 1e-6;
 
-/// Fits are continued from where the last one ended until that changes nothing: the solver gives up on a line search where a
-/// fresh start finds the way on.
-const CONTINUED: usize = 12;
-const SETTLED: f64 = 1e-3;
-
-fn binary(matrix: Array2<f64>, labels: Array1<bool>, l2: f64) -> Result<Weights, Error> {
-    let data = Dataset::new(matrix, labels);
-    let mut at: Option<Array1<f64>> = None;
-    let mut sign = 1.0;
-    for _ in 0..CONTINUED {
-        let mut fit = LogisticRegression::default().alpha(l2).max_iterations(100).gradient_tolerance(1e-3);
-        if let Some(at) = &at {
-            fit = fit.initial_params(at.clone());
-        }
-        let model = fit.fit(&data).map_err(|error| unsolved(&error))?;
-        sign = if model.labels().pos.class { 1.0 } else { -1.0 };
-        let next: Array1<f64> = model.params().iter().copied().chain([model.intercept()]).collect();
-        let settled = at.as_ref().is_some_and(|at| at.iter().zip(&next).all(|(a, b)| (a - b).abs() < SETTLED));
-        at = Some(next);
-        if settled {
-            break;
+/// Least squares with a penalty on all but the intercept.
+fn ridge(design: &Design, problem: &Problem<'_>, rows: &[usize], values: &[f64], l2: f64) -> Weights {
+    let (width, count, l2) = (design.width(), number(rows.len()), l2.max(LEAST_PENALTY));
+    let mean = rows.iter().map(|&row| values[row]).sum::<f64>() / count;
+    let mut sums = Array1::<f64>::zeros(width);
+    let mut products = Array1::<f64>::zeros(width);
+    let mut squares = Array2::<f64>::zeros(if width <= SOLVED { (width, width) } else { (0, 0) });
+    for rows in rows.chunks(BLOCK) {
+        let block = design.matrix(problem, rows);
+        let targets = Array1::from_iter(rows.iter().map(|&row| values[row] - mean));
+        sums += &block.sum_axis(Axis(0));
+        products += &block.t().dot(&targets);
+        if width <= SOLVED {
+            general_mat_mul(1.0, &block.t(), &block, 1.0, &mut squares);
         }
     }
-    let mut weights: Vec<f64> = at.iter().flatten().map(|weight| sign * weight).collect();
-    let intercept = weights.pop().unwrap_or(0.0);
-    Ok((vec![weights], vec![intercept]))
+    let means = &sums / count;
+    let weights = if width <= SOLVED {
+        for ((row, column), cell) in squares.indexed_iter_mut() {
+            *cell -= count * means[row] * means[column];
+            if row == column {
+                *cell += l2;
+            }
+        }
+        cholesky(squares, products.to_vec())
+    } else {
+        descend(design, problem, rows, &means, &products, l2)
+    };
+    let intercept = mean - weights.iter().zip(&means).map(|(weight, mean)| weight * mean).sum::<f64>();
+    (vec![weights], vec![intercept])
 }
 
-fn several(matrix: Array2<f64>, labels: Array1<usize>, classes: usize, l2: f64) -> Result<Weights, Error> {
-    let width = matrix.ncols();
-    let data = Dataset::new(matrix, labels);
-    let mut at: Option<Array2<f64>> = None;
-    let mut found = Vec::new();
-    for _ in 0..CONTINUED {
-        let mut fit = MultiLogisticRegression::default().alpha(l2).max_iterations(100).gradient_tolerance(1e-3);
-        if let Some(at) = &at {
-            fit = fit.initial_params(at.clone());
+/// The same for many columns, step by step.
+fn descend(
+    design: &Design,
+    problem: &Problem<'_>,
+    rows: &[usize],
+    means: &Array1<f64>,
+    products: &Array1<f64>,
+    l2: f64,
+) -> Vec<f64> {
+    let matrix = design.matrix(problem, rows);
+    let count = number(rows.len());
+    minimise(vec![0.0; design.width()], FLAT, |weights, gradient| {
+        let weights = ndarray::ArrayView1::from(weights);
+        let said = matrix.dot(&weights) - means.dot(&weights);
+        let slopes = (matrix.t().dot(&said) - means * said.sum() - products + &weights * l2) / count;
+        gradient.iter_mut().zip(&slopes).for_each(|(gradient, slope)| *gradient = *slope);
+        (0.5 * said.dot(&said) - products.dot(&weights) + 0.5 * l2 * weights.dot(&weights)) / count
+    })
+}
+
+/// Solves a symmetric, positive definite system.
+fn cholesky(mut matrix: Array2<f64>, mut right: Vec<f64>) -> Vec<f64> {
+    let width = right.len();
+    for column in 0..width {
+        for row in column..width {
+            let known: f64 = (0..column).map(|at| matrix[(row, at)] * matrix[(column, at)]).sum();
+            let rest = matrix[(row, column)] - known;
+            // The penalty keeps the diagonal above zero, but for rounding.
+            matrix[(row, column)] =
+                if row == column { rest.max(LEAST_PENALTY * 1e-3).sqrt() } else { rest / matrix[(column, column)] };
         }
-        let model = fit.fit(&data).map_err(|error| unsolved(&error))?;
-        let mut next = Array2::zeros((width + 1, model.classes().len()));
-        for (mut to, from) in next.rows_mut().into_iter().zip(model.params().rows()) {
-            to.assign(&from);
-        }
-        next.row_mut(width).assign(model.intercept());
-        found = model.classes().to_vec();
-        let settled = at.as_ref().is_some_and(|at| at.iter().zip(&next).all(|(a, b)| (a - b).abs() < SETTLED));
-        at = Some(next);
-        if settled {
-            break;
-        }
+    }
+    for row in 0..width {
+        let known: f64 = (0..row).map(|at| matrix[(row, at)] * right[at]).sum();
+        right[row] = (right[row] - known) / matrix[(row, row)];
+    }
+    for row in (0..width).rev() {
+        let known: f64 = (row + 1..width).map(|at| matrix[(at, row)] * right[at]).sum();
+        right[row] = (right[row] - known) / matrix[(row, row)];
+    }
+    right
+}
+
+/// One score a class, or one in all for two classes, with a penalty on all but the intercepts.
+fn logistic(matrix: &Array2<f64>, labels: &[usize], classes: usize, l2: f64) -> Weights {
+    let (count, width) = (number(labels.len()), matrix.ncols());
+    let outputs = if classes == 2 { 1 } else { classes };
+    let mut shares = vec![0.0; classes];
+    for &label in labels {
+        shares[label] += 1.0 / count;
     }
     // A class that is not among these rows has next to no chance.
-    let mut weights = vec![vec![0.0; width]; classes];
-    let mut intercepts = vec![-30.0; classes];
-    if let Some(at) = at {
-        for (place, class) in found.into_iter().enumerate() {
-            weights[class] = at.column(place).iter().take(width).copied().collect();
-            intercepts[class] = at[(width, place)];
-        }
+    let mut start = vec![0.0; (width + 1) * outputs];
+    for (output, start) in start[width * outputs..].iter_mut().enumerate() {
+        *start = if outputs == 1 {
+            (shares[1].max(1e-13) / shares[0].max(1e-13)).ln()
+        } else {
+            shares[output].max(1e-13).ln()
+        };
     }
-    Ok((weights, intercepts))
+    let penalty = l2.max(LEAST_PENALTY) / count;
+    let mut scores = Array2::<f64>::zeros((labels.len(), outputs));
+    let found = minimise(start, FLAT, |at, gradient| {
+        let (weights, intercepts) = at.split_at(width * outputs);
+        let squares: f64 = weights.iter().map(|weight| weight * weight).sum();
+        let (slopes, starts) = gradient.split_at_mut(width * outputs);
+        slopes.iter_mut().zip(weights).for_each(|(slope, weight)| *slope = penalty * weight);
+        starts.fill(0.0);
+        if let (Ok(weights), Ok(mut slopes)) =
+            (ArrayView2::from_shape((width, outputs), weights), ArrayViewMut2::from_shape((width, outputs), slopes))
+        {
+            general_mat_mul(1.0, matrix, &weights, 0.0, &mut scores);
+            let loss = residuals(&mut scores, intercepts, labels, starts);
+            general_mat_mul(1.0 / count, &matrix.t(), &scores, 1.0, &mut slopes);
+            for slope in starts.iter_mut() {
+                *slope /= count;
+            }
+            loss / count + 0.5 * penalty * squares
+        } else {
+            f64::INFINITY
+        }
+    });
+    let weights = (0..outputs).map(|output| (0..width).map(|at| found[at * outputs + output]).collect()).collect();
+    (weights, found[width * outputs..].to_vec())
 }
 
-fn unsolved(error: &dyn std::fmt::Display) -> Error {
-    Error::data(format!("the linear model has no solution: {error}"))
+/// Scores become probabilities less the truth; gives the loss, and adds up what remains.
+fn residuals(scores: &mut Array2<f64>, intercepts: &[f64], labels: &[usize], sums: &mut [f64]) -> f64 {
+    let mut loss = 0.0;
+    for (mut row, &label) in scores.rows_mut().into_iter().zip(labels) {
+        row.iter_mut().zip(intercepts).for_each(|(score, intercept)| *score += intercept);
+        if intercepts.len() == 1 {
+            let (score, truth) = (row[0], number(label));
+            // ln(1 + e^s) - s y, without overflow.
+            loss += score.max(0.0) - score * truth + (-score.abs()).exp().ln_1p();
+            row[0] = crate::model::ensemble::logistic(score) - truth;
+        } else {
+            let most = row.iter().copied().fold(f64::MIN, f64::max);
+            let right = row[label] - most;
+            row.iter_mut().for_each(|score| *score = (*score - most).exp());
+            let sum = row.sum();
+            loss += sum.ln() - right;
+            row.iter_mut().for_each(|score| *score /= sum);
+            row[label] -= 1.0;
+        }
+        sums.iter_mut().zip(&row).for_each(|(sum, rest)| *sum += rest);
+    }
+    loss
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_is_solved() {
+        let matrix = Array2::from_shape_vec((3, 3), vec![4.0, 2.0, 0.4, 2.0, 5.0, 1.0, 0.4, 1.0, 3.0]).unwrap();
+        let found = cholesky(matrix.clone(), vec![1.0, -2.0, 3.0]);
+        for (said, wanted) in matrix.dot(&Array1::from(found)).iter().zip([1.0, -2.0, 3.0]) {
+            assert!((said - wanted).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn two_classes_are_the_same_as_one_of_two() {
+        let matrix = Array2::from_shape_fn((60, 2), |(row, column)| number((row * (column + 3)) % 17) / 8.0 - 1.0);
+        let labels: Vec<usize> =
+            (0..60).map(|row| usize::from(matrix[(row, 0)] + 0.3 * matrix[(row, 1)] > 0.1 * number(row % 5))).collect();
+        let (one, start) = logistic(&matrix, &labels, 2, 1.0);
+        // With three classes, one of which never comes, the difference of the others is the score, and the penalty is halved.
+        let (three, starts) = logistic(&matrix, &labels, 3, 2.0);
+        for at in 0..2 {
+            let apart = three[1][at] - three[0][at];
+            assert!((apart - one[0][at]).abs() < 1e-3, "{apart} {}", one[0][at]);
+        }
+        assert!((starts[1] - starts[0] - start[0]).abs() < 1e-3);
+    }
 }

@@ -7,6 +7,7 @@ pub(crate) mod convert;
 pub(crate) mod design;
 pub(crate) mod encoding;
 pub(crate) mod linear;
+mod minimise;
 pub(crate) mod problem;
 pub(crate) mod split;
 pub(crate) mod warnings;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Serialize, de::DeserializeOwned};
+
 use crate::{Error, Limits, Observer, Phase, Progress};
 
 /// Passed to whatever takes long.
@@ -13,6 +15,10 @@ pub(crate) struct Watch<'a> {
     planned: f64,
     shown: f64,
     deadline: Option<Instant>,
+    /// Fits begun.
+    begun: usize,
+    /// When something was last kept.
+    kept: Instant,
 }
 
 impl<'a> Watch<'a> {
@@ -20,7 +26,45 @@ impl<'a> Watch<'a> {
         let deadline = limits.seconds.and_then(|seconds| {
             Duration::try_from_secs_f64(seconds).ok().and_then(|duration| Instant::now().checked_add(duration))
         });
-        Self { observer, phase: Phase::Preparing, done: 0.0, planned: 1.0, shown: 0.0, deadline }
+        let (phase, kept) = (Phase::Preparing, Instant::now());
+        Self { observer, phase, done: 0.0, planned: 1.0, shown: 0.0, deadline, begun: 0, kept }
+    }
+
+    /// The name of the next fit: its number, and what it is made with, since a run whose time was short may have left some
+    /// out.
+    pub(crate) fn begin(&mut self, what: &impl std::fmt::Debug, rows: &[usize]) -> String {
+        self.begun += 1;
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut take = |byte: u64| hash = (hash ^ byte).wrapping_mul(0x0100_0000_01b3);
+        format!("{what:?}").bytes().for_each(|byte| take(u64::from(byte)));
+        for &row in rows {
+            take(row as u64);
+        }
+        self.kept = Instant::now();
+        format!("fit-{}-{hash:016x}", self.begun)
+    }
+
+    /// What was kept under this name, if it can be read.
+    pub(crate) fn recall<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        postcard::from_bytes(&self.observer.recall(name)?).ok()
+    }
+
+    /// Whether enough was done since something was last kept.
+    pub(crate) fn should_keep(&self) -> bool {
+        self.observer.is_worth_keeping(self.kept.elapsed())
+    }
+
+    /// Whether so much work is worth being kept.
+    pub(crate) fn is_worth(&self, work: Duration) -> bool {
+        self.observer.is_worth_keeping(work)
+    }
+
+    pub(crate) fn keep<T: Serialize>(&mut self, name: &str, value: &T) {
+        // A checkpoint that cannot be made costs time at the next start, and nothing else.
+        if let Ok(bytes) = postcard::to_stdvec(value) {
+            self.observer.keep(name, &bytes);
+        }
+        self.kept = Instant::now();
     }
 
     /// So many fits lie ahead.

@@ -1,7 +1,9 @@
 //! The one form of every model: trees of tests, whose leaves are numbers or linear functions, added up.
 
+use serde::{Deserialize, Serialize};
+
 /// What the sum means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Objective {
     /// The value itself.
     Regression,
@@ -22,7 +24,7 @@ impl Objective {
 }
 
 /// A question about one feature.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Test {
     /// Left if the value is at most this; missing goes as told.
     AtMost {
@@ -57,7 +59,7 @@ pub(super) fn contains(bits: &[u32], code: u32) -> bool {
 }
 
 /// Where a test leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Child {
     /// To a further test, later in the list.
     Node(usize),
@@ -66,7 +68,7 @@ pub enum Child {
 }
 
 /// A test and its two ways.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Node {
     /// Index of the feature.
     pub feature: usize,
@@ -85,7 +87,7 @@ pub struct Node {
 }
 
 /// An end of a tree.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Leaf {
     /// What it adds; with terms, only where one of their features is missing.
     pub value: f64,
@@ -115,7 +117,7 @@ impl Leaf {
 }
 
 /// Tests, the first of which is the root, and ends. Without tests there is one end.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tree {
     /// Tests; ways lead forward only.
     pub nodes: Vec<Node>,
@@ -160,7 +162,7 @@ impl Tree {
 }
 
 /// Trees that are added up; tree `i` counts for output `i % outputs`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ensemble {
     /// What the sum means.
     pub objective: Objective,

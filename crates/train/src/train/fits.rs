@@ -1,5 +1,9 @@
 //! One way to learn, and what it came to.
 
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
 use crate::{
     Algorithm, Candidate, CurvePoint, Error, Feature, Hyperparameters,
     learn::{
@@ -27,6 +31,7 @@ pub(super) enum Choice {
 }
 
 /// A learnt model of any kind.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Fit {
     pub(super) ensemble: Ensemble,
     pub(super) features: Vec<Feature>,
@@ -113,14 +118,25 @@ fn boost(
     settings: &Settings,
     watch: &mut Watch<'_>,
 ) -> Result<Fit, Error> {
+    let name = watch.begin(settings, rows);
+    if let Some(fit) = watch.recall::<Fit>(&name).filter(|fit| fit.rows == rows.len()) {
+        watch.fitted();
+        return Ok(fit);
+    }
     let features = encoding::features(problem, rows);
-    let boosted = boosting::fit(problem, &features, rows, held, settings, watch)?;
+    let begun = Instant::now();
+    let rounds = format!("{name}-rounds");
+    let boosted = boosting::fit(problem, &features, rows, held, settings, &rounds, watch)?;
     let mut importance = vec![0.0; features.len()];
     for node in boosted.trees.iter().flat_map(|tree| &tree.nodes) {
         importance[node.feature] += node.gain;
     }
     let ensemble = Ensemble { objective: objective(problem), features: features.len(), trees: boosted.trees };
-    Ok(Fit { ensemble, features, importance, rounds: boosted.rounds, curve: boosted.curve, rows: rows.len() })
+    let fit = Fit { ensemble, features, importance, rounds: boosted.rounds, curve: boosted.curve, rows: rows.len() };
+    if watch.is_worth(begun.elapsed()) {
+        watch.keep(&name, &fit);
+    }
+    Ok(fit)
 }
 
 fn line(problem: &Problem<'_>, rows: &[usize], l2: f64, seed: u64, care: Care) -> Result<Fit, Error> {

@@ -1,5 +1,6 @@
 //! From a frame and a spec to a model and a report.
 
+mod blend;
 mod fits;
 mod presets;
 mod search;
@@ -83,26 +84,42 @@ fn supervise(spec: &Spec, problem: &Problem<'_>, watch: &mut Watch<'_>) -> Resul
     let refits = folds > 0 || spec.preset == Preset::Best;
     watch.plan(parts.len() + usize::from(refits));
     watch.phase(Phase::Evaluating)?;
-    let mut judged = Judged::new(problem, &choices, &parts, spec, watch)?;
-    let winner = judged.winner(problem, spec.algorithm);
+    let mut judged = Judged::new(problem, &mut choices, &parts, spec, watch)?;
+    let winner = judged.winner(problem);
     if candidates.is_empty() && choices.len() > 1 {
         candidates = judged.compared(problem, &choices, winner);
     }
-    let choice = &choices[winner];
     let evaluated = judged.rows.clone();
-    let curve = judged.fits[winner].first().map(|fit| fit.curve.clone()).unwrap_or_default();
-    let fit = if refits || choice.algorithm() == Algorithm::Linear {
-        watch.phase(Phase::Fitting)?;
-        choice.refit(problem, &rows, &judged.fits[winner], spec.seed, watch)?
-    } else {
-        judged.fits[winner].swap_remove(0)
+    let boosted = choices.iter().position(|choice| choice.algorithm() == Algorithm::Boosting).unwrap_or(winner);
+    let curve = judged.fits[boosted].first().map(|fit| fit.curve.clone()).unwrap_or_default();
+    let refit = |at: usize, judged: &mut Judged, watch: &mut Watch<'_>| {
+        if refits || choices[at].algorithm() == Algorithm::Linear {
+            watch.phase(Phase::Fitting)?;
+            choices[at].refit(problem, &rows, &judged.fits[at], spec.seed, watch)
+        } else {
+            Ok(judged.fits[at].swap_remove(0))
+        }
     };
+    let blend = if spec.preset == Preset::Best { judged.blend(problem, &choices, winner) } else { None };
+    let (fit, winner, algorithm) = match blend {
+        Some(blend) => {
+            let boosted = refit(blend.boosting, &mut judged, watch)?;
+            let linear = refit(blend.linear, &mut judged, watch)?;
+            judged.scores.push(blend.scores);
+            blend::told(&choices[blend.boosting], blend.loss, &mut candidates);
+            (blend::mixed(boosted, linear, blend.share), judged.scores.len() - 1, Algorithm::Blend)
+        }
+        None => (refit(winner, &mut judged, watch)?, winner, choices[winner].algorithm()),
+    };
+    let curve = if algorithm == Algorithm::Linear { Vec::new() } else { curve };
+    let hyperparameters = choices[if algorithm == Algorithm::Blend { boosted } else { winner }].hyperparameters();
     watch.phase(Phase::Measuring)?;
     let measured = judged.measure(problem, winner, spec.seed);
     let baselines = judged.baselines(problem, spec.seed);
     let mut notes = problem.notes.clone();
     notes.extend(warnings::leaks(problem));
-    let verdict = verdict::verdict(choice.algorithm(), &measured, &baselines, &mut notes);
+    notes.append(&mut judged.notes);
+    let verdict = verdict::verdict(algorithm, &measured, &baselines, &mut notes);
     if tried > 3 && folds > 0 {
         notes.push(Note { kind: NoteKind::Caution, column: None, text: format!("{tried} settings were compared on other folds of the same rows, so the figures are a little better than new rows will be.") });
     }
@@ -116,8 +133,8 @@ fn supervise(spec: &Spec, problem: &Problem<'_>, watch: &mut Watch<'_>) -> Resul
     };
     let report = Report {
         task: problem.task,
-        algorithm: choice.algorithm(),
-        hyperparameters: choice.hyperparameters(),
+        algorithm,
+        hyperparameters,
         target: spec.target.clone(),
         features: problem.inputs.iter().map(|input| input.name.to_owned()).collect(),
         rows: Rows {
@@ -205,12 +222,14 @@ struct Judged {
     scores: Vec<Vec<f64>>,
     mean: Vec<f64>,
     linear: Option<Vec<f64>>,
+    notes: Vec<Note>,
 }
 
 impl Judged {
+    /// A choice that cannot be learnt is taken out, as long as another one can.
     fn new(
         problem: &Problem<'_>,
-        choices: &[Choice],
+        choices: &mut Vec<Choice>,
         parts: &[(Vec<usize>, Vec<usize>)],
         spec: &Spec,
         watch: &mut Watch<'_>,
@@ -222,36 +241,66 @@ impl Judged {
             scores: choices.iter().map(|_| Vec::new()).collect(),
             mean: Vec::new(),
             linear: Some(Vec::new()),
+            notes: Vec::new(),
         };
         for (kept, held) in parts {
-            for (at, choice) in choices.iter().enumerate() {
-                let fit = choice.fit(problem, kept, spec.seed, watch)?;
-                judged.scores[at].extend(fit.scores(problem, held));
-                judged.fits[at].push(fit);
+            let mut at = 0;
+            while at < choices.len() {
+                match choices[at].fit(problem, kept, spec.seed, watch) {
+                    Ok(fit) => {
+                        judged.scores[at].extend(fit.scores(problem, held));
+                        judged.fits[at].push(fit);
+                        at += 1;
+                    }
+                    Err(error) if error.kind() == crate::ErrorKind::Cancelled || choices.len() == 1 => {
+                        return Err(error);
+                    }
+                    Err(error) => judged.without(choices, at, &error),
+                }
             }
             judged.mean.extend(fits::mean(problem, kept).repeat(held.len()));
-            let known = choices.iter().position(|choice| choice.algorithm() == Algorithm::Linear);
-            match (known, fits::baseline(problem, kept, spec.seed)) {
-                // The linear choice is the linear baseline.
-                (Some(_), _) => {}
-                (None, Ok(fit)) => judged.linear.iter_mut().for_each(|scores| scores.extend(fit.scores(problem, held))),
-                (None, Err(_)) => judged.linear = None,
-            }
-            if let Some(at) = known {
-                judged.linear = Some(judged.scores[at].clone());
+            let known = choices.iter().any(|choice| choice.algorithm() == Algorithm::Linear);
+            // The linear choice is the linear baseline.
+            if !known && judged.linear.is_some() {
+                match fits::baseline(problem, kept, spec.seed) {
+                    Ok(fit) => judged.linear.iter_mut().for_each(|scores| scores.extend(fit.scores(problem, held))),
+                    Err(error) => judged.no_line(&error),
+                }
             }
             judged.rows.extend(held);
         }
+        if let Some(at) = choices.iter().position(|choice| choice.algorithm() == Algorithm::Linear) {
+            judged.linear = Some(judged.scores[at].clone());
+        }
         Ok(judged)
+    }
+
+    /// Takes a choice out.
+    fn without(&mut self, choices: &mut Vec<Choice>, at: usize, error: &Error) {
+        let choice = choices.remove(at);
+        self.fits.remove(at);
+        self.scores.remove(at);
+        if choice.algorithm() == Algorithm::Linear {
+            self.no_line(error);
+        } else {
+            let text = format!("{} could not be learnt, and was left out: {error}.", choice.algorithm().name());
+            self.notes.push(Note { kind: NoteKind::Caution, column: None, text });
+        }
+    }
+
+    fn no_line(&mut self, error: &Error) {
+        self.linear = None;
+        let text = format!("There is no linear model to compare with: {error}.");
+        self.notes.push(Note { kind: NoteKind::Caution, column: None, text });
     }
 
     fn loss(&self, problem: &Problem<'_>, scores: &[f64]) -> f64 {
         loss(&problem.target, &self.rows, scores, problem.outputs())
     }
 
-    fn winner(&self, problem: &Problem<'_>, asked: Algorithm) -> usize {
+    fn winner(&self, problem: &Problem<'_>) -> usize {
         let losses: Vec<f64> = self.scores.iter().map(|scores| -self.loss(problem, scores)).collect();
-        if asked == Algorithm::Auto { crate::model::largest(&losses) } else { 0 }
+        crate::model::largest(&losses)
     }
 
     fn compared(&self, problem: &Problem<'_>, choices: &[Choice], winner: usize) -> Vec<crate::Candidate> {

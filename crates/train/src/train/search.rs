@@ -49,11 +49,11 @@ pub(super) fn search(
     order.sort_by(|&one, &other| losses[one].total_cmp(&losses[other]));
     let best = order[0];
     let mut kept = vec![choices[best].clone()];
-    // The other kind is judged as well where either would do.
+    // The other kind is judged as well where either would do, or both together.
     let other = order.iter().find(|&&at| choices[at].algorithm() != choices[best].algorithm());
     if let (Algorithm::Auto, Some(&other)) = (spec.algorithm, other)
         && losses[other].is_finite()
-        && losses[other] < 1.5 * losses[best]
+        && losses[other] < 3.0 * losses[best]
     {
         kept.push(choices[other].clone());
     }

@@ -220,7 +220,7 @@ fn of_column(sketch: &mut ColumnSketch, name: &str, rows: u64) -> ColumnProfile 
         id_like,
         personal: if by_content { Some(Personal::Email) } else { personal(name) },
         parse_failures: (failed > 0).then(|| Failures { count: failed, examples: sketch.oddities.clone() }),
-        numbers: numbers(sketch).filter(|_| kind.is_numeric()),
+        numbers: numbers(sketch, kind == Kind::Integer).filter(|_| kind.is_numeric()),
         lengths: lengths(sketch).filter(|_| kind == Kind::Text),
         top: top.into_iter().map(|(value, count)| Top { value, count }).collect(),
         top_exact,
@@ -228,10 +228,12 @@ fn of_column(sketch: &mut ColumnSketch, name: &str, rows: u64) -> ColumnProfile 
     }
 }
 
-fn numbers(sketch: &mut ColumnSketch) -> Option<Numbers> {
+fn numbers(sketch: &mut ColumnSketch, whole: bool) -> Option<Numbers> {
     let moments = sketch.moments;
     let ranks = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
     let found = sketch.digest.quantiles(&ranks).ok()??;
+    // Between whole numbers lies none of the values.
+    let found: Vec<f64> = found.into_iter().map(|value| if whole { value.round() } else { value }).collect();
     let [p01, p05, p25, p50, p75, p95, p99] = <[f64; 7]>::try_from(found).ok()?;
     Some(Numbers {
         min: moments.min,

@@ -1,7 +1,11 @@
-//! Parquet, some rows of every column at a time.
+//! Parquet, some rows of every column at a time. Members of structs are columns of their own; what holds a list or a map is
+//! one nested column.
+
+mod nested;
 
 use std::{
     borrow::Cow,
+    collections::HashSet,
     fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -13,11 +17,12 @@ use parquet::{
     data_type::{DataType, Int96},
     errors::ParquetError,
     file::{reader::FileReader, serialized_reader::SerializedFileReader},
-    schema::types::ColumnDescriptor,
+    schema::types::{ColumnDescriptor, SchemaDescriptor},
 };
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 use trainyard_contract::{Error, ErrorKind, Result};
 
+use self::nested::Nested;
 use super::{BATCH_ROWS, Batch, Cells, Column, Irregular, MAX_COLUMNS, Names, Rows, too_wide};
 use crate::dataset::{
     source::{Fingerprint, Watch, fingerprint, hexadecimal, unreadable},
@@ -33,9 +38,26 @@ pub(super) struct Parquet {
     watch: Watch,
     file: SerializedFileReader<File>,
     columns: Vec<Column>,
+    /// Where each column is in the schema.
+    places: Vec<Place>,
     /// Number of the next group of rows.
     group: usize,
-    readers: Vec<ColumnReader>,
+    readers: Vec<Reader>,
+}
+
+/// What a column of the table is in the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The leaf of this number.
+    Leaf(usize),
+    /// The field of this number, with everything below it.
+    Field(usize),
+}
+
+/// A column of a group of rows that is being read.
+enum Reader {
+    Leaf(usize, Box<ColumnReader>),
+    Field(Nested),
 }
 
 impl Parquet {
@@ -46,11 +68,15 @@ impl Parquet {
         if schema.num_columns() > MAX_COLUMNS {
             return Err(too_wide(path));
         }
+        let places = places(schema);
         let mut names = Names::default();
-        let columns = schema.columns().iter().enumerate();
-        let columns = columns.map(|(at, column)| names.column(at, &column.path().string())).collect();
+        let columns = places.iter().enumerate().map(|(at, place)| match place {
+            Place::Leaf(leaf) => names.column(at, &schema.column(*leaf).path().string()),
+            Place::Field(field) => names.column(at, schema.root_schema().get_fields()[*field].name()),
+        });
+        let columns = columns.collect();
         let (path, watch) = (path.to_owned(), watch.clone());
-        Ok(Self { path, watch, file, columns, group: 0, readers: Vec::new() })
+        Ok(Self { path, watch, file, columns, places, group: 0, readers: Vec::new() })
     }
 
     /// Up to so many rows of this group, column by column.
@@ -59,9 +85,12 @@ impl Parquet {
         let readers = &mut self.readers;
         guarded(&self.path, || {
             let mut found: Vec<Vec<Cell<'static>>> = Vec::with_capacity(readers.len());
-            for (reader, descriptor) in readers.iter_mut().zip(descriptors.columns()) {
+            for reader in readers.iter_mut() {
                 let mut cells = Vec::new();
-                read(reader, descriptor, rows, &mut cells)?;
+                match reader {
+                    Reader::Leaf(leaf, reader) => read(reader, &descriptors.column(*leaf), rows, &mut cells)?,
+                    Reader::Field(nested) => nested.read(rows, &mut cells)?,
+                }
                 if found.first().is_some_and(|first| first.len() != cells.len()) {
                     return Err(ParquetError::General("columns differ in their number of rows".to_owned()));
                 }
@@ -75,18 +104,38 @@ impl Parquet {
         if self.group >= self.file.num_row_groups() || self.columns.is_empty() {
             return Ok(false);
         }
-        let (file, group) = (&self.file, self.group);
+        let (file, group, places) = (&self.file, self.group, &self.places);
         self.readers = guarded(&self.path, || {
+            let schema = file.metadata().file_metadata().schema_descr();
             let group = file.get_row_group(group)?;
-            (0..group.num_columns()).map(|at| group.get_column_reader(at)).collect()
+            if group.num_columns() != schema.num_columns() {
+                return Err(ParquetError::General("its schema and its rows differ".to_owned()));
+            }
+            let reader = |place: &Place| match place {
+                Place::Leaf(leaf) => Ok(Reader::Leaf(*leaf, Box::new(group.get_column_reader(*leaf)?))),
+                Place::Field(field) => Ok(Reader::Field(Nested::open(schema, *field, &*group)?)),
+            };
+            places.iter().map(reader).collect()
         })?;
-        if self.readers.len() != self.columns.len() {
-            return Err(Error::validation(format!("{}: its schema and its rows differ", self.path.display()))
-                .code("NotADataset"));
-        }
         self.group += 1;
         Ok(true)
     }
+}
+
+/// Fields with a list or a map anywhere below are one column; of others, each leaf is.
+fn places(schema: &SchemaDescriptor) -> Vec<Place> {
+    let roots: Vec<usize> = (0..schema.num_columns()).map(|leaf| schema.get_column_root_idx(leaf)).collect();
+    let repeated: HashSet<usize> =
+        (0..roots.len()).filter(|&leaf| schema.column(leaf).max_rep_level() > 0).map(|leaf| roots[leaf]).collect();
+    let mut places: Vec<Place> = Vec::with_capacity(roots.len());
+    for (leaf, root) in roots.into_iter().enumerate() {
+        let place = if repeated.contains(&root) { Place::Field(root) } else { Place::Leaf(leaf) };
+        // Leaves of a field follow each other.
+        if places.last() != Some(&place) {
+            places.push(place);
+        }
+    }
+    places
 }
 
 /// The library panics on some files that are broken; those are errors like any other.
@@ -151,38 +200,18 @@ fn typed<T: DataType>(
     cells: &mut Vec<Cell<'static>>,
     cell: impl Fn(&T::T) -> Cell<'static>,
 ) -> parquet::errors::Result<()> {
-    let (mut definitions, mut repetitions, mut values) = (Vec::new(), Vec::new(), Vec::new());
-    let (_, levels, _) = reader.read_records(rows, Some(&mut definitions), Some(&mut repetitions), &mut values)?;
-    if descriptor.max_rep_level() > 0 {
-        lists(&definitions, &repetitions, descriptor.max_def_level(), cells);
-        return Ok(());
-    }
+    let (mut definitions, mut values) = (Vec::new(), Vec::new());
+    let (records, ..) = reader.read_records(rows, Some(&mut definitions), None, &mut values)?;
     let mut values = values.iter();
     if descriptor.max_def_level() == 0 {
         cells.extend(values.map(cell));
         return Ok(());
     }
-    for definition in definitions.iter().take(levels) {
+    for definition in definitions.iter().take(records) {
         let value = if *definition == descriptor.max_def_level() { values.next() } else { None };
         cells.push(value.map_or(Cell::Missing, &cell));
     }
     Ok(())
-}
-
-/// Of a list, the number of its values: what they are is no column of a table.
-fn lists(definitions: &[i16], repetitions: &[i16], whole: i16, cells: &mut Vec<Cell<'static>>) {
-    let mut lengths: Vec<(bool, u64)> = Vec::new();
-    for (definition, repetition) in definitions.iter().zip(repetitions) {
-        if *repetition == 0 {
-            lengths.push((*definition > 0, 0));
-        }
-        if let Some((_, length)) = lengths.last_mut().filter(|_| *definition == whole) {
-            *length += 1;
-        }
-    }
-    cells.extend(lengths.into_iter().map(|(there, length)| {
-        if there { Cell::Nested(Cow::Owned(format!("list of {length}"))) } else { Cell::Missing }
-    }));
 }
 
 /// What a physical value means.

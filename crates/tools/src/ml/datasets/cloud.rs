@@ -5,16 +5,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use trainyard_aws::{
-    Aws, Operation,
-    transfer::{self, Existing},
-};
+use serde_json::{Value, json};
+use trainyard_aws::Aws;
 use trainyard_contract::{Access, Changes, Covers, Destroys, Error, ErrorKind, Progress, Reads, Result};
 use trainyard_ml::datasets::{CloudPlace, Dataset};
 
-use crate::aws::s3::objects::{Head, HeadObject};
+use super::super::cloud::{Cloud as Store, Object, parts, sha256_of};
+use crate::aws::s3::objects::Head;
 
 /// How often a manifest is tried again that others change at the same time.
 const ATTEMPTS: u32 = 5;
@@ -22,32 +19,20 @@ const ATTEMPTS: u32 = 5;
 /// Keys of the metadata of an object that is a dataset.
 const DATASET: &str = "dataset-id";
 const VERSION: &str = "dataset-version";
-const SHA256: &str = "sha256";
 
 /// The data bucket, as one call may use it.
-pub(super) struct Cloud<A>(Aws<A>);
+pub(super) struct Cloud<A>(Store<A>);
 
 impl<A: Access + Covers<Reads>> Cloud<A> {
     pub(super) fn new(aws: Aws<A>) -> Self {
-        Self(aws)
-    }
-
-    /// What S3 says of an object, if there is one.
-    async fn head(&self, bucket: &str, key: &str, version: Option<String>) -> Result<Option<Head>> {
-        match self.0.send(&HeadObject::new(bucket, key, version)).await {
-            Ok(head) => Ok(Some(head)),
-            Err(error) if error.kind() == ErrorKind::NotFound && error.code_str() != "NoSuchBucket" => Ok(None),
-            Err(error) => Err(error),
-        }
+        Self(Store::new(aws))
     }
 
     /// What is not as it was when it was stored.
     pub(super) async fn drift(&self, dataset: &Dataset) -> Result<Vec<String>> {
         let Some((bucket, key)) = dataset.cloud_path.as_deref().and_then(parts) else { return Ok(Vec::new()) };
-        let Some(head) = self.head(bucket, key, dataset.cloud_version.clone()).await? else {
-            return Ok(vec![format!("s3://{bucket}/{key} is gone")]);
-        };
-        Ok(differences(&head, dataset, dataset.cloud_checksum.as_deref()))
+        let object = object(dataset, bucket, key.to_owned());
+        self.0.drift(&object, dataset.cloud_version.clone(), dataset.cloud_checksum.as_deref()).await
     }
 }
 
@@ -60,41 +45,21 @@ impl<A: Access + Covers<Changes> + Covers<Reads>> Cloud<A> {
         transfers: PathBuf,
         progress: &Arc<dyn Progress>,
     ) -> Result<CloudPlace> {
-        let key = key(dataset);
-        let there = self.head(bucket, &key, None).await?;
-        let whole =
-            there.as_ref().is_some_and(|head| is_of(head, dataset) && differences(head, dataset, None).is_empty());
-        let (version_id, checksum) = match there {
-            Some(head) if whole => (head.version_id, head.checksum_crc64nvme),
-            there => {
-                let mut upload = transfer::Upload::new(&dataset.path, bucket, &key)
-                    .existing(condition(there, dataset, bucket, &key)?);
-                upload.members = members(dataset);
-                let done = self.0.transfers(transfers).upload(&upload, Arc::clone(progress)).await?;
-                (done.version_id, Some(done.checksum))
-            }
-        };
-        // What was sent is believed once S3 says that it has it.
-        let uri = format!("s3://{bucket}/{key}");
-        let head = self.head(bucket, &key, version_id.clone()).await?;
-        let head = head.ok_or_else(|| unverified(&uri, "is not there after its upload"))?;
-        if let Some(difference) = differences(&head, dataset, checksum.as_deref()).first() {
-            return Err(unverified(&uri, difference));
-        }
-        let crc64nvme = checksum.or(head.checksum_crc64nvme).unwrap_or_default();
-        let place = CloudPlace { uri, version_id: version_id.filter(|id| id != "null"), crc64nvme };
-        self.commit(dataset, bucket, &place).await?;
+        let key = format!("datasets/{}/{}", dataset.id, dataset.filename);
+        let object = object(dataset, bucket, key);
+        let place = self.0.put(&object, transfers, progress).await?;
+        self.commit(dataset, &object, &place).await?;
         Ok(place)
     }
 
     /// Writes the manifest, under the condition that nobody else wrote it meanwhile.
-    async fn commit(&self, dataset: &Dataset, bucket: &str, place: &CloudPlace) -> Result<()> {
-        let key = manifest_key(&dataset.id);
+    async fn commit(&self, dataset: &Dataset, object: &Object, place: &CloudPlace) -> Result<()> {
+        let (bucket, key) = (&object.bucket, manifest_key(&dataset.id));
         let mut failed = None;
         for _ in 0..ATTEMPTS {
-            let there = self.head(bucket, &key, None).await?;
+            let there = self.0.head(bucket, &key, None).await?;
             if let Some(head) = &there {
-                if is_of(head, dataset)
+                if object.owns(head)
                     && version_of(head) == Some(dataset.version)
                     && sha256_of(head) == Some(&dataset.fingerprint.sha256)
                 {
@@ -105,18 +70,11 @@ impl<A: Access + Covers<Changes> + Covers<Reads>> Cloud<A> {
                     return Err(Error::new(ErrorKind::Conflict, what).code("LaterVersion"));
                 }
             }
+            let mut metadata = object.metadata.clone();
+            metadata.insert("sha256".to_owned(), dataset.fingerprint.sha256.clone());
             let etag = there.and_then(|head| head.etag);
-            let put = PutManifest {
-                bucket: bucket.to_owned(),
-                key: key.clone(),
-                body: trainyard_aws::to_base64(manifest(dataset, place).to_string().as_bytes()),
-                content_type: "application/json",
-                metadata: metadata(dataset),
-                if_none_match: etag.is_none().then_some("*"),
-                if_match: etag,
-            };
-            match self.0.send(&put).await {
-                Ok(_) => return Ok(()),
+            match self.0.write(bucket, &key, &manifest(dataset, place), metadata, etag).await {
+                Ok(()) => return Ok(()),
                 // Somebody else was faster: look again.
                 Err(error) if matches!(error.http_status_code(), Some(409 | 412)) => failed = Some(error),
                 Err(error) => return Err(error),
@@ -130,92 +88,37 @@ impl Cloud<Destroys> {
     /// Deletes the manifest, then the object, where they are of this version. Says what was deleted.
     pub(super) async fn delete(&self, dataset: &Dataset) -> Result<Option<String>> {
         let Some((bucket, key)) = dataset.cloud_path.as_deref().and_then(parts) else { return Ok(None) };
-        let Some(head) = self.head(bucket, key, None).await? else { return Ok(None) };
+        let Some(head) = self.0.head(bucket, key, None).await? else { return Ok(None) };
         // A later version lies in the same place; what was there before it is a matter of the bucket's versions.
-        if !is_of(&head, dataset) || sha256_of(&head) != Some(&dataset.fingerprint.sha256) {
+        let object = object(dataset, bucket, key.to_owned());
+        if !object.owns(&head) || sha256_of(&head) != Some(&dataset.fingerprint.sha256) {
             return Ok(None);
         }
-        for key in [manifest_key(&dataset.id), key.to_owned()] {
-            self.0.send(&DeleteObject { bucket: bucket.to_owned(), key }).await?;
-        }
+        self.0.delete(bucket, &manifest_key(&dataset.id)).await?;
+        self.0.delete(bucket, key).await?;
         Ok(dataset.cloud_path.clone())
     }
 }
 
-/// The condition of an upload: an object that is not of this dataset is never replaced.
-fn condition(there: Option<Head>, dataset: &Dataset, bucket: &str, key: &str) -> Result<Existing> {
-    let Some(head) = there else { return Ok(Existing::Refuse) };
-    match head.etag {
-        Some(ref etag) if is_of(&head, dataset) => Ok(Existing::Only(etag.clone())),
-        _ => Err(Error::new(
-            ErrorKind::AlreadyExists,
-            format!("s3://{bucket}/{key} is there and is not of this dataset"),
-        )
-        .code("NotOurs")
-        .hint("choose another dataset_id, or move that object away")),
+fn object(dataset: &Dataset, bucket: &str, key: String) -> Object {
+    let pairs = [(DATASET, dataset.id.clone()), (VERSION, dataset.version.to_string())];
+    Object {
+        bucket: bucket.to_owned(),
+        key,
+        path: dataset.path.clone(),
+        bytes: dataset.fingerprint.bytes,
+        sha256: dataset.fingerprint.sha256.clone(),
+        owner: DATASET,
+        metadata: pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>(),
     }
-}
-
-fn unverified(uri: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Conflict, format!("{uri} could not be verified: {why}")).code("Unverified").retryable(true)
-}
-
-fn key(dataset: &Dataset) -> String {
-    format!("datasets/{}/{}", dataset.id, dataset.filename)
 }
 
 fn manifest_key(id: &str) -> String {
     format!("datasets/{id}/_manifest.json")
 }
 
-fn parts(uri: &str) -> Option<(&str, &str)> {
-    uri.strip_prefix("s3://")?.split_once('/')
-}
-
-fn metadata(dataset: &Dataset) -> BTreeMap<String, String> {
-    let pairs = [
-        (DATASET, dataset.id.clone()),
-        (VERSION, dataset.version.to_string()),
-        (SHA256, dataset.fingerprint.sha256.clone()),
-    ];
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-fn members(dataset: &Dataset) -> Map<String, Value> {
-    let mut members = Map::new();
-    members.insert("Metadata".to_owned(), metadata(dataset).into_iter().collect());
-    members
-}
-
-fn is_of(head: &Head, dataset: &Dataset) -> bool {
-    head.metadata.get(DATASET) == Some(&dataset.id)
-}
-
 fn version_of(head: &Head) -> Option<u64> {
     head.metadata.get(VERSION)?.parse().ok()
-}
-
-fn sha256_of(head: &Head) -> Option<&String> {
-    head.metadata.get(SHA256)
-}
-
-/// What S3 has that is not what the file is.
-fn differences(head: &Head, dataset: &Dataset, checksum: Option<&str>) -> Vec<String> {
-    let mut found = Vec::new();
-    if head.content_length != dataset.fingerprint.bytes {
-        found.push(format!("in S3: {} bytes instead of {}", head.content_length, dataset.fingerprint.bytes));
-    }
-    match sha256_of(head) {
-        Some(there) if *there == dataset.fingerprint.sha256 => {}
-        Some(there) => found.push(format!("in S3: SHA-256 {there} instead of {}", dataset.fingerprint.sha256)),
-        None => found.push("in S3: an object that is not of this dataset".to_owned()),
-    }
-    if let (Some(expected), Some(there)) = (checksum, &head.checksum_crc64nvme)
-        && expected != there
-    {
-        found.push(format!("in S3: CRC-64/NVME {there} instead of {expected}"));
-    }
-    found
 }
 
 fn manifest(dataset: &Dataset, place: &CloudPlace) -> Value {
@@ -237,56 +140,4 @@ fn manifest(dataset: &Dataset, place: &CloudPlace) -> Value {
         "tags": dataset.tags,
         "cloud_path": place.uri,
     })
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct PutManifest {
-    bucket: String,
-    key: String,
-    body: String,
-    content_type: &'static str,
-    metadata: BTreeMap<String, String>,
-    if_none_match: Option<&'static str>,
-    if_match: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Nothing {}
-
-impl Operation for PutManifest {
-    const SERVICE: &'static str = "s3";
-    const ACTION: &'static str = "PutObject";
-    type Needs = Changes;
-    type Reply = Nothing;
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct DeleteObject {
-    bucket: String,
-    key: String,
-}
-
-impl Operation for DeleteObject {
-    const SERVICE: &'static str = "s3";
-    const ACTION: &'static str = "DeleteObject";
-    type Needs = Destroys;
-    type Reply = Nothing;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::registry_tests::check;
-
-    #[test]
-    fn operations_agree_with_the_catalogue() {
-        check::<PutManifest>();
-        check::<DeleteObject>();
-    }
 }

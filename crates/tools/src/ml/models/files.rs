@@ -109,7 +109,8 @@ impl Preview<App> for Download {
 
 /// Keep a model file from elsewhere as a version of a model
 ///
-/// Its format is found out from its content and recorded; the file is never run here. A name that says something else is refused.
+/// Its format is found out from its content and recorded; the file is never run here. A name that says something else is refused. With a
+/// models bucket it goes to S3 as well.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Upload {
@@ -137,7 +138,7 @@ impl Tool<App> for Upload {
         id::check("model", &self.model_id)?;
         let path = cx.local_paths().existing(&self.file_path)?;
         let (workers, datasets) = (cx.workers()?, super::super::registry(&cx)?);
-        elsewhere(move || {
+        let kept = elsewhere(move || {
             let format = format(&path)?;
             let mut source = Source { file: Some(path.display().to_string()), ..Source::default() };
             if let Some(dataset) = &self.dataset_id {
@@ -158,9 +159,11 @@ impl Tool<App> for Upload {
                 // Nothing half stored: no record names it.
                 drop(std::fs::remove_dir_all(&settled.folder));
             }
-            Ok(Json(VersionRow::of(&entered?)))
+            entered
         })
-        .await
+        .await?;
+        let kept = if cx.buckets().models.is_some() { super::cloud::stored(&cx, kept).await? } else { kept };
+        Ok(Json(VersionRow::of(&kept)))
     }
 }
 

@@ -48,6 +48,8 @@ pub(super) struct VersionRow {
     dataset_id: Option<String>,
     dataset_version: Option<u64>,
     job_id: Option<String>,
+    /// Where it lies in S3, once it was verified there.
+    cloud_path: Option<String>,
     created_at: String,
 }
 
@@ -70,6 +72,7 @@ impl VersionRow {
             dataset_id: version.source.dataset.clone(),
             dataset_version: version.source.dataset_version,
             job_id: version.source.job.clone(),
+            cloud_path: version.cloud_path.clone(),
             created_at: moment::text(version.created_at),
         }
     }

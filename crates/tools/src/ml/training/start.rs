@@ -6,8 +6,8 @@ use serde_json::Value;
 use trainyard_contract::{Access, Changes, Error, ErrorKind, Json, Preview, Reads, Result, Target, Tool};
 use trainyard_ml::{
     datasets::Datasets,
-    estimate::{Estimate, estimate},
-    job::{Limits, NewJob, local::Local, process, queue},
+    estimate::{Estimate, estimate, pace},
+    job::{Checkpoints, Limits, NewJob, State, local::Local, process, queue},
     store::elsewhere,
     training::{self, Request, Spec},
 };
@@ -17,6 +17,9 @@ use crate::{App, Cx};
 
 /// The seed of this platform sent tables with more rows elsewhere.
 const MANY_ROWS: u64 = 100_000;
+
+/// Newest trainings that may tell of the pace of this machine.
+const LOOKED_AT: usize = 60;
 
 const USUAL_SECONDS: u64 = 3_600;
 const MOST_SECONDS: u64 = 7 * 24 * 3_600;
@@ -140,10 +143,15 @@ impl Wanted {
         let dataset = datasets.sound(&self.dataset_id, self.dataset_version)?;
         let spec = self.spec()?;
         let columns = training::columns(&dataset, &spec)?;
-        let estimate = estimate(&dataset, &columns, &spec);
+        let mut estimate = estimate(&dataset, &columns, &spec);
+        let completed = workers
+            .database()
+            .read_here(|transaction| queue::list(transaction, &[State::Completed], None, LOOKED_AT))?;
+        let pace = pace(&datasets, &completed);
+        estimate.cpu_seconds *= pace.map_or(1.0, |(factor, _)| factor);
         let request = Request { token, model: self.model_id.clone(), limits: self.limits(&estimate)?, spec };
         let job = training::job(&dataset, &request)?;
-        let plan = planned(workers, &estimate, &job, &request.spec);
+        let plan = planned(workers, &estimate, pace.map_or(0, |(_, count)| count), &job);
         Ok(Prepared { job, plan })
     }
 }
@@ -173,6 +181,8 @@ pub(super) struct Planned {
     memory_available_bytes: Option<u64>,
     /// Expected seconds of one processor, within a factor of about three.
     cpu_seconds: f64,
+    /// Earlier trainings here that the pace was measured on; with none it is that of another machine.
+    measured_on: usize,
     cost_usd: f64,
     /// What ends it.
     max_seconds: i64,
@@ -193,7 +203,7 @@ struct Rule {
     decided_by: &'static str,
 }
 
-fn planned(workers: &Local, estimate: &Estimate, job: &NewJob, spec: &Spec) -> Planned {
+fn planned(workers: &Local, estimate: &Estimate, measured: usize, job: &NewJob) -> Planned {
     let available = process::memory_available();
     let mut blockers = Vec::new();
     if let Some(available) = available.filter(|available| estimate.memory > *available) {
@@ -222,7 +232,6 @@ fn planned(workers: &Local, estimate: &Estimate, job: &NewJob, spec: &Spec) -> P
         format!("{size}, which this machine has")
     };
     let reason = if blockers.is_empty() { reason } else { format!("this machine is the only place, and has: {size}") };
-    let _ = spec;
     Planned {
         dataset_id: job.dataset.clone(),
         dataset_version: job.dataset_version,
@@ -236,6 +245,7 @@ fn planned(workers: &Local, estimate: &Estimate, job: &NewJob, spec: &Spec) -> P
         memory_bytes: estimate.memory,
         memory_available_bytes: available,
         cpu_seconds: (estimate.cpu_seconds * 10.0).round() / 10.0,
+        measured_on: measured,
         cost_usd: 0.0,
         max_seconds: job.limits.time / 1000,
         max_memory_bytes: job.limits.memory,
@@ -321,7 +331,7 @@ impl Preview<App> for Start {
 
 /// Start a training again that ended without a model
 ///
-/// A new job does the same from the beginning: the trainer keeps no half-made models. Other limits may be given.
+/// A new job does the same, and goes on from the last checkpoint, if the first one came so far. Other limits may be given.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Resume {
@@ -334,7 +344,8 @@ pub(super) struct Resume {
 }
 
 impl Resume {
-    fn job(&self, workers: &Local) -> Result<NewJob> {
+    /// The new job, and where it goes on from.
+    fn job(&self, workers: &Local) -> Result<(NewJob, &'static str)> {
         let job = workers.database().read_here(|transaction| queue::get(transaction, &self.job_id))?;
         if !job.state.has_ended() || job.made.is_some() {
             return Err(Error::new(ErrorKind::Conflict, format!("{} is {}", job.id, job.state))
@@ -352,7 +363,9 @@ impl Resume {
         }
         limits.memory = self.max_memory_mb.map_or(limits.memory, |megabytes| megabytes << 20);
         let (model, dataset, dataset_version, spec) = (job.model, job.dataset, job.dataset_version, job.spec);
-        Ok(NewJob { token: None, model, dataset, dataset_version, spec, limits })
+        let from =
+            if Checkpoints::of(workers.state(), &spec).is_empty() { "the beginning" } else { "its last checkpoint" };
+        Ok((NewJob { token: None, model, dataset, dataset_version, spec, limits }, from))
     }
 }
 
@@ -375,8 +388,9 @@ impl Tool<App> for Resume {
         let workers = cx.workers()?;
         elsewhere(move || {
             workers.look()?;
-            let job = begin(&workers, &self.job(&workers)?)?;
-            Ok(Json(Again { job, repeats: self.job_id, from: "the beginning" }))
+            let (job, from) = self.job(&workers)?;
+            let job = begin(&workers, &job)?;
+            Ok(Json(Again { job, repeats: self.job_id, from }))
         })
         .await
     }
@@ -401,7 +415,7 @@ impl Preview<App> for Resume {
     async fn plan(&self, cx: Cx<Reads>) -> Result<Repeated> {
         let workers = cx.workers()?;
         let this = Self { job_id: self.job_id.clone(), ..*self };
-        let job = elsewhere(move || this.job(&workers)).await?;
+        let (job, _) = elsewhere(move || this.job(&workers)).await?;
         Ok(Repeated {
             dataset_id: job.dataset,
             dataset_version: job.dataset_version,
