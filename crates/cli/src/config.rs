@@ -16,7 +16,7 @@ use trainyard_tools::Buckets;
 use crate::{
     args::{AuthMode, Confirm, Options},
     install::Folders,
-    telemetry::{Signals, Telemetry},
+    telemetry::{Counts, Signals, Telemetry},
 };
 
 /// Longest time for one call: clients give up at 60 seconds.
@@ -61,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) signals: Signals,
     /// Who tells it, once started.
     pub(crate) telemetry: Option<Arc<Telemetry>>,
+    /// Who counts calls for whoever asks this process, if it was told to.
+    pub(crate) counts: Option<Arc<Counts>>,
     /// The settings file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
 }
@@ -154,6 +156,7 @@ impl Config {
             log: log_level(options.verbose, &environment),
             signals: signals(&environment),
             telemetry: None,
+            counts: None,
             file: file.filter(|(path, _)| path.exists()).map(|(path, _)| path),
         })
     }

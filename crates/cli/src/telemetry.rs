@@ -1,8 +1,12 @@
-//! Traces and metrics over OTLP, where the standard variables of OpenTelemetry name somebody who collects them.
+//! What is told of calls: over OTLP, where the standard variables of OpenTelemetry name somebody who collects it, and as numbers to
+//! Prometheus, which asks for them.
 //!
 //! Names are those of OpenTelemetry's conventions for MCP. Neither arguments nor answers leave.
 
 mod client;
+mod counts;
+
+pub(crate) use counts::Counts;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -95,6 +99,22 @@ fn metrics(resource: Resource) -> Result<(SdkMeterProvider, Histogram<f64>)> {
 fn cannot(error: &dyn std::error::Error) -> Error {
     Error::validation(format!("traces and metrics cannot be sent: {error}"))
         .hint("look at the variables OTEL_EXPORTER_OTLP_*, or set OTEL_SDK_DISABLED=true")
+}
+
+/// Several that are told.
+pub(crate) struct All(Vec<Arc<dyn Watch>>);
+
+impl All {
+    /// `None` for nobody.
+    pub(crate) fn of(watches: Vec<Arc<dyn Watch>>) -> Option<Arc<dyn Watch>> {
+        (!watches.is_empty()).then(|| Arc::new(Self(watches)) as _)
+    }
+}
+
+impl Watch for All {
+    fn ended(&self, call: &Ended) {
+        self.0.iter().for_each(|watch| watch.ended(call));
+    }
 }
 
 impl Watch for Telemetry {

@@ -68,16 +68,13 @@ pub(crate) fn read<C: Context>(entry: &Entry<C>, mut arguments: Map<String, Valu
     fit(entry.schema(index), &mut arguments, "", 0)?;
     let (index, needs) = effect(entry, index, &arguments)?;
     let call = entry.call(index);
-    let name = format!("{} {}", entry.tool.name, call.name);
-    Ok(Said {
-        call,
-        needs,
-        dry_run,
-        confirm,
-        binding: digest(&name, &arguments, &PAGING)[..16].to_owned(),
-        digest: digest(&name, &arguments, &[]),
-        arguments,
-    })
+    let name = [entry.tool.name, call.name];
+    let all = digest(name, &arguments, &[]);
+    // Most calls have nothing about paging, and then both are the same.
+    let pages = PAGING.iter().any(|name| arguments.get(name).is_some());
+    let mut binding = if pages { digest(name, &arguments, &PAGING) } else { all.clone() };
+    binding.truncate(16);
+    Ok(Said { call, needs, dry_run, confirm, binding, digest: all, arguments })
 }
 
 /// Which call the effect of the arguments picks.
@@ -370,9 +367,11 @@ fn describe(value: &Value) -> String {
     }
 }
 
-fn digest(name: &str, arguments: &Value, without: &[&str]) -> String {
+fn digest([tool, call]: [&str; 2], arguments: &Value, without: &[&str]) -> String {
     let mut hash = Sha256::new();
-    hash.update(name);
+    hash.update(tool);
+    hash.update(b" ");
+    hash.update(call);
     let members = arguments.as_object().into_iter().flatten();
     let mut kept: Vec<_> = members.filter(|(name, _)| !without.contains(&name.as_str())).collect();
     kept.sort_by_key(|(name, _)| *name);
@@ -405,6 +404,11 @@ fn canonical(value: &Value, hash: &mut Sha256) {
                 hash.update(b",");
             }
             hash.update(b"]");
+        }
+        Value::String(text) if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') => {
+            hash.update(b"\"");
+            hash.update(text);
+            hash.update(b"\"");
         }
         other => hash.update(other.to_string()),
     }

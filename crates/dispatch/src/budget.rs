@@ -66,10 +66,10 @@ impl Run {
 /// with the way to the rest.
 pub(crate) fn fit(answer: Answer, budget: usize) -> Value {
     let Answer { mut value, pages, .. } = answer;
-    let size = tokens(&value.to_string());
-    if size <= budget {
+    if fits(&value, budget) {
         return value;
     }
+    let size = tokens(&value.to_string());
     if value.get("columns").is_some_and(Value::is_array) && value.get("rows").is_some_and(Value::is_array) {
         cut_rows(&mut value, &pages, size, budget);
     }
@@ -80,6 +80,24 @@ pub(crate) fn fit(answer: Answer, budget: usize) -> Value {
         }
     }
     value
+}
+
+/// Whether an answer fits as it is.
+pub(crate) fn fits(value: &Value, budget: usize) -> bool {
+    // No byte is more than a token, so most answers need no closer look.
+    bytes(value) <= budget || tokens(&value.to_string()) <= budget
+}
+
+/// The most bytes that this can be as JSON. Control characters have been cleaned out, so no letter is longer than two.
+fn bytes(value: &Value) -> usize {
+    let text = |text: &str| 2 * text.len() + 3;
+    match value {
+        Value::Null | Value::Bool(_) => 6,
+        Value::Number(_) => 26,
+        Value::String(string) => text(string),
+        Value::Array(items) => 3 + items.iter().map(bytes).sum::<usize>(),
+        Value::Object(members) => 3 + members.iter().map(|(name, value)| text(name) + 1 + bytes(value)).sum::<usize>(),
+    }
 }
 
 fn cut_rows(value: &mut Value, pages: &[PageMark], size: usize, budget: usize) {

@@ -3,29 +3,34 @@
 use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
 use futures::FutureExt;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use trainyard_contract::{
-    Answer, Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Needs, Permit, Picture, Progress,
-    Result, Target,
+    Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Needs, Permit, Picture, Progress, Result,
+    Target,
 };
 
 use crate::{
     alive::Live,
     arguments::{self, Said},
-    audit::{Audit, Record},
+    audit::{Audit, End, Record, When},
     budget,
     caller::Caller,
     judge::{Judgement, Step},
     limits::{self, Turns},
     plans::{Claim, Plan, Plans},
-    policy::{Confirm, Policy},
+    policy::{Confirm, Policy, Verdict},
     present, redact,
     registry::{Entry, Registry},
+    results::Results,
     state::{self, Switch, random_id},
     unfinished::{self, Mark},
     watch::{Ending, Watch, Watched},
 };
+
+/// Where clients read large answers: this, followed by a name.
+pub const RESULTS: &str = "trainyard://results/";
 
 /// How this process treats calls. Fixed for its life.
 #[derive(Debug, Clone)]
@@ -125,8 +130,9 @@ pub struct Dispatch<C: Context> {
     pub(crate) context: C,
     pub(crate) registry: Registry<C>,
     pub(crate) options: Options,
-    audit: Audit,
-    plans: Plans,
+    pub(crate) audit: Audit,
+    pub(crate) plans: Plans,
+    pub(crate) results: Results,
     pub(crate) switch: Switch,
     turns: Turns,
     slots: Semaphore,
@@ -149,7 +155,8 @@ impl<C: Context> Dispatch<C> {
         let slots = Semaphore::new(options.at_once);
         let plans = Plans::of(options.state.as_deref());
         let switch = Switch::of(options.state.as_deref());
-        Self { context, registry, options, audit, plans, switch, turns: Turns::default(), slots, watch: None }
+        let (turns, results) = (Turns::default(), Results::default());
+        Self { context, registry, options, audit, plans, results, switch, turns, slots, watch: None }
     }
 
     /// Tells somebody of each call that ended.
@@ -185,6 +192,11 @@ impl<C: Context> Dispatch<C> {
         self.plans.waits(handle)
     }
 
+    /// Writes what the audit log still has to say of calls that have ended.
+    pub fn settle(&self) {
+        self.audit.settle();
+    }
+
     /// Calls under way.
     pub fn under_way(&self) -> usize {
         self.options.at_once.saturating_sub(self.slots.available_permits())
@@ -214,7 +226,7 @@ impl<C: Context> Dispatch<C> {
         if let Some(preset) = entry.tool.preset(&tool) {
             arguments::complete(&mut arguments, preset)?;
         }
-        let said = arguments::read(entry, arguments)?;
+        let mut said = arguments::read(entry, arguments)?;
         if let Some(watched) = watched {
             watched.effect(said.needs.effect);
         }
@@ -222,12 +234,14 @@ impl<C: Context> Dispatch<C> {
         let target = decoded.target();
         let judgement = self.judge(entry, &said, target.as_ref(), &caller).await;
         let id = random_id()?;
-        let facts = self.facts(entry, &said, &caller, target.as_ref(), &judgement, &id);
-        let record = self.audit.open(facts, said.needs.effect.writes() && judgement.may_run())?;
+        let arguments = std::mem::take(&mut said.arguments);
+        let facts = self.facts(entry, &said, arguments, &caller, target.as_ref(), &judgement, &id);
+        let mut record = self.audit.open(&facts, when(said.needs, &judgement, &caller))?;
+        drop(facts);
         let call = Call { tool: entry.tool.name, id, binding: said.binding.clone(), progress };
         let way = Way { entry, said: &said, caller: &caller, call: &call, number: record.call() };
         let handle = self.handle(&said, person, agreed);
-        let result = self.judged(&way, decoded, target, judgement.step, handle.as_ref()).await;
+        let result = record.during(self.judged(&way, decoded, target, judgement.step, handle.as_ref())).await;
         close(record, &result);
         result
     }
@@ -320,7 +334,13 @@ impl<C: Context> Dispatch<C> {
             redact::text(line);
         }
         let pictures = present::pictures(std::mem::take(&mut answer.pictures));
-        let value = present::answer(answer, effect != Effect::Reveals, self.options.answer_tokens)?;
+        // What was revealed is not kept; and who asks at a shell has nobody to ask for the rest.
+        let may_keep = effect != Effect::Reveals && !way.said.needs.reveals && way.caller.door != "shell";
+        let keep = |whole: &Value| {
+            let id = if may_keep { self.results.keep(&way.caller.principal, whole)? } else { None };
+            Ok(id.map(|id| format!("{RESULTS}{id}").into()))
+        };
+        let value = present::whole_or_cut(answer, effect != Effect::Reveals, self.options.answer_tokens, keep)?;
         Ok(Outcome::Done(Done { value, summary, pictures, envelope: way.entry.tool.envelope }))
     }
 
@@ -359,10 +379,6 @@ impl<C: Context> Dispatch<C> {
             Some(plan) => self.in_time(&live, plan).await,
             None => Ok(json!({})),
         }
-    }
-
-    fn shown(&self, plan: Value) -> Result<Value> {
-        present::answer(Answer::of(plan), true, self.options.answer_tokens)
     }
 
     async fn ask(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>, target: Option<Target>) -> Result<Question> {
@@ -407,39 +423,67 @@ impl<C: Context> Dispatch<C> {
         Ok(Outcome::Done(Done { value, summary: None, pictures: Vec::new(), envelope: way.entry.tool.envelope }))
     }
 
-    /// The line that is written before a call.
-    fn facts(
-        &self,
+    /// What is known of a call before it runs.
+    #[expect(clippy::too_many_arguments, reason = "they are what is known")]
+    fn facts<'a>(
+        &'a self,
         entry: &Entry<C>,
-        said: &Said<C>,
+        said: &'a Said<C>,
+        mut arguments: Value,
         caller: &Caller,
         target: Option<&Target>,
-        judgement: &Judgement,
-        id: &str,
-    ) -> Value {
-        let mut arguments = said.arguments.clone();
+        judgement: &'a Judgement,
+        id: &'a str,
+    ) -> Known<'a> {
         redact::value(&mut arguments, true);
-        let clean = |text: &str| {
-            let mut text = text.to_owned();
-            redact::text(&mut text);
-            text
-        };
-        json!({
-            "id": id,
-            "door": caller.door,
-            "client": clean(&caller.client),
-            "principal": clean(&caller.principal),
-            "tool": entry.tool.name,
-            "operation": said.call.name,
-            "effect": said.needs.effect,
-            "verdict": judgement.word(),
-            "rule": judgement.rule,
-            "policy": self.options.policy.digest().map(|digest| &digest[..16]),
-            "dry_run": said.dry_run,
-            "target": target.cloned().map(harmless_target),
-            "arguments": arguments,
-            "digest": said.digest,
-        })
+        Known {
+            id,
+            door: caller.door,
+            client: redact::harmless_text(&caller.client),
+            principal: redact::harmless_text(&caller.principal),
+            tool: entry.tool.name,
+            operation: said.call.name,
+            effect: said.needs.effect,
+            verdict: judgement.word(),
+            rule: &judgement.rule,
+            policy: self.options.policy.digest().map(|digest| &digest[..16]),
+            dry_run: said.dry_run,
+            target: target.cloned().map(harmless_target),
+            arguments,
+            digest: &said.digest,
+        }
+    }
+}
+
+/// What the audit log says of a call before it runs.
+#[derive(Serialize)]
+struct Known<'a> {
+    id: &'a str,
+    door: &'static str,
+    client: String,
+    principal: String,
+    tool: &'static str,
+    operation: &'static str,
+    effect: Effect,
+    verdict: Verdict,
+    rule: &'a str,
+    policy: Option<&'a str>,
+    dry_run: bool,
+    target: Option<Target>,
+    arguments: Value,
+    digest: &'a str,
+}
+
+/// When the line of a call is to be written. Only one that neither changes nor reveals anything, and that nobody is
+/// asked about, may wait; at a shell the process ends with the call, and nothing is gained.
+fn when(needs: Needs, judgement: &Judgement, caller: &Caller) -> When {
+    let plain = needs.effect == Effect::Reads && !needs.reveals && !matches!(judgement.step, Step::Ask);
+    if needs.effect.writes() && judgement.may_run() {
+        When::Durably
+    } else if plain && caller.door != "shell" {
+        When::Soon
+    } else {
+        When::Before
     }
 }
 
@@ -459,15 +503,16 @@ fn cut_off() -> Error {
 }
 
 fn close(record: Record<'_>, result: &Result<Outcome>) {
-    record.close(match result {
-        Ok(Outcome::Done(_)) => json!({ "outcome": "done" }),
-        Ok(Outcome::Ask(question)) => json!({ "outcome": "asked", "plan": question.handle }),
-        Ok(Outcome::Failed(error, _)) | Err(error) => json!({
-            "outcome": "failed",
-            "category": error.kind(),
-            "code": error.code_str(),
-            "request_id": error.request_id_str(),
-        }),
+    record.close(&match result {
+        Ok(Outcome::Done(_)) => End { outcome: "done", ..End::default() },
+        Ok(Outcome::Ask(question)) => End { outcome: "asked", plan: Some(&question.handle), ..End::default() },
+        Ok(Outcome::Failed(error, _)) | Err(error) => End {
+            outcome: "failed",
+            category: Some(error.kind()),
+            code: Some(error.code_str()),
+            request_id: error.request_id_str(),
+            ..End::default()
+        },
     });
 }
 

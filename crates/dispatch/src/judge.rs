@@ -88,7 +88,7 @@ impl<C: Context> Dispatch<C> {
         }
         let found = self.found(entry, said, target).await;
         let facts = Facts::new(entry, said, target, caller, found);
-        self.by_wish(said, target, Some(self.options.policy.decide(&facts)))
+        self.by_wish(said, target, Some(self.options.policy.judge(&facts)))
     }
 
     /// What the policy says, and what the operator wishes to be asked about in general.

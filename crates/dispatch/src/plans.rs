@@ -188,12 +188,20 @@ impl Plans {
     /// Plans that wait for a word, the oldest first.
     pub fn waiting(&self) -> Vec<Plan> {
         let Shelf::Folder(state) = &self.0 else { return Vec::new() };
-        let entries = std::fs::read_dir(state.join("plans")).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let handles = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned));
-        let plans =
-            handles.filter(|handle| check_name(handle).is_ok()).filter_map(|handle| read(state, &handle).ok()?);
-        let mut plans: Vec<_> = plans.filter(|plan| fresh(plan) && !self.agreed(plan)).collect();
+        let mut plans: Vec<_> = kept(state).filter(|plan| fresh(plan) && !self.agreed(plan)).collect();
+        plans.sort_by(|one, other| (one.made, &one.handle).cmp(&(other.made, &other.handle)));
+        plans
+    }
+
+    /// The plans of one caller, those that were agreed to and not yet used as well.
+    pub(crate) fn waiting_of(&self, principal: &str) -> Vec<Plan> {
+        let mut plans = match &self.0 {
+            Shelf::Memory(plans) => {
+                plans.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect::<Vec<_>>()
+            }
+            Shelf::Folder(state) => kept(state).collect(),
+        };
+        plans.retain(|plan| fresh(plan) && plan.principal == principal);
         plans.sort_by(|one, other| (one.made, &one.handle).cmp(&(other.made, &other.handle)));
         plans
     }
@@ -288,6 +296,14 @@ fn write(state: &Path, plan: &Plan) -> Result<()> {
     let text = serde_json::to_string(&sealed).map_err(|error| Error::internal(error.to_string()))?;
     state::place(&file(state, &plan.handle, "json"), text.as_bytes(), true)
         .map_err(|error| Error::internal(format!("could not keep the plan: {error}")))
+}
+
+/// The plans in a folder whose seal is ours.
+fn kept(state: &Path) -> impl Iterator<Item = Plan> {
+    let entries = std::fs::read_dir(state.join("plans")).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let handles = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned));
+    handles.filter(|handle| check_name(handle).is_ok()).filter_map(|handle| read(state, &handle).ok()?)
 }
 
 /// The plan of this name, if its seal is ours.

@@ -1,6 +1,7 @@
 //! The folder that processes of one operator share: audit log, plans, marks of changes under way, and the stop file.
 
 use std::{
+    cell::RefCell,
     fs::{File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -8,6 +9,8 @@ use std::{
 };
 
 use trainyard_contract::{Error, Result};
+
+use crate::audit::hex;
 
 /// Makes a folder that nobody else may read.
 pub(crate) fn folder(path: &Path) -> io::Result<()> {
@@ -77,9 +80,23 @@ pub(crate) fn now() -> u64 {
 
 /// 128 random bits, in hexadecimal.
 pub(crate) fn random_id() -> Result<String> {
-    let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::internal(format!("no random numbers: {error}")))?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+    /// Random bits that nobody has had yet: asked for by the kilobyte, since every call takes some.
+    struct Pool([u8; 1024], usize);
+    thread_local! {
+        static POOL: RefCell<Pool> = const { RefCell::new(Pool([0; 1024], 1024)) };
+    }
+    let mut id = [0_u8; 16];
+    POOL.with_borrow_mut(|Pool(bytes, used)| {
+        if *used + id.len() > bytes.len() {
+            getrandom::fill(bytes).map_err(|error| Error::internal(format!("no random numbers: {error}")))?;
+            *used = 0;
+        }
+        // What is taken does not stay: some of it is the handle of a plan.
+        id.swap_with_slice(&mut bytes[*used..*used + 16]);
+        *used += 16;
+        Ok::<_, Error>(())
+    })?;
+    Ok(hex(&id))
 }
 
 /// Stops every change of every process that shares a folder, at once.

@@ -1,6 +1,7 @@
 //! Quotas as HAMi reads them: limits of memory and computing in `ResourceQuota` objects, against what pods were given.
 //!
-//! The API server counts nothing for these keys (`status.used` stays empty), so use is the sum over pods.
+//! The API server counts nothing for these keys (`status.used` stays empty), so use is the sum over pods. Numbers of devices it
+//! does count, and enforces itself.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use crate::{
     fleet::{Fleet, shares},
     object::text,
     quantity::Quantity,
-    vendor::{CoreUnit, ResourceRole, Vendor},
+    vendor::{CoreUnit, ResourceRole, Vendor, plain_resource},
 };
 
 /// Pods that a row names.
@@ -28,27 +29,40 @@ pub struct QuotaObject {
     pub name: String,
     /// Resource → limit in units of the spec.
     pub limits: BTreeMap<String, i64>,
+    /// Resource that is handed out by number → its limit and what of it is in use, as the API server counts it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, (i64, i64)>,
     /// Limits that HAMi skips since they are no whole numbers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
 }
 
 impl QuotaObject {
-    /// Reads a `ResourceQuota`. Keys with `requests.` or without a prefix are not HAMi's.
+    /// Reads a `ResourceQuota`. Keys with `requests.` or without a prefix are not HAMi's; of them those that count accelerators
+    /// matter.
     pub fn from_json(quota: &Value) -> Option<Self> {
         let mut read = Self {
             namespace: text(quota, "/metadata/namespace")?.to_owned(),
             name: text(quota, "/metadata/name")?.to_owned(),
             limits: BTreeMap::new(),
+            counts: BTreeMap::new(),
             notes: Vec::new(),
         };
+        let number = |value: &Value| Quantity::from_json(value).ok().and_then(Quantity::whole);
         let hard = quota.pointer("/spec/hard").and_then(Value::as_object);
         for (key, value) in hard.into_iter().flatten() {
+            if let Some(resource) = key.strip_prefix("requests.").filter(|name| plain_resource(name).is_some())
+                && let Some(limit) = number(value)
+            {
+                let used = quota.pointer("/status/used").and_then(|used| number(used.get(key)?)).unwrap_or(0);
+                read.counts.insert(resource.to_owned(), (limit, used));
+                continue;
+            }
             // `limits.cpu` and the like belong to Kubernetes.
             let Some(resource) = key.strip_prefix("limits.").filter(|resource| resource.contains('/')) else {
                 continue;
             };
-            match Quantity::from_json(value).ok().and_then(Quantity::whole) {
+            match number(value) {
                 Some(limit) => drop(read.limits.insert(resource.to_owned(), limit)),
                 None => read.notes.push(Note::new(key, "HAMi skips it: a limit must be a whole number")),
             }
@@ -57,13 +71,16 @@ impl QuotaObject {
     }
 }
 
-/// Memory or computing.
+/// What a quota limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum QuotaKind {
+    /// Memory, by HAMi.
     Memory,
+    /// Computing, by HAMi.
     Cores,
+    /// Devices or their instances by number, by the API server.
+    Count,
 }
 
 /// One resource of one namespace.
@@ -75,7 +92,7 @@ pub struct QuotaUsage {
     pub resource: String,
     /// Who makes the devices.
     pub vendor: Vendor,
-    /// Memory or computing.
+    /// Memory, computing, or a number of devices.
     pub kind: QuotaKind,
     /// In units of the spec; absent when there is no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +100,7 @@ pub struct QuotaUsage {
     /// The limit in the unit of `used`: MiB, or units of computing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit_in_use_units: Option<i64>,
-    /// MiB, or units of computing as HAMi adds them: compute units for AMD, sums of core masks for Neuron.
+    /// MiB, devices, or units of computing as HAMi adds them: compute units for AMD, sums of core masks for Neuron.
     pub used: i64,
     /// What is left of the limit.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,6 +126,9 @@ struct Use {
     pods: Vec<(usize, i64)>,
 }
 
+/// An object that limits a number of devices, the limit, and what is in use.
+type Counted<'a> = (&'a QuotaObject, i64, i64);
+
 /// Namespace, number of the backend, kind.
 type Key = (String, usize, QuotaKind);
 
@@ -133,8 +153,46 @@ impl Fleet {
             }
         }
         let row = |(key, used): (Key, Use)| self.row(&key, &used, limits.get(&key).map_or(&[], Vec::as_slice));
-        let rows = used.into_iter().filter_map(row);
-        rows.filter(|row| vendor.is_none_or(|vendor| row.vendor == vendor)).collect()
+        let mut rows: Vec<QuotaUsage> = used.into_iter().filter_map(row).collect();
+        rows.extend(self.count_rows(quotas, namespace));
+        rows.retain(|row| vendor.is_none_or(|vendor| row.vendor == vendor));
+        rows.sort_by(|one, other| one.namespace.cmp(&other.namespace));
+        rows
+    }
+
+    /// Limits on numbers of devices. The API server heeds every object, so the one that leaves least counts.
+    fn count_rows(&self, quotas: &[QuotaObject], namespace: Option<&str>) -> Vec<QuotaUsage> {
+        let mut all: BTreeMap<(&str, &str), Vec<Counted<'_>>> = BTreeMap::new();
+        for quota in quotas.iter().filter(|quota| namespace.is_none_or(|wanted| wanted == quota.namespace)) {
+            for (resource, (limit, used)) in &quota.counts {
+                all.entry((&quota.namespace, resource)).or_default().push((quota, *limit, *used));
+            }
+        }
+        let row = |((namespace, resource), mut objects): ((&str, &str), Vec<Counted<'_>>)| {
+            objects.sort_by_key(|(_, limit, used)| limit.saturating_sub(*used));
+            let (_, limit, used) = *objects.first()?;
+            let holders = self.pods.iter().filter(|pod| pod.namespace == namespace && pod.holds());
+            let mut top: Vec<(String, i64)> =
+                holders.map(|pod| (pod.name.clone(), pod.units_of(resource))).filter(|(_, units)| *units > 0).collect();
+            top.sort_by_key(|(_, units)| std::cmp::Reverse(*units));
+            top.truncate(TOP_PODS);
+            Some(QuotaUsage {
+                namespace: namespace.to_owned(),
+                resource: resource.to_owned(),
+                vendor: plain_resource(resource)?.vendor(),
+                kind: QuotaKind::Count,
+                limit: Some(limit),
+                limit_in_use_units: Some(limit),
+                used,
+                free: Some(limit.saturating_sub(used).max(0)),
+                percent: used.saturating_mul(100).checked_div(limit),
+                blocked: limit == 0,
+                quota_objects: objects.iter().map(|(quota, ..)| quota.name.clone()).collect(),
+                top_pods: top,
+                warning: None,
+            })
+        };
+        all.into_iter().filter_map(row).collect()
     }
 
     /// What pods hold, where a quota could limit it.
@@ -179,6 +237,7 @@ impl Fleet {
     fn row(&self, (namespace, backend, kind): &Key, used: &Use, limits: &[(&str, i64)]) -> Option<QuotaUsage> {
         let backend = self.backends.get(*backend);
         let (resource, factor) = match kind {
+            QuotaKind::Count => return None,
             QuotaKind::Memory => (backend.resources.memory.clone()?, backend.memory_unit.quota_factor()),
             QuotaKind::Cores => (backend.resources.cores.clone()?, 1),
         };

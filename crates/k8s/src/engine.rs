@@ -166,8 +166,14 @@ impl Engine {
         Ok((entry.namespace.clone(), entry.url.clone()))
     }
 
-    /// The client of a cluster, and what has to go with each request.
-    pub(crate) async fn client(&self, cluster: &Cluster) -> Result<(kube::Client, Option<HeaderValue>)> {
+    /// The client of a cluster for requests like this one, and what has to go with each. What is above the operator's
+    /// ceiling is refused.
+    pub(crate) async fn door(
+        &self,
+        cluster: &Cluster,
+        request: &Request,
+    ) -> Result<(kube::Client, Option<HeaderValue>)> {
+        request.check(self.0.settings.ceiling)?;
         let (_, cell) = self.connection(cluster).await?;
         let connection = connected(&cell)?;
         Ok((connection.entry.client.clone(), connection.authorization().await?))

@@ -4,9 +4,14 @@ use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use serde_json::Value;
 use trainyard_contract::{Error, ErrorKind};
 
-use crate::request::{Attributes, Request};
+use crate::{
+    FIELD_MANAGER,
+    request::{Attributes, Request},
+};
 
 const SERVICE: &str = "kubernetes";
+/// Code of a conflict in which only fields that we have set otherwise than by applying stand in the way.
+pub(crate) const OWN_CONFLICT: &str = "OwnConflict";
 
 /// An answer that is an error. `None` where it is none.
 pub(crate) fn of_answer(request: &Request, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
@@ -26,7 +31,9 @@ pub(crate) fn of_answer(request: &Request, status: StatusCode, headers: &HeaderM
     let kind = kind_of(code, reason);
     let mut error = Error::new(kind, lowered(&message)).operation(SERVICE, request.name()).http_status(code);
     error = error.retryable(matches!(code, 429 | 503 | 504) || reason == "ServerTimeout");
-    if !reason.is_empty() {
+    if own_conflict(&found) {
+        error = error.code(OWN_CONFLICT);
+    } else if !reason.is_empty() {
         error = error.code(reason.to_owned());
     }
     match hint(request, code, reason, &found, headers) {
@@ -87,6 +94,17 @@ pub(crate) fn rule(asked: &Attributes) -> String {
         None => "in a ClusterRole".to_owned(),
     };
     format!("apiGroups [{:?}], resources [{:?}], verbs [{:?}] {place}", asked.group, asked.resource, asked.verb)
+}
+
+/// Whether every field that cannot be applied was set by ourselves. The API names managers in its messages alone.
+fn own_conflict(status: &Value) -> bool {
+    let causes = status["details"]["causes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let ours = |cause: &Value| {
+        let message = cause["message"].as_str().unwrap_or_default();
+        let named = message.strip_prefix("conflict with \"").and_then(|rest| rest.split_once('"'));
+        cause["reason"] == "FieldManagerConflict" && named.is_some_and(|(manager, _)| manager == FIELD_MANAGER)
+    };
+    !causes.is_empty() && causes.iter().all(ours)
 }
 
 /// Fields that the server names, each with what it says about it. Values of secrets never stand in `reason`.
@@ -221,6 +239,23 @@ mod tests {
         let error = answered(&request, 409, &body);
         assert_eq!((error.kind(), error.code_str()), (ErrorKind::Conflict, "Conflict"));
         assert!(error.hint_str().unwrap().contains(".spec.replicas: conflict with \"hpa\""), "{error}");
+    }
+
+    #[test]
+    fn a_conflict_with_ourselves_is_told_from_one_with_others() {
+        let request = Request::new("patch", &DEPLOYMENTS, Some("a"), Some("b"), None).unwrap();
+        let cause = |manager: &str| {
+            json!({"reason": "FieldManagerConflict", "field": ".spec.replicas",
+                "message": format!("conflict with \"{manager}\" with subresource \"scale\" using apps/v1")})
+        };
+        let code = |causes: Vec<Value>| {
+            let body = json!({"reason": "Conflict", "message": "Apply failed", "details": {"causes": causes}});
+            answered(&request, 409, &body).code_str().to_owned()
+        };
+        assert_eq!(code(vec![cause(FIELD_MANAGER), cause(FIELD_MANAGER)]), OWN_CONFLICT);
+        assert_eq!(code(vec![cause(FIELD_MANAGER), cause("hpa")]), "Conflict");
+        assert_eq!(code(vec![cause("trainyard-other")]), "Conflict");
+        assert_eq!(code(Vec::new()), "Conflict");
     }
 
     #[test]

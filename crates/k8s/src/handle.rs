@@ -4,13 +4,14 @@ use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use trainyard_contract::{Access, Changes, Covers, Destroys, Error, Reads, Result, Reveals};
+use trainyard_contract::{Access, Changes, Covers, Destroys, Effect, Error, ErrorKind, Reads, Result, Reveals};
 
 use crate::{
     FIELD_MANAGER,
     access::Way,
     discovery::{Catalogue, Known},
     engine::{Answer, Engine},
+    error::OWN_CONFLICT,
     logs::LogQuestion,
     prometheus::{Api as PrometheusApi, Prometheus, Service},
     request::Request,
@@ -41,11 +42,9 @@ pub struct Written {
 
 /// How an object is applied.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Apply<'a> {
+pub struct Apply {
     /// Take over fields that others have set.
     pub force: bool,
-    /// Somebody else than us sets them.
-    pub field_manager: Option<&'a str>,
 }
 
 /// A change of parts of an object.
@@ -134,6 +133,42 @@ impl<A: Access> Kubernetes<A> {
         let answer = self.send(request).await?;
         let object = answer.json(request, false)?;
         Ok(Written { object, created: answer.created, warnings: answer.warnings })
+    }
+}
+
+impl<A: Access> Kubernetes<A> {
+    /// Applies. What we ourselves changed in another way since (a patch, a scale) is no conflict: those fields are taken
+    /// over, on condition that nobody has changed the object in between.
+    async fn applied(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        object: &Value,
+        how: Apply,
+        finish: impl Fn(Request) -> Request,
+    ) -> Result<Written> {
+        let request = |how: Apply, version: Option<&Value>| -> Result<Request> {
+            Ok(finish(apply(resource, namespace, object, how, version)?))
+        };
+        for _ in 0..TAKEOVERS {
+            let first = self.write(&request(how, None)?).await;
+            if !first.as_ref().is_err_and(|error| error.code_str() == OWN_CONFLICT) {
+                return first;
+            }
+            let before = self.json(&Request::new("get", resource, namespace, Some(name_of(object)?), None)?).await?;
+            // Asked once more about exactly this version: another manager may have come.
+            let version = Some(&before["metadata"]["resourceVersion"]);
+            let again = self.write(&dry(apply(resource, namespace, object, how, version)?)).await;
+            if !again.as_ref().is_err_and(|error| error.code_str() == OWN_CONFLICT) {
+                continue;
+            }
+            match self.write(&request(Apply { force: true }, version)?).await {
+                // The object has changed in between.
+                Err(error) if error.http_status_code() == Some(409) => {}
+                done => return done,
+            }
+        }
+        Err(Error::new(ErrorKind::Conflict, "the object is changed by others all the time").retryable(true))
     }
 }
 
@@ -282,7 +317,10 @@ impl<A: Access + Covers<Reads>> Kubernetes<A> {
 
     /// A Prometheus in the cluster, asked through the API server.
     pub async fn prometheus(&self, prometheus: &Prometheus, service: &Service) -> Result<PrometheusApi> {
-        let (client, authorization) = self.engine.client(&self.cluster).await?;
+        // An expression that the caller wrote may show what belongs to others, and only a call that reveals passes one on.
+        let reveals = A::EFFECT == Effect::Reveals;
+        let request = Request::through(&service.namespace, service.proxy_name(), reveals);
+        let (client, authorization) = self.engine.door(&self.cluster, &request).await?;
         Ok(prometheus.through(client, authorization, service))
     }
 
@@ -292,9 +330,9 @@ impl<A: Access + Covers<Reads>> Kubernetes<A> {
         resource: &Resource,
         namespace: Option<&str>,
         object: &Value,
-        how: Apply<'_>,
+        how: Apply,
     ) -> Result<Written> {
-        self.write(&dry(apply(resource, namespace, object, how)?)).await
+        self.applied(resource, namespace, object, how, dry).await
     }
 
     /// What would come of making an object. Nothing is changed.
@@ -373,9 +411,9 @@ impl<A: Access + Covers<Changes>> Kubernetes<A> {
         resource: &Resource,
         namespace: Option<&str>,
         object: &Value,
-        how: Apply<'_>,
+        how: Apply,
     ) -> Result<Written> {
-        self.write(&apply(resource, namespace, object, how)?).await
+        self.applied(resource, namespace, object, how, |request| request).await
     }
 
     /// Puts an object in the place of the one of its name.
@@ -437,6 +475,8 @@ impl<A: Access + Covers<Destroys>> Kubernetes<A> {
     }
 }
 
+/// Times that fields of our own are taken over while others change the object.
+const TAKEOVERS: usize = 3;
 /// Objects in one page where nobody says how many, as kubectl asks for them.
 const PAGE: u32 = 500;
 
@@ -466,16 +506,25 @@ fn replace(resource: &Resource, namespace: Option<&str>, object: &Value) -> Resu
     Ok(strictly(request).send(crate::request::JSON, object))
 }
 
-fn apply(resource: &Resource, namespace: Option<&str>, object: &Value, how: Apply<'_>) -> Result<Request> {
+fn apply(
+    resource: &Resource,
+    namespace: Option<&str>,
+    object: &Value,
+    how: Apply,
+    version: Option<&Value>,
+) -> Result<Request> {
     let mut object = object.clone();
     // What a server once answered with cannot be applied as it is.
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         for member in ["managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"] {
             metadata.remove(member);
         }
+        if let Some(version) = version {
+            metadata.insert("resourceVersion".to_owned(), version.clone());
+        }
     }
     let request = Request::new("patch", resource, namespace, Some(name_of(&object)?), None)?
-        .ask("fieldManager", how.field_manager.unwrap_or(FIELD_MANAGER))
+        .ask("fieldManager", FIELD_MANAGER)
         .ask("force", how.force.to_string())
         .ask("fieldValidation", "Warn");
     // JSON is YAML.

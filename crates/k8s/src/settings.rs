@@ -80,4 +80,6 @@ pub struct Cluster {
     pub region: Option<String>,
     /// AWS profile to enter an EKS cluster with.
     pub profile: Option<String>,
+    /// Where the operator does not say how names are understood, this one is an EKS cluster's.
+    pub eks: bool,
 }

@@ -55,6 +55,7 @@ fn peak_for(path: &Path, rows: u64) -> u64 {
 
 #[test]
 #[ignore = "a child process of its neighbour"]
+#[expect(clippy::disallowed_methods, reason = "what a test tells its child")]
 fn profiles_a_file() {
     let Some(path) = env::var_os(FILE) else { return };
     let layout = Layout::of(path.as_ref(), &Wanted::default()).unwrap();

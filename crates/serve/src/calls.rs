@@ -1,6 +1,9 @@
 //! Calls of tools: down the road, with progress, questions and, where they take long, as tasks.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use rmcp::{
     ErrorData, RoleServer,
@@ -90,7 +93,7 @@ impl<C: Context> Server<C> {
         person: bool,
     ) -> Request {
         let caller = self.caller(context);
-        Request { tool: tool.to_owned(), arguments, caller, person, agreed: None, progress: Arc::new(Unheard) }
+        Request { tool: tool.to_owned(), arguments, caller, person, agreed: None, progress: unheard() }
     }
 
     /// Who makes a request: as the door found out, not as the client says.
@@ -234,34 +237,36 @@ fn broke(error: &tokio::task::JoinError) -> ErrorData {
 }
 
 /// The progress of a call on its way to the client, where the client wants it.
-struct Heard {
-    steps: progress::Steps,
-    teller: Option<Teller>,
-}
+struct Heard(Option<(progress::Steps, Teller)>);
 
 impl Heard {
     fn of(context: &RequestContext<RoleServer>) -> (Arc<dyn Progress>, Self) {
+        let Some(token) = context.meta.get_progress_token() else { return (unheard(), Self(None)) };
         let (sender, steps) = progress::channel();
-        let teller = context.meta.get_progress_token().map(|token| Teller::new(context.peer.clone(), token));
-        let progress: Arc<dyn Progress> = if teller.is_some() { Arc::new(sender) } else { Arc::new(Unheard) };
-        (progress, Self { steps, teller })
+        (Arc::new(sender), Self(Some((steps, Teller::new(context.peer.clone(), token)))))
     }
 
     /// Waits for the work and tells meanwhile how far it is.
     async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let Some((steps, teller)) = &mut self.0 else { return work.await };
         let mut work = std::pin::pin!(work);
-        let Some(teller) = &mut self.teller else { return work.await };
         loop {
             tokio::select! {
                 result = &mut work => {
                     // What was reported in the same breath as the end is told before the answer.
-                    while let Ok(step) = self.steps.try_recv() {
+                    while let Ok(step) = steps.try_recv() {
                         teller.tell(step).await;
                     }
                     return result;
                 }
-                Some(step) = self.steps.recv() => teller.tell(step).await,
+                Some(step) = steps.recv() => teller.tell(step).await,
             }
         }
     }
+}
+
+/// For the calls whose progress nobody wants to hear of.
+fn unheard() -> Arc<dyn Progress> {
+    static UNHEARD: LazyLock<Arc<Unheard>> = LazyLock::new(|| Arc::new(Unheard));
+    Arc::clone(&*UNHEARD) as Arc<dyn Progress>
 }

@@ -9,6 +9,7 @@ mod gateway;
 mod guide;
 mod http;
 mod mcp;
+mod message;
 mod progress;
 mod render;
 mod stdio;
@@ -67,7 +68,7 @@ impl fmt::Debug for Values {
 /// Must be called on a tokio runtime with I/O. A current-thread runtime answers fastest.
 pub async fn stdio<C: Context>(dispatch: Arc<Dispatch<C>>, about: About) -> Result<()> {
     let closing = CancellationToken::new();
-    let server = mcp::Server::new(dispatch, about, "stdio", closing.clone());
+    let server = mcp::Server::new(Arc::clone(&dispatch), about, "stdio", closing.clone());
     let (input, output) = rmcp::transport::stdio_pipes();
     let transport = stdio::Lines::new(input, output, closing);
     let running = match Box::pin(server.serve(transport)).await {
@@ -76,5 +77,7 @@ pub async fn stdio<C: Context>(dispatch: Arc<Dispatch<C>>, about: About) -> Resu
         Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
         Err(error) => return Err(Error::internal(format!("could not open the session: {error}"))),
     };
-    running.waiting().await.map(|_| ()).map_err(|error| Error::internal(format!("the session broke off: {error}")))
+    let ended = running.waiting().await;
+    dispatch.settle();
+    ended.map(|_| ()).map_err(|error| Error::internal(format!("the session broke off: {error}")))
 }

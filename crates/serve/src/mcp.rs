@@ -42,6 +42,8 @@ pub struct Shared<C: Context> {
     pub(crate) tasks: Tasks,
     tools: OnceLock<Vec<Tool>>,
     index: OnceLock<gateway::Index>,
+    meta: OnceLock<Option<MetaObject>>,
+    config: OnceLock<ServerConfig>,
 }
 
 impl<C: Context> Clone for Server<C> {
@@ -69,6 +71,8 @@ impl<C: Context> Server<C> {
             tasks: Tasks::default(),
             tools: OnceLock::new(),
             index: OnceLock::new(),
+            meta: OnceLock::new(),
+            config: OnceLock::new(),
         }))
     }
 
@@ -76,12 +80,31 @@ impl<C: Context> Server<C> {
         Implementation::new("trainyard", self.about.version)
     }
 
+    /// What a client is told first.
+    fn introduction(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_resources()
+            .enable_prompts()
+            .enable_completions()
+            .enable_tasks()
+            .build();
+        let icon = Icon::new(ICON).with_mime_type("image/svg+xml").with_sizes(vec!["any".to_owned()]);
+        ServerConfig::new(capabilities)
+            .with_protocol_version(ProtocolVersion::V_2025_11_25)
+            .with_server_info(self.implementation().with_title("Trainyard").with_icons(vec![icon]))
+            .with_instructions(self.about.instructions.clone())
+    }
+
     /// Of every answer: who gave it.
     pub(crate) fn meta(&self) -> Option<MetaObject> {
-        let mut meta = MetaObject::default();
-        let implementation = serde_json::to_value(self.implementation()).ok()?;
-        meta.insert("io.modelcontextprotocol/serverInfo".to_owned(), implementation);
-        Some(meta)
+        let made = || {
+            let mut meta = MetaObject::default();
+            let implementation = serde_json::to_value(self.implementation()).ok()?;
+            meta.insert("io.modelcontextprotocol/serverInfo".to_owned(), implementation);
+            Some(meta)
+        };
+        self.meta.get_or_init(made).clone()
     }
 
     fn signed(&self, mut response: CallToolResponse) -> CallToolResponse {
@@ -112,18 +135,8 @@ fn tool(view: &View) -> Tool {
 
 impl<C: Context> ServerHandler for Server<C> {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder()
-            .enable_tools()
-            .enable_resources()
-            .enable_prompts()
-            .enable_completions()
-            .enable_tasks()
-            .build();
-        let icon = Icon::new(ICON).with_mime_type("image/svg+xml").with_sizes(vec!["any".to_owned()]);
-        ServerConfig::new(capabilities)
-            .with_protocol_version(ProtocolVersion::V_2025_11_25)
-            .with_server_info(self.implementation().with_title("Trainyard").with_icons(vec![icon]))
-            .with_instructions(self.about.instructions.clone())
+        // Over HTTP the SDK asks for each request.
+        self.config.get_or_init(|| self.introduction()).clone()
     }
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Answer<DiscoverResult> {

@@ -2,10 +2,10 @@
 //! on the client.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use rmcp::model::{CallToolResult, ContentBlock};
+use rmcp::model::{CallToolResult, ContentBlock, Resource};
 use serde_json::{Value, json};
 use trainyard_contract::{Envelope, Error, Picture};
-use trainyard_dispatch::{Done, Question};
+use trainyard_dispatch::{Done, Question, RESULTS};
 
 /// The answer of a call that ran.
 pub(crate) fn done(mut done: Done) -> CallToolResult {
@@ -14,6 +14,11 @@ pub(crate) fn done(mut done: Done) -> CallToolResult {
         let shown: Value = done.pictures.iter().map(|picture| picture.alt.as_str()).collect();
         members.insert("pictures".into(), shown);
     }
+    let whole = done.value.get("whole").and_then(Value::as_str).filter(|whole| whole.starts_with(RESULTS));
+    let whole = whole.map(|address| {
+        let about = "The whole answer, in pages, for ten minutes";
+        Resource::new(address, "whole answer").with_description(about).with_mime_type("application/json")
+    });
     let mut answer = match done.envelope {
         Envelope::Plain => {
             let text = done.value.to_string();
@@ -30,6 +35,7 @@ pub(crate) fn done(mut done: Done) -> CallToolResult {
         }
     };
     answer.content.extend(done.pictures.iter().map(image));
+    answer.content.extend(whole.map(ContentBlock::resource_link));
     answer
 }
 

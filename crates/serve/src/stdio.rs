@@ -2,17 +2,16 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use rmcp::{
-    RoleServer,
-    service::{RxJsonRpcMessage, TxJsonRpcMessage},
-    transport::Transport,
-};
+use rmcp::{RoleServer, service::TxJsonRpcMessage, transport::Transport};
+use serde::Serialize;
 use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     sync::{Mutex, mpsc},
 };
 use tokio_util::sync::CancellationToken;
+
+use crate::message::{self, Message};
 
 /// Longest line that is read. Far above any argument of a tool.
 const MAX_LINE: u64 = 8 << 20;
@@ -21,8 +20,6 @@ const MAX_COMPLAINTS: u32 = 100;
 /// Time for calls under way to finish once the input has ended. A quiet server ends at once; this bounds a busy one,
 /// and is long enough for a first call, which resolves credentials and opens a connection, on a slow machine.
 const GRACE: Duration = Duration::from_secs(5);
-
-type Message = RxJsonRpcMessage<RoleServer>;
 
 /// Messages over a pair of byte streams.
 pub(crate) struct Lines<W> {
@@ -84,7 +81,7 @@ impl<W: AsyncWrite + Send + Unpin> Reader<W> {
         if text.is_empty() {
             return true;
         }
-        match serde_json::from_slice::<Message>(text) {
+        match message::read(text) {
             Ok(message) => {
                 self.complaints = 0;
                 return self.sender.send(message).await.is_ok();
@@ -102,7 +99,7 @@ impl<W: AsyncWrite + Send + Unpin> Reader<W> {
             return;
         }
         let answer = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": why } });
-        if let Err(error) = write(&self.output, &answer.to_string()).await {
+        if let Err(error) = write(&self.output, &answer).await {
             tracing::debug!("could not answer a bad line: {error}");
         }
     }
@@ -132,13 +129,13 @@ async fn skip_line<R: AsyncRead + Unpin>(input: &mut BufReader<R>) -> bool {
     }
 }
 
-async fn write<W: AsyncWrite + Unpin>(output: &Mutex<Option<W>>, message: &str) -> io::Result<()> {
-    let mut line = String::with_capacity(message.len() + 1);
-    line.push_str(message);
-    line.push('\n');
+async fn write<W: AsyncWrite + Unpin>(output: &Mutex<Option<W>>, message: &impl Serialize) -> io::Result<()> {
+    let mut line = Vec::with_capacity(512);
+    serde_json::to_writer(&mut line, message)?;
+    line.push(b'\n');
     let mut output = output.lock().await;
     let output = output.as_mut().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))?;
-    output.write_all(line.as_bytes()).await?;
+    output.write_all(&line).await?;
     output.flush().await
 }
 
@@ -150,10 +147,7 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Transport<RoleServer> for Lines<W> 
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
         let output = Arc::clone(&self.output);
-        async move {
-            let text = serde_json::to_string(&message)?;
-            write(&output, &text).await
-        }
+        async move { write(&output, &message).await }
     }
 
     async fn receive(&mut self) -> Option<Message> {

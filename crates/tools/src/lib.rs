@@ -12,13 +12,14 @@ mod guide;
 mod k8s;
 mod key_file;
 mod ml;
+mod permissions;
 mod policy;
 
 pub use app::{App, Cx};
 pub use aws::{ec2::InstanceTypes, s3::LocalPaths};
 pub use guide::GUIDE;
-pub use k8s::{Rule, rules};
 pub use ml::Buckets;
+pub use permissions::{Role, RoleRule, Situation, role};
 pub use policy::{SENT_FOR_POLICIES, operations};
 use trainyard_contract::{Ceiling, Offer, Toolset};
 

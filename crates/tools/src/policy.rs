@@ -42,8 +42,12 @@ pub(crate) async fn facts(app: &App, inquiry: Inquiry<'_>) -> Found {
     if inquiry.tags
         && let Some(target) = inquiry.target
     {
+        let tags = match target.system {
+            "kubernetes" => crate::k8s::labels(&app.kubernetes, inquiry.arguments).await,
+            _ => tags(&aws, &target.kind, &target.ids).await,
+        };
         // Tags that cannot be read are not known, and the policy says so where that decides.
-        found.tags = tags(&aws, &target.kind, &target.ids).await.unwrap_or_default();
+        found.tags = tags.unwrap_or_default();
     }
     found
 }

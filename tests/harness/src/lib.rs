@@ -16,7 +16,7 @@ mod web;
 pub use emulator::{Moto, free_port};
 pub use endpoint::{Endpoint, Reply, Seen, Wait};
 pub use fault::{Fault, Faulty, message};
-pub use place::{cache, node, npm, root, suite, venv};
+pub use place::{cache, helm, kubernetes_server, kubernetes_venv, node, npm, root, suite, venv};
 pub use process::{Ended, run};
 pub use proxy::{Passage, Proxy};
 pub use session::{Era, Session};

@@ -125,8 +125,10 @@ fn verify(path: &Path, expect: Option<&str>, json: bool) -> Result<ExitCode> {
 
 fn show(path: &Path, call: &str, json: bool) -> Result<ExitCode> {
     let lines = audit::find(path, call)?;
-    let unfinished = lines.len() < 2;
-    let value = json!({ "begin": lines.first(), "end": lines.get(1), "outcome_unknown": unfinished });
+    // A read that ended at once has one line, which says both.
+    let whole = lines.first().is_some_and(|line| line["event"] == "call");
+    let end = if whole { lines.first() } else { lines.get(1) };
+    let value = json!({ "begin": lines.first(), "end": end, "outcome_unknown": end.is_none() });
     output::answer(&value, json)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! `trainyard call`: one call, through the same door as an assistant's.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     io::{IsTerminal, Read, Write},
     process::ExitCode,
     sync::Arc,
@@ -17,7 +17,7 @@ use crate::{args::CallArguments, config::Config, exit, output};
 
 pub(crate) async fn run(config: &Config, arguments: CallArguments) -> Result<ExitCode> {
     let dispatch = super::dispatch(config)?;
-    let given = arguments_of(&arguments, &lists(&dispatch, &arguments.tool))?;
+    let given = arguments_of(&arguments, &forms(&dispatch, &arguments.tool))?;
     let request = |agreed: Option<String>| Request {
         tool: arguments.tool.clone(),
         arguments: given.clone(),
@@ -54,31 +54,31 @@ pub(crate) async fn run(config: &Config, arguments: CallArguments) -> Result<Exi
 }
 
 /// All arguments: the JSON object first, single ones over it. A name that comes again makes a list.
-fn arguments_of(arguments: &CallArguments, lists: &HashSet<String>) -> Result<Map<String, Value>> {
+fn arguments_of(arguments: &CallArguments, forms: &Forms) -> Result<Map<String, Value>> {
     let mut given = match &arguments.args {
         Some(text) => object(&source(text)?)?,
         None => Map::new(),
     };
     let single: Vec<_> = arguments.pairs.iter().chain(&arguments.more).cloned().collect();
-    add(&mut given, &single, lists)?;
+    add(&mut given, &single, forms)?;
     Ok(given)
 }
 
 /// Arguments that are given one by one.
-pub(crate) fn pairs(pairs: &[String], lists: &HashSet<String>) -> Result<Map<String, Value>> {
+pub(crate) fn pairs(pairs: &[String], forms: &Forms) -> Result<Map<String, Value>> {
     let mut given = Map::new();
-    add(&mut given, pairs, lists)?;
+    add(&mut given, pairs, forms)?;
     Ok(given)
 }
 
-fn add(given: &mut Map<String, Value>, pairs: &[String], lists: &HashSet<String>) -> Result<()> {
+fn add(given: &mut Map<String, Value>, pairs: &[String], forms: &Forms) -> Result<()> {
     let mut seen = HashSet::new();
     for pair in pairs {
         let (name, value) = pair.split_once('=').ok_or_else(|| {
             Error::validation(format!("{pair:?} is not KEY=VALUE"))
                 .hint("for example states=running, or --args with a JSON object")
         })?;
-        let value = value_of(value, lists.contains(name));
+        let value = value_of(value, forms.get(name).copied());
         if seen.insert(name) {
             given.insert(name.to_owned(), value);
             continue;
@@ -96,27 +96,40 @@ fn listed_name(dispatch: &Dispatch<App>, tool: &str) -> &'static str {
     dispatch.registry().definition(tool).map_or("call", |tool| tool.name)
 }
 
-/// What reads as JSON is JSON. For a list of strings, commas separate; anything else is one string.
-fn value_of(text: &str, list: bool) -> Value {
-    match serde_json::from_str(text) {
-        Ok(value @ Value::Array(_)) => value,
-        Ok(value) if !list => value,
-        _ if list => text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect(),
-        _ => text.into(),
+/// Text is taken as it is: a manifest in JSON, a name of digits. For a list of strings commas separate. For anything else
+/// what reads as JSON is JSON.
+fn value_of(text: &str, form: Option<Form>) -> Value {
+    match (serde_json::from_str(text), form) {
+        (_, Some(Form::Text)) => text.into(),
+        (Ok(value @ Value::Array(_)), _) => value,
+        (_, Some(Form::Words)) => text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect(),
+        (Ok(value), None) => value,
+        (Err(_), None) => text.into(),
     }
 }
 
-/// Parameters of the tool that are lists of strings.
-pub(crate) fn lists(dispatch: &Dispatch<App>, tool: &str) -> HashSet<String> {
+/// How a parameter is written at the shell where its schema leaves no choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A string, whatever it looks like.
+    Text,
+    /// A list of strings.
+    Words,
+}
+
+/// Parameters by name; those of neither form are left out.
+pub(crate) type Forms = HashMap<String, Form>;
+
+/// Forms of the tool's parameters.
+pub(crate) fn forms(dispatch: &Dispatch<App>, tool: &str) -> Forms {
     let view = dispatch.registry().views().iter().find(|view| view.name == listed_name(dispatch, tool));
     let properties = view.and_then(|view| view.input.get("properties")).and_then(Value::as_object);
-    let of_strings = |property: &Value| property["type"] == "array" && property["items"]["type"] == "string";
-    properties
-        .into_iter()
-        .flatten()
-        .filter(|(_, property)| of_strings(property))
-        .map(|(name, _)| name.clone())
-        .collect()
+    let form = |property: &Value| match property["type"].as_str() {
+        Some("string") => Some(Form::Text),
+        Some("array") if property["items"]["type"] == "string" => Some(Form::Words),
+        _ => None,
+    };
+    properties.into_iter().flatten().filter_map(|(name, property)| Some((name.clone(), form(property)?))).collect()
 }
 
 fn source(text: &str) -> Result<String> {
@@ -198,7 +211,8 @@ mod tests {
             json: false,
             yes: false,
         };
-        arguments_of(&arguments, &HashSet::from(["l".to_owned()]))
+        let forms = Forms::from([("l".to_owned(), Form::Words), ("t".to_owned(), Form::Text)]);
+        arguments_of(&arguments, &forms)
     }
 
     #[test]
@@ -207,6 +221,8 @@ mod tests {
         assert_eq!(Value::Object(value), json!({ "a": 1, "b": "x=y", "c": ["d"], "e": true, "f": "" }));
         let value = given(None, &["l=a, b", "l=3"]).unwrap();
         assert_eq!(Value::Object(value), json!({ "l": ["a", "b", "3"] }));
+        let value = given(None, &[r#"t={"kind": "Pod"}"#]).unwrap();
+        assert_eq!(value["t"], r#"{"kind": "Pod"}"#, "text stays text");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::{process::ExitCode, sync::Arc};
 use clap::CommandFactory;
 use trainyard_aws::{Engine, Settings, catalogue};
 use trainyard_contract::Result;
-use trainyard_dispatch::{Audit, Dispatch, Options, Registry};
+use trainyard_dispatch::{Audit, Dispatch, Options, Registry, Watch};
 use trainyard_k8s::prometheus::Prometheus;
 use trainyard_ml::job::local::Local;
 use trainyard_tools::{App, InstanceTypes, LocalPaths, TOOLSETS};
@@ -26,6 +26,7 @@ use crate::{
     args::{Arguments, Command},
     config::Config,
     output,
+    telemetry::All,
 };
 
 pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode> {
@@ -103,8 +104,10 @@ fn dispatch(config: &Config) -> Result<Arc<Dispatch<App>>> {
     };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
     let dispatch = Dispatch::new(app, registry(config)?, options, audit);
-    Ok(Arc::new(match &config.telemetry {
-        Some(telemetry) => dispatch.watched_by(Arc::clone(telemetry) as _),
+    let sent = config.telemetry.iter().map(|telemetry| Arc::clone(telemetry) as Arc<dyn Watch>);
+    let watches = sent.chain(config.counts.iter().map(|counts| Arc::clone(counts) as _)).collect();
+    Ok(Arc::new(match All::of(watches) {
+        Some(watch) => dispatch.watched_by(watch),
         None => dispatch,
     }))
 }

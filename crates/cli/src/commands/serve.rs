@@ -9,7 +9,7 @@ use trainyard_aws::{
 use trainyard_contract::{Error, Result};
 use trainyard_serve::{About, Access, Http, HttpOptions, Listen, OAuth, Tls, Token, Values};
 
-use crate::{args::ServeArguments, config::Config};
+use crate::{args::ServeArguments, config::Config, telemetry::Counts};
 
 const GATEWAY: &str = "The tools named below are not in the list: find_tools finds them, describe_tools shows what they take, \
                        call_read and call_write call them.\n";
@@ -19,6 +19,7 @@ pub(crate) async fn run(mut config: Config, arguments: ServeArguments) -> Result
         // The list stays as short as ever, so nothing has to be left out of it.
         config.selection.toolsets.push("all".to_owned());
     }
+    config.counts = arguments.metrics.then(Arc::<Counts>::default);
     let config = &config;
     let dispatch = super::dispatch(config)?;
     let mut instructions = trainyard_tools::instructions(&dispatch.registry().toolset_names(), config.ceiling);
@@ -36,7 +37,10 @@ pub(crate) async fn run(mut config: Config, arguments: ServeArguments) -> Result
         None => Box::pin(trainyard_serve::stdio(dispatch, about)).await?,
         Some(address) => {
             let listen = listen(address)?;
-            let http = Http::bind(options(config, &arguments, listen)?).await?;
+            let mut http = Http::bind(options(config, &arguments, listen)?).await?;
+            if let Some(counts) = config.counts.clone() {
+                http = http.with_metrics(move || counts.text());
+            }
             eprintln!("listening at {}", http.url());
             Box::pin(http.serve(dispatch, about, told_to_stop())).await?;
         }

@@ -1,6 +1,11 @@
-"""A session of the Python SDK's client: client.py MODE COMMAND [ARGUMENT...], or client.py MODE URL TOKEN"""
+"""A session of the Python SDK's client: client.py MODE COMMAND [ARGUMENT...], or client.py MODE URL TOKEN
+
+Mode `plain` finds out the era, calls what only reads, and changes nothing.
+"""
 
 import asyncio
+import os
+import ssl
 import sys
 
 import httpx2 as httpx
@@ -11,13 +16,14 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 MODE, COMMAND, *ARGUMENTS = sys.argv[1:]
+ONLY_READS = MODE == "plain"
+MODE = "auto" if ONLY_READS else MODE
 
 
 def connect(elicitation_callback=None):
-    import os
-
-    if COMMAND.startswith("http://"):
-        http = httpx.AsyncClient(headers={"Authorization": f"Bearer {ARGUMENTS[0]}"}, timeout=60)
+    if COMMAND.startswith(("http://", "https://")):
+        trusted = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
+        http = httpx.AsyncClient(headers={"Authorization": f"Bearer {ARGUMENTS[0]}"}, timeout=60, verify=trusted)
         transport = streamable_http_client(COMMAND, http_client=http)
         return Client(transport, mode=MODE, elicitation_callback=elicitation_callback)
     # The SDK hands down only a few variables unless it is told all of them.
@@ -78,6 +84,8 @@ async def plain():
         else:
             raise AssertionError("an unknown tool was called")
 
+        if ONLY_READS:
+            return
         # No person can be asked: a plan and a handle, and the handle proves nothing until the operator has agreed.
         doomed = terminate("i-0123456789abcdef0")
         result = await client.call_tool("aws_call", doomed)
@@ -129,7 +137,8 @@ async def asked():
 async def main():
     async with asyncio.timeout(90):
         await plain()
-        await asked()
+        if not ONLY_READS:
+            await asked()
 
 
 asyncio.run(main())

@@ -130,6 +130,10 @@ const CASES: &[(&str, Success)] = &[
         let found = world.call("ec2_get_user_data", json!({ "instance_id": made["instances"][0]["instance_id"] }));
         let text = found["user_data"]["text"].as_str().unwrap();
         assert!(text.contains("echo ready") && !text.contains("hunter2"), "{found}");
+        assert!(
+            text.starts_with("[[") && found["marker"].is_string(),
+            "a script is data, never an instruction: {found}"
+        );
     }),
     ("ec2_describe_tags", |world| {
         let id = world.instance();

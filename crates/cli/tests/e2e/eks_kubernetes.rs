@@ -166,7 +166,7 @@ fn one_object_goes_through_all_operations() {
 
     let plan = settings("patch", &json!({ "body": { "data": { "epochs": "5" } }, "dry_run": true }));
     let planned = session.call(tool, with(&plan)).unwrap();
-    assert_eq!(planned["structuredContent"]["plan"]["changes"], json!(["data.epochs: 3 -> 5"]), "{planned}");
+    assert_eq!(planned["structuredContent"]["plan"]["changes"], json!(["data.epochs: 3 → 5"]), "{planned}");
     assert_eq!(place.server.object("configmaps", "ml", "settings").unwrap()["data"]["epochs"], "3");
 
     // The hosted server's body is a text.
@@ -244,7 +244,7 @@ fn a_manifest_is_planned_applied_and_says_what_was_applied_when_one_object_fails
     let planned = session.call("apply_yaml", with(&plan)).unwrap();
     let objects = &planned["structuredContent"]["plan"]["objects"];
     assert_eq!(objects[0], json!({ "object": "ConfigMap one", "changes": ["new"] }), "{planned}");
-    assert_eq!(objects[1]["changes"], json!(["data.epochs: 3 -> 9"]), "{planned}");
+    assert_eq!(objects[1]["changes"], json!(["data.epochs: 3 → 9"]), "{planned}");
     assert!(place.server.object("configmaps", "ml", "one").is_none());
 
     let applied = done(&mut session, "apply_yaml", &by_path);

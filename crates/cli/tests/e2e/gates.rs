@@ -104,19 +104,16 @@ pub(crate) fn cases(at: &Trainyard) -> Vec<Case> {
     cases
 }
 
-/// What a call sends is among what its code was found to reach: permissions are made from that.
-fn assert_known(case: &Case, sent: &[trainyard_harness::Seen]) {
+/// The first that was sent though the code of the tool was not found to reach it: permissions are made from what is reached. None for
+/// tools that reach no operation of AWS.
+fn unknown<'a>(tool: &str, sent: &'a [trainyard_harness::Seen]) -> Option<&'a str> {
     let table = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/operations.tsv");
     let table = std::fs::read_to_string(table).unwrap();
-    let mut lines = table.lines().filter(|line| line.split('\t').next() == Some(case.tool.as_str())).peekable();
-    if lines.peek().is_none() {
-        return;
-    }
+    let mut lines = table.lines().filter(|line| line.split('\t').next() == Some(tool)).peekable();
+    lines.peek()?;
     let known: Vec<&str> = lines.flat_map(|line| line.rsplit('\t').next().unwrap().split(' ')).collect();
-    for seen in sent {
-        let Some(action) = seen.action() else { continue };
-        assert!(known.iter().any(|name| name.rsplit(':').next() == Some(action)), "{} sent {action}", case.tool);
-    }
+    let mut actions = sent.iter().filter_map(|seen| seen.action());
+    actions.find(|action| !known.iter().any(|name| name.rsplit(':').next() == Some(action)))
 }
 
 /// A file to upload, a path to download to, or a folder.
@@ -153,14 +150,23 @@ fn what_is_refused_names_its_flag_and_sends_nothing_and_what_is_allowed_arrives(
         session.hello().unwrap();
         for case in &cases {
             let what = format!("{} {} under {gates:?}", case.tool, case.arguments);
-            let result = session.call(&case.tool, case.arguments.clone()).unwrap();
-            // A tool that asks several things at once fails with the first answer, and the others are still on their way.
-            recorder.eventually(Duration::from_secs(5), |recorder| recorder.under_way() == 0);
-            let sent = recorder.take();
-            assert_known(case, &sent);
-            let Some(missing) = case.flags().iter().find(|flag| !gates.contains(flag)) else {
+            let mut ask = || {
+                let result = session.call(&case.tool, case.arguments.clone()).unwrap();
+                (result, recorder.take())
+            };
+            let (mut result, mut sent) = ask();
+            let offline = OFFLINE.contains(&case.tool.as_str());
+            let missing = case.flags().iter().find(|flag| !gates.contains(flag));
+            let strange = unknown(&case.tool, &sent).is_some() || (offline || missing.is_some()) && !sent.is_empty();
+            if strange {
+                // A tool that asks several things at once fails with the first answer, and on a busy machine the others arrive during a later
+                // call. Asked again in silence, a call has nothing but its own.
+                while recorder.eventually(Duration::from_millis(500), |recorder| !recorder.take().is_empty()) {}
+                (result, sent) = ask();
+            }
+            assert_eq!(unknown(&case.tool, &sent), None, "{what}");
+            let Some(missing) = missing else {
                 if !case.elsewhere {
-                    let offline = OFFLINE.contains(&case.tool.as_str());
                     assert_eq!(sent.is_empty(), offline, "{what}: {result}");
                     assert_eq!(result["isError"], !offline, "{what}: {result}");
                 }

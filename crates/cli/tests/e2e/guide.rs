@@ -62,9 +62,10 @@ fn a_reading_is_a_call_of_its_tool() {
     let described =
         session.ask("resources/read", json!({ "uri": "trainyard://aws/operations/ec2/RunInstances" })).unwrap();
     assert!(described["contents"][0]["text"].as_str().unwrap().contains("InstanceType"), "{described}");
-    drop(session);
+    session.close().unwrap();
     let audit = std::fs::read_to_string(at.home().join(".local/state/trainyard/audit.jsonl")).unwrap();
-    assert_eq!(audit.matches("\"event\":\"begin\"").count(), 4, "readings stand in the audit log as well");
+    let calls = audit.matches("\"event\":\"call\"").count() + audit.matches("\"event\":\"begin\"").count();
+    assert_eq!(calls, 4, "readings stand in the audit log as well");
 }
 
 #[test]
@@ -84,7 +85,13 @@ fn an_address_that_is_not_there_is_the_clients_error() {
         assert_eq!(answer["error"]["data"]["uri"], address, "{answer}");
     }
     let templates = session.ask("resources/templates/list", json!({})).unwrap();
-    assert_eq!(texts(&templates, "resourceTemplates", "uriTemplate"), ["trainyard://tools/{name}"]);
+    let expected = [
+        "trainyard://tools/{name}",
+        "trainyard://plans/{plan}",
+        "trainyard://results/{result}",
+        "trainyard://audit/{call}",
+    ];
+    assert_eq!(texts(&templates, "resourceTemplates", "uriTemplate"), expected);
     let bad = session.request("resources/list", json!({ "cursor": "from-9999" })).unwrap();
     assert_eq!(session.answer(bad).unwrap()["error"]["code"], -32602);
 }

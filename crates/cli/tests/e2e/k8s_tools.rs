@@ -147,19 +147,103 @@ fn what_was_applied_is_said_when_a_later_document_fails() {
 #[test]
 fn fields_of_others_are_a_conflict_that_names_them() {
     let mut world = World::new("conflict", &OPEN);
-    world.apply(&settings("a", &json!({"epochs": "3"})));
-    // A patch is somebody else's hand: it has a manager of its own, by its operation.
-    let patch = world.here(json!({ "kind": "ConfigMap", "name": "a", "patch": {"data": {"epochs": "4"}} }));
-    let changed = world.call("k8s_patch_object", patch);
-    assert_eq!(changed["changes"][0], "data.epochs: 3 → 4", "{changed}");
-    let arguments = world.here(json!({ "manifest": settings("a", &json!({"epochs": "5"})).to_string() }));
+    // Every namespace has one that the cluster made and that we never set.
+    let name = "kube-root-ca.crt";
+    let there = world.here(json!({ "kind": "ConfigMap", "name": name, "until": "exists" }));
+    assert_eq!(world.call("k8s_watch_object", there)["reached"], true);
+    let arguments = world.here(json!({ "manifest": settings(name, &json!({"ca.crt": "x"})).to_string() }));
     let error = world.fail("k8s_apply_manifest", arguments.clone());
-    assert_eq!(error["category"], "conflict", "{error}");
+    assert_eq!((&error["category"], &error["code"]), (&json!("conflict"), &json!("Conflict")), "{error}");
     let told = error.to_string();
-    assert!(told.contains(".data.epochs") && told.contains("trainyard") && told.contains("force"), "{error}");
+    assert!(told.contains(".data.ca.crt") && told.contains("force"), "{error}");
     let mut forced = arguments;
     forced["force"] = true.into();
     world.call("k8s_apply_manifest", forced);
+}
+
+#[test]
+fn what_we_changed_ourselves_is_no_conflict() {
+    let mut world = World::new("own", &OPEN);
+    world.apply(&settings("a", &json!({"epochs": "3"})));
+    let patch =
+        world.here(json!({ "kind": "ConfigMap", "name": "a", "patch": {"data": {"epochs": "4", "lr": "0.1"}} }));
+    let changed = world.call("k8s_patch_object", patch);
+    assert_eq!(changed["changes"][0], "data.epochs: 3 → 4", "{changed}");
+    let plan = world.here(json!({ "manifest": settings("a", &json!({"epochs": "5"})).to_string(), "dry_run": true }));
+    let planned = world.call("k8s_apply_manifest", plan);
+    assert!(planned.to_string().contains("data.epochs: 4 → 5"), "{planned}");
+    world.apply(&settings("a", &json!({"epochs": "5"})));
+    let found = world.here(json!({ "kind": "ConfigMap", "name": "a" }));
+    let data = world.call("k8s_describe_object", found)["object"]["data"].take();
+    assert_eq!(data, json!({"epochs": "5", "lr": "0.1"}), "what was patched beside it stays");
+    // Neither is a scale.
+    world.apply(&deployment("web", "registry.example/web:1"));
+    let scale = world.here(json!({ "kind": "deploy", "name": "web", "replicas": 2 }));
+    world.call("k8s_scale_object", scale);
+    world.apply(&deployment("web", "registry.example/web:1"));
+}
+
+#[test]
+fn rules_by_tag_go_by_labels() {
+    let mut world = World::new("labels", &OPEN);
+    let labelled = |name: &str, labels: Value, data: Value| {
+        let mut object = settings(name, &data);
+        object["metadata"]["labels"] = labels;
+        object
+    };
+    world.apply(&labelled("ours", json!({"team": "a"}), json!({"x": "1"})));
+    world.apply(&labelled("theirs", json!({"team": "b", "protected": "yes"}), json!({"x": "1"})));
+    let policy = world.trainyard.home().join("policy.toml");
+    std::fs::write(&policy, "[protected]\ntags = { protected = \"yes\" }\n").unwrap();
+    let flags = [&OPEN[..], &["--policy", policy.to_str().unwrap()]].concat();
+    let mut judged = world.trainyard.serve(&flags, Era::Legacy).unwrap();
+    judged.hello().unwrap();
+    let namespace = world.namespace.clone();
+    let mut call = |tool: &str, more: Value| {
+        let mut arguments = json!({ "namespace": namespace });
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        judged.call(tool, arguments).unwrap()["structuredContent"].take()
+    };
+    let at = |name: &str, more: Value| {
+        let mut arguments = json!({ "kind": "cm", "name": name });
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        arguments
+    };
+    let done = call("k8s_patch_object", at("ours", json!({ "patch": {"data": {"x": "2"}} })));
+    assert_eq!(done["changes"][0], "data.x: 1 → 2", "{done}");
+    // What the manifest says of labels does not take the protection away.
+    let disguised = labelled("theirs", json!({"team": "a"}), json!({"x": "2"})).to_string();
+    for (tool, arguments) in [
+        ("k8s_patch_object", at("theirs", json!({ "patch": {"data": {"x": "2"}} }))),
+        ("k8s_delete_object", at("theirs", json!({}))),
+        ("k8s_apply_manifest", json!({ "manifest": disguised })),
+    ] {
+        let refused = call(tool, arguments);
+        assert_eq!(refused["error"]["category"], "policy_denied", "{tool}: {refused}");
+        assert!(refused.to_string().contains("protected"), "{tool}: {refused}");
+    }
+    let new = labelled("new", json!({"team": "a"}), json!({})).to_string();
+    assert_eq!(call("k8s_apply_manifest", json!({ "manifest": new }))["created"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_manifest_in_json_is_text_at_the_shell() {
+    let world = World::new("shell", &["--toolsets", "k8s"]);
+    let manifest = format!("manifest={}", settings("from-shell", &json!({"epochs": "3"})));
+    let namespace = format!("namespace={}", world.namespace);
+    let line = [
+        "call",
+        "k8s_apply_manifest",
+        "--toolsets",
+        "k8s",
+        "--allow-write",
+        "--confirm",
+        "never",
+        &manifest,
+        &namespace,
+    ];
+    let ended = world.trainyard.run(&line).unwrap();
+    assert!(ended.status.success() && ended.stdout.contains("from-shell"), "{}{}", ended.stdout, ended.stderr);
 }
 
 #[test]

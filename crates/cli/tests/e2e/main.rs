@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "figures, for whoever runs the tests with --nocapture")]
 
 mod capacity_tools;
+mod chart;
 mod clients;
 mod conformance;
 mod datasets;
@@ -30,11 +31,14 @@ mod ml_seed_tools;
 mod models;
 mod oauth;
 mod operator;
+mod records;
+mod roles;
 mod s3;
 mod shell;
 mod size;
 mod stdio;
 mod telemetry;
+mod tls;
 mod tool_cases;
 mod training;
 

@@ -1,4 +1,4 @@
-//! Appending to the chain: one line at a time, whichever process it is.
+//! Appending to the chain: lines of one process at a time, whichever it is.
 //!
 //! Beside the log stands its head: how far the chain goes, and the hash that its next line has to name. Whoever writes
 //! holds the head's lock. A log that ends before its head was cut off; one that goes on behind it was being written
@@ -14,7 +14,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::hex;
+use super::{hex, lines::Lines};
 use crate::state;
 
 /// A log that has grown to this many bytes is moved aside, and the chain goes on in a new file.
@@ -75,33 +75,39 @@ impl Chain {
         Ok(Self { path: path.to_owned(), log: open_log(path)?, head, files: 0, largest: LARGEST })
     }
 
-    /// Writes the line that `make` gives for its sequence and the hash of the line before it.
-    pub(super) fn append(&mut self, make: impl FnOnce(u64, &str) -> String, durable: bool) -> io::Result<u64> {
+    /// Writes lines, in one go. Returns the number of the last.
+    pub(super) fn append(&mut self, lines: &[&Lines], durable: bool) -> io::Result<u64> {
         lock(&self.head)?;
-        let written = self.append_locked(make, durable);
+        let written = self.append_locked(lines, durable);
         let unlocked = self.head.unlock();
         let sequence = written?;
         unlocked?;
         Ok(sequence)
     }
 
-    fn append_locked(&mut self, make: impl FnOnce(u64, &str) -> String, durable: bool) -> io::Result<u64> {
+    fn append_locked(&mut self, lines: &[&Lines], durable: bool) -> io::Result<u64> {
         let mut head = self.head()?;
-        let sequence = head.lines + 1;
-        let mut line = make(sequence, &head.hash);
-        head.hash = hash(line.as_bytes());
-        line.push('\n');
-        self.log.write_all(line.as_bytes())?;
+        let mut text = String::with_capacity(lines.iter().map(|lines| lines.bytes() + 128 * lines.count()).sum());
+        for members in lines.iter().flat_map(|lines| lines.iter()) {
+            let start = text.len();
+            head.lines += 1;
+            for part in ["{\"sequence\":", &head.lines.to_string(), ",\"previous\":\"", &head.hash, "\",", members, "}"]
+            {
+                text.push_str(part);
+            }
+            head.hash = hash(&text.as_bytes()[start..]);
+            text.push('\n');
+        }
+        self.log.write_all(text.as_bytes())?;
         if durable {
             self.log.sync_data()?;
         }
-        head.lines = sequence;
-        head.bytes += line.len() as u64;
+        head.bytes += text.len() as u64;
         if head.bytes >= self.largest {
             self.set_aside(&mut head)?;
         }
         self.write_head(&head)?;
-        Ok(sequence)
+        Ok(head.lines)
     }
 
     /// How far the chain goes, with the lines that a process wrote just before it died.

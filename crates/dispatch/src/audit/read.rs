@@ -1,9 +1,9 @@
 //! Reading the log: whether its chain holds, its last lines, one call.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet, VecDeque},
     fs::File,
-    io::{BufRead, BufReader, Seek, SeekFrom},
+    io::{BufRead, BufReader, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
@@ -117,6 +117,8 @@ impl Check {
             Some("end") => {
                 self.begun.remove(&line["call"].as_u64().unwrap_or_default());
             }
+            // A whole call in one line.
+            Some("call") => {}
             _ => wrong.push("has no event that is known".to_owned()),
         }
         wrong
@@ -140,7 +142,7 @@ impl Check {
 
 /// The last lines, the oldest first, each as JSON.
 pub fn tail(path: &Path, lines: usize) -> Result<Vec<Value>> {
-    let mut kept = std::collections::VecDeque::with_capacity(lines.min(10_000));
+    let mut kept = VecDeque::with_capacity(lines.min(10_000));
     for file in files(path)?.iter().rev().take(2).rev() {
         for line in BufReader::new(open(file)?).lines() {
             let line = line.map_err(|error| unreadable(file, &error))?;
@@ -153,7 +155,37 @@ pub fn tail(path: &Path, lines: usize) -> Result<Vec<Value>> {
     Ok(kept.iter().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }
 
-/// Both lines of one call: by its sequence, or by the id that AWS saw.
+/// The newest lines about calls of one caller, the oldest first. Looks at the last mebibyte only.
+pub(crate) fn newest_of(path: &Path, principal: &str, lines: usize) -> Result<Vec<Value>> {
+    const LOOKED_AT: u64 = 1 << 20;
+    let mut file = open(path)?;
+    let length = file.metadata().map_err(|error| unreadable(path, &error))?.len();
+    let start = length.saturating_sub(LOOKED_AT);
+    file.seek(SeekFrom::Start(start)).map_err(|error| unreadable(path, &error))?;
+    let mut reader = BufReader::new(file.take(LOOKED_AT));
+    if start > 0 {
+        // Most likely half a line.
+        reader.read_until(b'\n', &mut Vec::new()).map_err(|error| unreadable(path, &error))?;
+    }
+    let (mut own, mut kept) = (HashSet::new(), VecDeque::with_capacity(lines));
+    for line in reader.split(b'\n') {
+        let line = line.map_err(|error| unreadable(path, &error))?;
+        let Ok(line) = serde_json::from_slice::<Value>(&line) else { continue };
+        let begins = line["principal"] == principal;
+        if begins {
+            own.insert(line["sequence"].as_u64());
+        }
+        if begins || (line["event"] == "end" && own.contains(&line["call"].as_u64())) {
+            if kept.len() == lines {
+                kept.pop_front();
+            }
+            kept.push_back(line);
+        }
+    }
+    Ok(kept.into())
+}
+
+/// The line or the two lines of one call: by its sequence, or by the id that AWS saw.
 pub fn find(path: &Path, call: &str) -> Result<Vec<Value>> {
     let number: Option<u64> = call.parse().ok();
     let mut found: Vec<Value> = Vec::new();
@@ -161,11 +193,15 @@ pub fn find(path: &Path, call: &str) -> Result<Vec<Value>> {
         for line in BufReader::new(open(file)?).lines() {
             let line = line.map_err(|error| unreadable(file, &error))?;
             let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
-            let begins = line["event"] == "begin"
+            let whole = line["event"] == "call";
+            let begins = (whole || line["event"] == "begin")
                 && (number.is_some_and(|number| line["sequence"] == number) || line["id"] == call);
             let ends = found.first().is_some_and(|begin| line["call"] == begin["sequence"]);
             if begins || ends {
                 found.push(line);
+            }
+            if begins && whole {
+                return Ok(found);
             }
         }
         if found.len() >= 2 {

@@ -1,6 +1,6 @@
 //! Which rule decides, and why.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -92,29 +92,42 @@ impl Policy {
         wants
     }
 
-    /// What this policy says to a call of which these facts are known.
+    /// What this policy says to a call of which these facts are known, with every rule that it looked at.
     pub fn decide(&self, facts: &Facts) -> Decision {
-        let considered: Vec<_> = self.only(facts).into_iter().chain(self.protected(facts)).collect();
+        let weighed = self.weigh(facts);
+        let considered = weighed.iter().map(|one| one.considered(facts)).collect();
+        Decision { considered, ..self.decided(facts, &weighed) }
+    }
+
+    /// The same in short, for a call that is made.
+    pub(crate) fn judge(&self, facts: &Facts) -> Decision {
+        self.decided(facts, &self.weigh(facts))
+    }
+
+    fn weigh<'a>(&'a self, facts: &'a Facts) -> Vec<Weighed<'a>> {
         let rules = self.rules.rules.iter().map(|rule| {
             let (fits, because) = rule.fits(facts);
-            Considered { rule: rule.name.clone(), verdict: rule.verdict, fits, because }
+            Weighed { rule: Cow::Borrowed(&rule.name), verdict: rule.verdict, fits, because }
         });
-        let considered: Vec<Considered> = considered.into_iter().chain(rules).collect();
-        let (verdict, decided, because) = self.strictest(facts, &considered);
-        let granted = |rule: &&Rule| rule.unattended && rule.fits(facts).0 == Fit::Yes;
-        let unattended = verdict == Verdict::Allow && self.rules.rules.iter().any(|rule| granted(&rule));
-        Decision { verdict, rule: decided, because, unattended, considered }
+        self.only(facts).into_iter().chain(self.protected(facts)).chain(rules).collect()
+    }
+
+    fn decided(&self, facts: &Facts, weighed: &[Weighed<'_>]) -> Decision {
+        let (verdict, rule, because) = self.strictest(facts, weighed);
+        let granted = |rule: &Rule| rule.unattended && rule.fits(facts).0 == Fit::Yes;
+        let unattended = verdict == Verdict::Allow && self.rules.rules.iter().any(granted);
+        Decision { verdict, rule, because, unattended, considered: Vec::new() }
     }
 
     /// The strictest rule that fits. A rule that allows, or asks, lifts the default first.
-    fn strictest(&self, facts: &Facts, considered: &[Considered]) -> (Verdict, String, String) {
+    fn strictest(&self, facts: &Facts, weighed: &[Weighed<'_>]) -> (Verdict, String, String) {
         let fits = |verdict: Verdict, maybe: bool| {
-            let fit = |one: &&Considered| one.fits == Fit::Yes || (maybe && one.fits == Fit::Maybe);
-            considered.iter().filter(|one| one.verdict == verdict).find(fit)
+            let fit = |one: &&Weighed<'_>| one.fits == Fit::Yes || (maybe && one.fits == Fit::Maybe);
+            weighed.iter().filter(|one| one.verdict == verdict).find(fit)
         };
-        let said = |one: &Considered| {
-            let why = if one.fits == Fit::Yes { "it fits the call".to_owned() } else { one.because.clone() };
-            (one.verdict, one.rule.clone(), why)
+        let said = |one: &Weighed<'_>| {
+            let why = if one.fits == Fit::Yes { "it fits the call".to_owned() } else { one.because.said(facts) };
+            (one.verdict, one.rule.clone().into_owned(), why)
         };
         if let Some(one) = fits(Verdict::Deny, true) {
             return said(one);
@@ -148,58 +161,100 @@ impl Policy {
     }
 
     /// The allow-lists as rules that refuse.
-    fn only(&self, facts: &Facts) -> Vec<Considered> {
+    fn only(&self, facts: &Facts) -> Vec<Weighed<'static>> {
         let only = &self.rules.only;
+        let refuses = |name: &'static str, fit: Fit, unknown: Because| {
+            let (fits, because) = match fit {
+                Fit::Yes => (Fit::No, Because::Nothing),
+                Fit::Maybe => (Fit::Maybe, unknown),
+                Fit::No => (Fit::Yes, Because::Nothing),
+            };
+            Weighed { rule: format!("only.{name}").into(), verdict: Verdict::Deny, fits, because }
+        };
         let mut found = Vec::new();
         for (name, patterns, fact) in places(only, facts) {
-            if patterns.is_empty() || fact == &Fact::Absent {
-                continue;
+            if !patterns.is_empty() && fact != &Fact::Absent {
+                found.push(refuses(name, all_of(patterns, fact), Because::Unknown(vec![name])));
             }
-            let (fits, because) = match all_of(patterns, fact) {
-                Fit::Yes => (Fit::No, String::new()),
-                Fit::Maybe => (Fit::Maybe, format!("it is not known which {name} the call would reach")),
-                Fit::No => (Fit::Yes, String::new()),
-            };
-            found.push(Considered { rule: format!("only.{name}"), verdict: Verdict::Deny, fits, because });
         }
         if !only.tags.is_empty() && facts.effect.writes() {
-            let (fits, because) = match tagged(&only.tags, facts, true) {
-                Fit::Yes => (Fit::No, String::new()),
-                Fit::Maybe => (Fit::Maybe, UNKNOWN_TAGS.to_owned()),
-                Fit::No => (Fit::Yes, String::new()),
-            };
-            found.push(Considered { rule: "only.tags".into(), verdict: Verdict::Deny, fits, because });
+            found.push(refuses("tags", tagged(&only.tags, facts, true), Because::UnknownTags));
         }
         found
     }
 
     /// What is protected, as rules that refuse changes.
-    fn protected(&self, facts: &Facts) -> Vec<Considered> {
+    fn protected(&self, facts: &Facts) -> Vec<Weighed<'static>> {
         if !facts.effect.writes() {
             return Vec::new();
         }
+        let refuses = |name: String, fits: Fit, unknown: Because| {
+            let because = if fits == Fit::Maybe { unknown } else { Because::Nothing };
+            Weighed { rule: format!("protected.{name}").into(), verdict: Verdict::Deny, fits, because }
+        };
         let protected = &self.rules.protected;
         let mut found = Vec::new();
         for (name, patterns, fact) in places(protected, facts) {
             if !patterns.is_empty() {
-                let fits = any_of(patterns, fact);
-                let because = if fits == Fit::Maybe { unknown(name) } else { String::new() };
-                found.push(Considered { rule: format!("protected.{name}"), verdict: Verdict::Deny, fits, because });
+                found.push(refuses(name.to_owned(), any_of(patterns, fact), Because::Unknown(vec![name])));
             }
         }
         for (key, pattern) in &protected.tags {
             let fits = tagged(&BTreeMap::from([(key.clone(), pattern.clone())]), facts, false);
-            let because = if fits == Fit::Maybe { UNKNOWN_TAGS.to_owned() } else { String::new() };
-            found.push(Considered { rule: format!("protected.tags.{key}"), verdict: Verdict::Deny, fits, because });
+            found.push(refuses(format!("tags.{key}"), fits, Because::UnknownTags));
         }
         found
     }
 }
 
-const UNKNOWN_TAGS: &str = "the tags of the target are not known";
+/// One rule beside one call, not yet in words.
+struct Weighed<'a> {
+    rule: Cow<'a, str>,
+    verdict: Verdict,
+    fits: Fit,
+    because: Because,
+}
 
-fn unknown(name: &str) -> String {
-    format!("it is not known which {name} the call would reach")
+impl Weighed<'_> {
+    fn considered(&self, facts: &Facts) -> Considered {
+        Considered {
+            rule: self.rule.clone().into_owned(),
+            verdict: self.verdict,
+            fits: self.fits,
+            because: self.because.said(facts),
+        }
+    }
+}
+
+/// What of a rule does not fit, or is not known. Put in words only where somebody reads them.
+enum Because {
+    Nothing,
+    /// The call does something else.
+    Effect,
+    /// This of the call is another.
+    Other(&'static str, String),
+    /// The call has these instead.
+    Others(&'static str, Vec<String>),
+    /// The call has no such thing.
+    Without(&'static str),
+    OtherTags,
+    UnknownTags,
+    Unknown(Vec<&'static str>),
+}
+
+impl Because {
+    fn said(&self, facts: &Facts) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Effect => format!("the call {}", facts.effect),
+            Self::Other(name, value) => format!("the {name} is {value:?}"),
+            Self::Others(name, values) => format!("{name}: {}", values.join(", ")),
+            Self::Without(name) => format!("the call has no {name}"),
+            Self::OtherTags => "the tags are others".to_owned(),
+            Self::UnknownTags => "the tags of the target are not known".to_owned(),
+            Self::Unknown(names) => format!("it is not known which {} the call would reach", names.join(", ")),
+        }
+    }
 }
 
 fn places<'a>(places: &'a Places, facts: &'a Facts) -> [(&'static str, &'a [String], &'a Fact); 7] {
@@ -216,10 +271,10 @@ fn places<'a>(places: &'a Places, facts: &'a Facts) -> [(&'static str, &'a [Stri
 
 impl Rule {
     /// Whether the rule fits, and what does not.
-    fn fits(&self, facts: &Facts) -> (Fit, String) {
+    fn fits(&self, facts: &Facts) -> (Fit, Because) {
         let effect = self.effects.contains(&facts.effect) || (facts.reveals && self.effects.contains(&Effect::Reveals));
         if !self.effects.is_empty() && !effect {
-            return (Fit::No, format!("the call {}", facts.effect));
+            return (Fit::No, Because::Effect);
         }
         let own = [
             ("tool", &self.tools, &facts.tool),
@@ -228,7 +283,7 @@ impl Rule {
         ];
         for (name, patterns, text) in own {
             if !patterns.is_empty() && !patterns.iter().any(|pattern| pattern::fits(pattern, text)) {
-                return (Fit::No, format!("the {name} is {text:?}"));
+                return (Fit::No, Because::Other(name, text.clone()));
             }
         }
         // To allow, a rule must fit everything that the call reaches; to refuse or ask, one thing is enough.
@@ -241,16 +296,16 @@ impl Rule {
             match (fit(patterns, fact), fact) {
                 (Fit::Yes, _) => {}
                 (Fit::Maybe, _) => maybe.push(name),
-                (Fit::No, Fact::Known(values)) => return (Fit::No, format!("{name}: {}", values.join(", "))),
-                (Fit::No, _) => return (Fit::No, format!("the call has no {name}")),
+                (Fit::No, Fact::Known(values)) => return (Fit::No, Because::Others(name, values.clone())),
+                (Fit::No, _) => return (Fit::No, Because::Without(name)),
             }
         }
         match tagged(&self.tags, facts, self.verdict == Verdict::Allow) {
             Fit::Yes => {}
             Fit::Maybe => maybe.push("tags"),
-            Fit::No => return (Fit::No, "the tags are others".into()),
+            Fit::No => return (Fit::No, Because::OtherTags),
         }
-        if maybe.is_empty() { (Fit::Yes, String::new()) } else { (Fit::Maybe, unknown(&maybe.join(", "))) }
+        if maybe.is_empty() { (Fit::Yes, Because::Nothing) } else { (Fit::Maybe, Because::Unknown(maybe)) }
     }
 
     fn selectors<'a>(&'a self, facts: &'a Facts) -> [(&'static str, &'a [String], &'a Fact); 8] {

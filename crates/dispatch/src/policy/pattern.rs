@@ -3,30 +3,31 @@
 /// Whether `text` is what `pattern` says. Case, `-`, `_` and blanks make no difference: an operation or a kind that is
 /// spelt another way must not slip past a rule.
 pub(crate) fn fits(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (folded(pattern), folded(text));
-    let (mut at, mut read) = (0, 0);
+    let (mut pattern, mut text) = (folded(pattern), folded(text));
     // Where to take up again: after the last star, with one more letter given to it.
     let mut star = None;
-    while read < text.len() {
-        if pattern.get(at) == Some(&'*') {
-            star = Some((at, read));
-            at += 1;
-        } else if pattern.get(at) == Some(&text[read]) {
-            at += 1;
-            read += 1;
-        } else if let Some((place, taken)) = star {
-            at = place + 1;
-            read = taken + 1;
-            star = Some((place, read));
-        } else {
-            return false;
+    loop {
+        let mut read = text.clone();
+        let Some(letter) = read.next() else { break };
+        let mut wanted = pattern.clone();
+        match wanted.next() {
+            Some('*') => {
+                star = Some((wanted.clone(), text.clone()));
+                pattern = wanted;
+            }
+            Some(same) if same == letter => (pattern, text) = (wanted, read),
+            _ => {
+                let Some((place, taken)) = &mut star else { return false };
+                taken.next();
+                (pattern, text) = (place.clone(), taken.clone());
+            }
         }
     }
-    pattern[at..].iter().all(|letter| *letter == '*')
+    pattern.all(|letter| letter == '*')
 }
 
-fn folded(text: &str) -> Vec<char> {
-    text.chars().filter(|letter| !matches!(letter, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect()
+fn folded(text: &str) -> impl Iterator<Item = char> + Clone {
+    text.chars().filter(|letter| !matches!(letter, '-' | '_' | ' ')).flat_map(char::to_lowercase)
 }
 
 #[cfg(test)]

@@ -304,6 +304,7 @@ impl House {
     }
 
     pub(crate) fn audit(&self) -> Vec<Value> {
+        self.dispatch.settle();
         let text = std::fs::read_to_string(&self.log).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

@@ -5,4 +5,5 @@
 mod adversary;
 mod calls;
 mod house;
+mod records;
 mod rules;

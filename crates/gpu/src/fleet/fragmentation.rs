@@ -39,7 +39,7 @@ pub struct FragmentedGroup {
     pub free_cores: i64,
     /// Share of the free memory that cannot be had by a pod with one card: 0 when all of it is on one card.
     pub scattered_percent: i64,
-    /// The largest pod for each number of cards on one node.
+    /// The largest pod for each number of cards on one node; of numbers with the same amounts, the highest.
     pub largest_pods: Vec<LargestPod>,
 }
 
@@ -252,7 +252,19 @@ impl Gathered {
             stranded: self.stranded,
             free_cores: self.free_cores,
             scattered_percent: missed.saturating_mul(100).checked_div(self.free_memory_mib).unwrap_or(0),
-            largest_pods: self.largest,
+            largest_pods: steps(self.largest),
         }
     }
+}
+
+/// Only where more cards mean less of each.
+fn steps(largest: Vec<LargestPod>) -> Vec<LargestPod> {
+    let mut steps: Vec<LargestPod> = Vec::new();
+    for pod in largest {
+        match steps.last_mut() {
+            Some(last) if (last.memory_mib, last.cores) == (pod.memory_mib, pod.cores) => *last = pod,
+            _ => steps.push(pod),
+        }
+    }
+    steps
 }

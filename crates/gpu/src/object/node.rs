@@ -30,6 +30,8 @@ pub struct Node {
     pub schedulable: bool,
     /// Labels.
     pub labels: BTreeMap<String, String>,
+    /// The EC2 instance that it is, by which AWS's own monitors know it.
+    pub instance_id: Option<String>,
     /// What keeps pods away.
     pub taints: Vec<Taint>,
     /// All there is.
@@ -103,6 +105,12 @@ pub struct Taint {
 /// Locks, and the seconds after which HAMi breaks them.
 const LOCKS: [(&str, i64); 2] = [("hami.io/mutex.lock", 300), ("cambricon.com/dsmlu.lock", 120)];
 
+/// `aws:///us-west-2a/i-0123456789abcdef0`
+fn ec2_instance(provider: &str) -> Option<String> {
+    let id = provider.strip_prefix("aws://")?.rsplit('/').next()?;
+    id.starts_with("i-").then(|| id.to_owned())
+}
+
 impl Node {
     /// Reads a node object. Only a node without a name is refused; whatever else is wrong becomes a note.
     pub fn from_json(node: &Value, backends: &Backends) -> Result<Self> {
@@ -114,6 +122,7 @@ impl Node {
             }),
             schedulable: !flag(node, "/spec/unschedulable"),
             labels: texts(node, "/metadata/labels"),
+            instance_id: text(node, "/spec/providerID").and_then(ec2_instance),
             taints: list(node, "/spec/taints").iter().map(taint).collect(),
             capacity: quantities(node, "/status/capacity"),
             allocatable: quantities(node, "/status/allocatable"),

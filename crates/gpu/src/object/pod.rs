@@ -145,6 +145,21 @@ pub struct Grant {
 }
 
 impl Pod {
+    /// Units of a resource that is handed out by number: of application containers and sidecars together, or of the largest init
+    /// container beside the sidecars.
+    pub fn units_of(&self, resource: &str) -> i64 {
+        let of = |container: &Container| {
+            let asks = container.asks.iter().filter(|(name, _)| name == resource);
+            asks.map(|(_, amount)| amount.ceil()).sum::<i64>()
+        };
+        let sum = |wanted: fn(ContainerKind) -> bool| {
+            self.containers.iter().filter(|one| wanted(one.kind)).map(of).fold(0, i64::saturating_add)
+        };
+        let sidecars = sum(|kind| kind == ContainerKind::Sidecar);
+        let init = self.containers.iter().filter(|one| one.kind == ContainerKind::Init).map(of).max().unwrap_or(0);
+        sidecars.saturating_add(sum(|kind| kind == ContainerKind::App).max(init))
+    }
+
     /// Reads a pod object. Only a pod without a name is refused; whatever else is wrong becomes a note.
     pub fn from_json(pod: &Value, backends: &Backends) -> Result<Self> {
         let name = text(pod, "/metadata/name").ok_or_else(|| DecodeError::new("a pod must have a name"))?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     MemoryAsk, PodAsk,
-    node::{Judge, Lift, Lifted, free_amounts},
+    node::{Judge, Lift, Lifted},
 };
 use crate::fleet::FleetNode;
 
@@ -114,53 +114,70 @@ fn set_count(trial: &mut Trial, count: i64) -> bool {
     fewer > 0
 }
 
-/// Turns a number back as far as the pod still fits.
+/// Turns a number back as far as the pod still fits: by its unit, since what stands in the way may be a card as well as a quota.
 pub(super) fn turn_back(judge: &mut Judge<'_>, nodes: &[&FleetNode], start: &Trial, trial: &mut Trial, knob: &Knob) {
-    let backends = &judge.fleet.backends;
-    let words: BTreeSet<&str> = start.ask.devices().map(|device| &*backends.get(device.backend).word).collect();
-    let (memory, cores) = free_amounts(nodes, &words);
-    let amounts = match knob {
-        Knob::Memory => memory,
-        Knob::Cores => cores,
+    let (most, step) = match knob {
+        Knob::Memory => (most_memory(judge, nodes, start), memory_step(judge, start)),
+        Knob::Cores => (start.ask.devices().map(|device| device.cores).max().unwrap_or(0), 1),
         Knob::Count => {
-            let most = start.ask.devices().map(|device| device.count).chain(start.ask.load.extended.values().copied());
+            let counts =
+                start.ask.devices().map(|device| device.count).chain(start.ask.load.extended.values().copied());
             // More cards than a node can have are never asked back for.
-            (1..most.max().unwrap_or(1).min(1024)).collect()
+            (counts.max().unwrap_or(0).min(1024), 1)
         }
         _ => return,
     };
-    let with = |amount: i64, trial: &Trial, judge: &Judge<'_>| {
-        let mut with = trial.clone();
-        // Back to what was asked for, and from there down to the amount.
-        for (device, asked) in with.ask.devices_mut().zip(start.ask.devices()) {
-            match knob {
-                Knob::Memory => device.memory = asked.memory,
-                Knob::Cores => device.cores = asked.cores,
-                _ => device.count = asked.count,
-            }
-        }
-        match knob {
-            Knob::Memory => set_memory(&mut with, judge, amount),
-            Knob::Cores => set_cores(&mut with, amount),
-            _ => {
-                with.ask.load.extended.clone_from(&start.ask.load.extended);
-                set_count(&mut with, amount)
-            }
-        };
-        with
-    };
-    // The largest amount that fits lies where trying changes from yes to no.
-    let (mut low, mut high) = (0, amounts.len());
-    while low < high {
-        let middle = usize::midpoint(low, high);
-        let tried = with(amounts[middle], trial, judge);
-        if amounts[middle] > 0 && judge.any(nodes, &tried.ask, &tried.lift).is_none() {
-            high = middle;
+    // The largest amount that fits lies where trying changes from yes to no. The knob was tried all the way down, which fits.
+    let (mut fits, mut too_much) = (1, most / step + 1);
+    while too_much - fits > 1 {
+        let middle = i64::midpoint(fits, too_much);
+        let tried = with(middle * step, start, trial, judge, knob);
+        if judge.any(nodes, &tried.ask, &tried.lift).is_some() {
+            fits = middle;
         } else {
-            low = middle + 1;
+            too_much = middle;
         }
     }
-    if let Some(amount) = low.checked_sub(1).map(|at| amounts[at]).filter(|amount| *amount > 0) {
-        *trial = with(amount, trial, judge);
+    *trial = with(fits * step, start, trial, judge, knob);
+}
+
+/// The trial with one number back at what was asked for, and from there down to an amount.
+fn with(amount: i64, start: &Trial, trial: &Trial, judge: &Judge<'_>, knob: &Knob) -> Trial {
+    let mut with = trial.clone();
+    for (device, asked) in with.ask.devices_mut().zip(start.ask.devices()) {
+        match knob {
+            Knob::Memory => device.memory = asked.memory,
+            Knob::Cores => device.cores = asked.cores,
+            _ => device.count = asked.count,
+        }
     }
+    match knob {
+        Knob::Memory => set_memory(&mut with, judge, amount),
+        Knob::Cores => set_cores(&mut with, amount),
+        _ => {
+            with.ask.load.extended.clone_from(&start.ask.load.extended);
+            set_count(&mut with, amount)
+        }
+    };
+    with
+}
+
+/// The most MiB that anybody could mean: what is asked for, or all of the largest card.
+fn most_memory(judge: &Judge<'_>, nodes: &[&FleetNode], start: &Trial) -> i64 {
+    let largest = |backend: usize| {
+        let word = &judge.fleet.backends.get(backend).word;
+        let cards = nodes.iter().flat_map(|node| &node.cards).filter(move |card| *card.word == **word);
+        cards.map(|card| i64::from(card.device.memory_mib)).max().unwrap_or(0)
+    };
+    let asked = start
+        .ask
+        .devices()
+        .map(|device| memory_of(device.memory, judge, device.backend).unwrap_or_else(|| largest(device.backend)));
+    asked.max().unwrap_or(0)
+}
+
+/// MiB by which what is asked for can be told: a pod cannot ask for less than a unit more.
+fn memory_step(judge: &Judge<'_>, start: &Trial) -> i64 {
+    let backends = start.ask.devices().map(|device| judge.fleet.backends.get(device.backend));
+    backends.map(|backend| backend.memory_unit.step_mib()).max().unwrap_or(1)
 }

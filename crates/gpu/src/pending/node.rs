@@ -161,7 +161,9 @@ impl Judge<'_> {
                     QuotaKind::Cores if resources.cores.as_ref() == Some(&row.resource) => *cores,
                     _ => continue,
                 };
-                if let Some(missing) = row.free.map(|free| wanted.saturating_sub(free)).filter(|missing| *missing > 0) {
+                // A limit that was lowered below what is in use lacks that as well.
+                let left = row.limit_in_use_units.map(|limit| limit.saturating_sub(row.used));
+                if let Some(missing) = left.map(|left| wanted.saturating_sub(left)).filter(|missing| *missing > 0) {
                     return Err(NodeReason::Quota { resource: row.resource.clone(), missing });
                 }
             }
@@ -258,16 +260,4 @@ fn room(node: &FleetNode, ask: &PodAsk, lift: &Lift) -> Result<(), NodeReason> {
         }
     }
     Ok(())
-}
-
-/// Memory and cores that cards of a kind could still give, each value once, smallest first.
-pub(super) fn free_amounts(nodes: &[&FleetNode], words: &BTreeSet<&str>) -> (Vec<i64>, Vec<i64>) {
-    let cards =
-        nodes.iter().flat_map(|node| &node.cards).filter(|card| words.contains(&*card.word) && card.is_usable());
-    let (mut memory, mut cores) = (BTreeSet::new(), BTreeSet::new());
-    for card in cards {
-        memory.insert(card.largest_request_mib());
-        cores.insert(card.free_cores().saturating_mul(100) / card.total_cores().max(1));
-    }
-    (memory.into_iter().collect(), cores.into_iter().collect())
 }

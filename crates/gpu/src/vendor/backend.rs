@@ -159,6 +159,16 @@ impl MemoryUnit {
         }
     }
 
+    /// MiB from one amount that a pod can ask for to the next.
+    pub fn step_mib(self) -> i64 {
+        match self {
+            Self::Mib(factor) => factor.max(1),
+            Self::GibOrBytes => 1,
+            Self::GbOrMib => 1024,
+            Self::KunlunSteps => 24_576,
+        }
+    }
+
     /// MiB of this amount on a card with `card_mib`.
     pub fn mib(self, amount: Quantity, card_mib: i64) -> i64 {
         let number = amount.ceil();

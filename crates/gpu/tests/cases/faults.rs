@@ -140,7 +140,7 @@ fn quotas_have_a_factor_and_are_not_added() {
     };
     let fleet = fleet(&[nvidia_node("one", 1)], &[]);
     let rows = fleet.quota_usage(&[quota("first", "10"), quota("second", "20")], None, None);
-    assert_eq!(rows.len(), 1);
+    assert_eq!(rows.len(), 2, "and the number of cards");
     assert_eq!((rows[0].limit, rows[0].limit_in_use_units), (Some(20), Some(5120)));
     assert!(rows[0].warning.is_some());
 }

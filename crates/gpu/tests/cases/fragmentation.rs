@@ -77,3 +77,11 @@ fn plain_cards_fit_by_number() {
         [LargestPod { cards: 4, memory_mib: 81559, cores: 0, node: "small".to_owned() }]
     );
 }
+
+#[test]
+fn numbers_of_cards_with_the_same_amounts_are_one_row() {
+    let pods = [running("a", "one", NVIDIA, "GPU-one-0,NVIDIA,960,10:;")];
+    let groups = fleet(&[nvidia_node("one", 8)], &pods).fragmentation().groups;
+    let largest = |cards, memory_mib, cores| LargestPod { cards, memory_mib, cores, node: "one".to_owned() };
+    assert_eq!(groups[0].largest_pods, [largest(7, 40_960, 100), largest(8, 40_000, 90)]);
+}

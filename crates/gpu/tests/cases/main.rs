@@ -14,6 +14,7 @@ mod idle;
 mod metrics;
 mod pending;
 mod quota;
+mod remedies;
 mod roundtrip;
 mod surroundings;
 mod vendors;

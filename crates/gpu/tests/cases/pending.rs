@@ -96,7 +96,7 @@ fn slots_and_exclusive_cards_and_exhausted_ones() {
     let open = nvidia_node("one", 1);
     let found = why(&fleet(std::slice::from_ref(&open), &[pod("GPU-one-0,NVIDIA,1,0:;")]), &ask(1, 100));
     assert_eq!(found.cards[&CardReason::ExclusiveDeviceAllocateConflict], 1);
-    assert_eq!(only_change(found.remedy), Change::LowerCores { from: 100, to: 1 });
+    assert_eq!(only_change(found.remedy), Change::LowerCores { from: 100, to: 99 });
     let found = why(&fleet(&[open], &[pod("GPU-one-0,NVIDIA,1,100:;")]), &ask(1, 0));
     assert_eq!(found.cards[&CardReason::CardComputeUnitsExhausted], 1);
 }

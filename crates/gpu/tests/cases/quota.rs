@@ -29,12 +29,13 @@ fn use_is_what_pods_hold_and_limits_are_read_in_short_form() {
         "requests.nvidia.com/gpu": "4", "limits.cpu": "10", "pods": "5" }),
     );
     let rows = fleet.quota_usage(&[quota], Some("team"), Some(Vendor::Nvidia));
-    assert_eq!(rows.len(), 2);
+    assert_eq!(rows.len(), 3);
     let memory = &rows[0];
     assert_eq!((&*memory.resource, memory.kind), ("nvidia.com/gpumem", QuotaKind::Memory));
     assert_eq!((memory.limit, memory.used, memory.free, memory.percent), (Some(16000), 5000, Some(11000), Some(31)));
     assert_eq!(memory.top_pods, [("a".to_owned(), 3000), ("b".to_owned(), 2000)]);
     assert_eq!((rows[1].used, rows[1].free), (50, Some(150)));
+    assert_eq!((rows[2].kind, rows[2].limit), (QuotaKind::Count, Some(4)));
 }
 
 #[test]
@@ -73,4 +74,29 @@ fn vendors_differ_in_what_a_quota_may_limit() {
     assert_eq!(limit("amd.com/gpucores"), Some(100));
     assert_eq!(limit("hygon.com/dcumem"), Some(5));
     assert_eq!(limit("metax-tech.com/vmemory"), Some(2048));
+}
+
+#[test]
+fn numbers_of_devices_are_counted_by_the_api_server() {
+    let hard = json!({ "requests.nvidia.com/gpu": "8", "requests.nvidia.com/mig-1g.5gb": "0", "requests.aws.amazon.com/neuron": "2",
+        "requests.cpu": "4", "requests.nvidia.com/gpumem": "1" });
+    let mut wide = quota("team", "wide", json!({ "requests.nvidia.com/gpu": "100" }));
+    let object = json!({ "metadata": { "namespace": "team", "name": "q" }, "spec": { "hard": hard },
+        "status": { "used": { "requests.nvidia.com/gpu": "6" } } });
+    let narrow = QuotaObject::from_json(&object).unwrap();
+    wide.counts.insert("nvidia.com/gpu".to_owned(), (100, 6));
+    let holder = json!({ "metadata": { "name": "a", "namespace": "team" }, "spec": { "nodeName": "one",
+        "initContainers": [{ "name": "i", "resources": { "limits": { "nvidia.com/gpu": 1 } } }],
+        "containers": [{ "name": "c", "resources": { "limits": { "nvidia.com/gpu": 6 } } }] }, "status": { "phase": "Running" } });
+    let rows = fleet(&[crate::cluster::node("one")], &[holder]).quota_usage(&[wide, narrow], None, None);
+    let of = |resource: &str| rows.iter().find(|row| row.resource == resource);
+    let gpu = of("nvidia.com/gpu").unwrap();
+    assert_eq!(
+        (gpu.kind, gpu.limit, gpu.used, gpu.free, gpu.percent),
+        (QuotaKind::Count, Some(8), 6, Some(2), Some(75))
+    );
+    assert_eq!((&gpu.quota_objects[0], &gpu.top_pods[..]), (&"q".to_owned(), &[("a".to_owned(), 6)][..]));
+    assert!(of("nvidia.com/mig-1g.5gb").unwrap().blocked);
+    assert_eq!(of("aws.amazon.com/neuron").unwrap().free, Some(2));
+    assert!(of("cpu").is_none() && of("nvidia.com/gpumem").is_none(), "{rows:?}");
 }

@@ -107,7 +107,7 @@ fn a_quota_and_by_how_much_it_is_short() {
     let blocked = json!({ "metadata": { "namespace": "team", "name": "q" }, "spec": { "hard": { "limits.nvidia.com/gpumem": 0 } } });
     let quotas = vec![QuotaObject::from_json(&blocked).unwrap()];
     let found = fleet.why_pending(&ask, &Surroundings { quotas, ..Surroundings::default() });
-    assert_eq!(only_change(found.remedy), Change::RaiseQuota { resource: "nvidia.com/gpumem".to_owned(), by: 10000 });
+    assert_eq!(only_change(found.remedy), Change::RaiseQuota { resource: "nvidia.com/gpumem".to_owned(), by: 51_920 });
 }
 
 #[test]

@@ -75,7 +75,9 @@ pub(crate) fn way(settings: &Settings, kubeconfigs: &Kubeconfigs, cluster: &Clus
         .hint("the operator changes that with --auth-mode iam")),
         (Some(name), AuthMode::Kubeconfig) => kubeconfigs.find(name).map(|context| Way::Context { context }),
         (None, AuthMode::Kubeconfig) => kubeconfigs.current().map(|context| Way::Context { context }),
-        (Some(name), AuthMode::Auto) if !by_aws && kubeconfigs.has(name) => Ok(Way::Context { context: name.clone() }),
+        (Some(name), AuthMode::Auto) if !by_aws && !cluster.eks && kubeconfigs.has(name) => {
+            Ok(Way::Context { context: name.clone() })
+        }
         (Some(name), _) => eks::way(name, cluster),
         (None, AuthMode::Iam) => Err(Error::validation("`cluster` is missing")
             .hint("name an EKS cluster; aws_call with eks ListClusters shows them")),

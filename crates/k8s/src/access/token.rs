@@ -1,9 +1,9 @@
 //! The token that lets an AWS identity into an EKS cluster: a signed question to STS about who is calling.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 use trainyard_aws::{Engine, Scope};
 use trainyard_contract::{Error, Result};
 
@@ -74,4 +74,37 @@ impl Token {
 /// Base64 as addresses have it, without padding.
 fn unpadded(text: &str) -> String {
     trainyard_aws::to_base64(text.as_bytes()).trim_end_matches('=').replace('+', "-").replace('/', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use trainyard_aws::{Settings, StaticCredentials};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_made_anew_before_eks_stops_taking_it() {
+        let credentials = StaticCredentials {
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".into(),
+            secret_access_key: "test".into(),
+            session_token: None,
+        };
+        let region = Some("us-west-2".to_owned());
+        let aws = Engine::new(Settings { credentials: Some(credentials), region, ..Settings::default() });
+        let token = Token::new(aws, Scope::default(), "train".into());
+        let until = async || {
+            token.now().await.unwrap();
+            token.kept.lock().await.as_ref().unwrap().1
+        };
+        let first = until().await;
+        tokio::time::advance(LIFE - Duration::from_secs(1)).await;
+        assert_eq!(until().await, first, "it is still good");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let second = until().await;
+        assert!(second > first);
+        token.forget().await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(until().await > second, "one that was refused is not used again");
+        assert!(LIFE < Duration::from_mins(15), "EKS takes a token for a quarter of an hour");
+    }
 }

@@ -157,6 +157,16 @@ fn refused(status: StatusCode, error_type: &str, message: &str) -> Error {
     error.http_status(status.as_u16())
 }
 
+/// What the API server on the way says when it does not let a question through.
+pub(super) fn refused_by_cluster(status: StatusCode, body: &[u8]) -> Option<String> {
+    let status_of_kubernetes: serde_json::Value = match status {
+        StatusCode::FORBIDDEN => serde_json::from_slice(body).ok()?,
+        _ => return None,
+    };
+    let said = |member: &str| status_of_kubernetes.get(member)?.as_str();
+    said("message").filter(|_| said("kind") == Some("Status")).map(str::to_owned)
+}
+
 /// An answer that is not Prometheus' own.
 fn foreign(status: StatusCode) -> Error {
     let error = match status {

@@ -41,9 +41,14 @@ pub fn services<'v>(items: impl IntoIterator<Item = &'v Value>) -> Vec<Service> 
 impl Service {
     /// Where the cluster's API server passes requests on to it.
     pub(crate) fn proxy_path(&self) -> String {
-        let Self { namespace, name, port, tls, .. } = self;
+        format!("/api/v1/namespaces/{}/services/{}/proxy", self.namespace, self.proxy_name())
+    }
+
+    /// What the API server calls it on the way: `http:prometheus:9090`.
+    pub(crate) fn proxy_name(&self) -> String {
+        let Self { name, port, tls, .. } = self;
         let scheme = if *tls { "https" } else { "http" };
-        format!("/api/v1/namespaces/{namespace}/services/{scheme}:{name}:{port}/proxy")
+        format!("{scheme}:{name}:{port}")
     }
 
     /// Its address within the cluster.

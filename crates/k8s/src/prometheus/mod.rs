@@ -281,7 +281,15 @@ impl Api {
         let response = self.client.send(request).await.map_err(|error| unreachable(&error))?;
         let status = response.status();
         match Limited::new(response.into_body(), LARGEST).collect().await {
-            Ok(body) => Ok((status, body.to_bytes().to_vec())),
+            Ok(body) => {
+                let body = body.to_bytes().to_vec();
+                match answer::refused_by_cluster(status, &body).filter(|_| !self.prefix.is_empty()) {
+                    Some(said) => Err(Error::new(ErrorKind::AccessDenied, said)
+                        .http_status(status.as_u16())
+                        .hint("from outside of the cluster it takes `get` on `services/proxy`: `trainyard policy rbac --outside` prints the role")),
+                    None => Ok((status, body)),
+                }
+            }
             Err(error) if error.is::<LengthLimitError>() => {
                 Err(answer::too_much(&format!("more than {} MiB", LARGEST >> 20)))
             }

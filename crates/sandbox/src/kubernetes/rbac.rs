@@ -99,7 +99,8 @@ impl Wish {
             _ => "delete",
         };
         let resource = match &path.subresource {
-            Some(part) => format!("{}/{part}", path.plural),
+            // What lies behind `proxy` is somebody else's address.
+            Some(part) => format!("{}/{}", path.plural, part.split('/').next().unwrap_or_default()),
             None => path.plural.clone(),
         };
         let mut namespace = path.namespace.clone().unwrap_or_default();

@@ -31,9 +31,23 @@ impl Child {
     }
 
     pub(crate) async fn stdio(kind: &str) -> Self {
-        let mut child = Self::start(kind, "stdio");
+        Self::opened(Self::start(kind, "stdio"), CALL, PROOF).await
+    }
+
+    /// Another server, and a call that it answers well.
+    pub(crate) async fn peer(command: &[&str], tool: &str, arguments: &str) -> Self {
+        let [program, rest @ ..] = command else { panic!("no command") };
+        let mut command = Command::new(program);
+        command.args(rest).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let call = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}"#
+        );
+        Self::opened(command.spawn().unwrap(), &call, b"\"content\"").await
+    }
+
+    async fn opened(mut child: tokio::process::Child, call: &str, proof: &'static [u8]) -> Self {
         let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        let mut pipe = Pipe { input, output, line: Vec::new() };
+        let mut pipe = Pipe { input, output, line: Vec::new(), call: call.to_owned(), proof };
         pipe.write(&format!("{HELLO}\n")).await;
         pipe.answer().await;
         pipe.write(&format!("{READY}\n")).await;
@@ -74,9 +88,9 @@ impl Child {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a few thousand calls")]
-    pub(crate) fn speed(&self, started: Instant, before: f64) -> Speed {
+    pub(crate) fn speed(&self, started: Instant, before: f64, calls: usize) -> Speed {
         let seconds = started.elapsed().as_secs_f64();
-        Speed(CALLS as f64 / seconds, (self.processor() - before) / CALLS as f64 * 1e6)
+        Speed(calls as f64 / seconds, (self.processor() - before) / calls as f64 * 1e6)
     }
 }
 
@@ -85,6 +99,9 @@ pub(crate) struct Pipe {
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     line: Vec<u8>,
+    call: String,
+    /// In every good answer.
+    proof: &'static [u8],
 }
 
 impl Pipe {
@@ -101,13 +118,13 @@ impl Pipe {
     /// So many calls, `wide` of them in the pipe at once.
     pub(crate) async fn calls(&mut self, calls: usize, wide: usize) {
         // Ids must differ: the SDK takes two requests of one id for one.
-        let batch: Vec<String> = (1..=wide).map(|id| CALL.replacen(":1,", &format!(":{id},"), 1)).collect();
+        let batch: Vec<String> = (1..=wide).map(|id| self.call.replacen(":1,", &format!(":{id},"), 1)).collect();
         let batch = format!("{}\n", batch.join("\n"));
         for _ in 0..calls / wide {
             self.write(&batch).await;
             for _ in 0..wide {
                 self.answer().await;
-                assert!(contains(&self.line, PROOF), "{}", String::from_utf8_lossy(&self.line));
+                assert!(contains(&self.line, self.proof), "{}", String::from_utf8_lossy(&self.line));
             }
         }
     }

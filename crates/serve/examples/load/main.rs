@@ -2,6 +2,7 @@
 //! call (policy, audit log, redaction, budget), beside the same tool on the bare SDK.
 //!
 //! `cargo run --release -p trainyard-serve --example load` prints a table of both, from one run.
+//! `… --example load -- beside TOOL ARGUMENTS COMMAND…` measures another server over stdio beside ours in the same run.
 //! `… --example load -- soak 3600` calls for an hour over HTTP and prints how the memory went.
 
 #![expect(clippy::unwrap_used, reason = "a broken measurement ends")]
@@ -31,6 +32,7 @@ async fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         [] => table().await,
+        ["beside", tool, arguments, command @ ..] if !command.is_empty() => beside(tool, arguments, command).await,
         ["soak", seconds] => match seconds.parse() {
             Ok(seconds) => soak(Duration::from_secs(seconds)).await,
             Err(_) => return usage(),
@@ -43,7 +45,7 @@ async fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: load | load soak SECONDS");
+    eprintln!("usage: load | load beside TOOL ARGUMENTS COMMAND… | load soak SECONDS");
     ExitCode::from(2)
 }
 
@@ -56,6 +58,27 @@ async fn table() {
     row("HTTP, one connection", http(1)).await;
     row("HTTP, 64 connections", http(WIDE)).await;
     many().await;
+}
+
+/// Another server and ours in turns, with fewer calls: some servers take a millisecond for each.
+async fn beside(tool: &str, arguments: &str, command: &[&str]) {
+    const FEW: usize = CALLS / 10;
+    println!("{:<40} {:>12} {:>12} {:>22}", "", "peer calls/s", "ours calls/s", "CPU a call, us");
+    for (name, wide) in [("stdio, one after the other", 1), ("stdio, 64 in the pipe", WIDE)] {
+        let (mut peer, mut ours) = (Speed(0.0, f64::MAX), Speed(0.0, f64::MAX));
+        for _ in 0..ROUNDS {
+            for (is_peer, best) in [(true, &mut peer), (false, &mut ours)] {
+                let mut child =
+                    if is_peer { Child::peer(command, tool, arguments).await } else { Child::stdio("ours").await };
+                let before = child.processor();
+                let started = Instant::now();
+                child.pipe().calls(FEW, wide).await;
+                let Speed(calls, processor) = child.speed(started, before, FEW / wide * wide);
+                *best = Speed(best.0.max(calls), best.1.min(processor));
+            }
+        }
+        println!("{name:<40} {:>12.0} {:>12.0} {:>10.1} {:>10.1}", peer.0, ours.0, peer.1, ours.1);
+    }
 }
 
 /// Calls a second, and microseconds of processor time a call.
@@ -80,7 +103,7 @@ async fn over_stdio(kind: &'static str, wide: usize) -> Speed {
     let before = child.processor();
     let started = Instant::now();
     child.pipe().calls(CALLS, wide).await;
-    child.speed(started, before)
+    child.speed(started, before, CALLS)
 }
 
 async fn over_http(kind: &'static str, wide: usize) -> Speed {
@@ -96,7 +119,7 @@ async fn over_http(kind: &'static str, wide: usize) -> Speed {
     for call in calls.collect::<Vec<_>>() {
         call.await.unwrap();
     }
-    child.speed(started, before)
+    child.speed(started, before, CALLS)
 }
 
 /// A thousand clients at once, each with a connection of its own.
@@ -127,7 +150,7 @@ async fn many() {
     );
 }
 
-/// Calls without a pause, and what the memory is every so often.
+/// Some thousand calls a second, and what the memory is every so often.
 async fn soak(time: Duration) {
     let child = Child::http("ours").await;
     let end = Instant::now() + time;
@@ -139,6 +162,8 @@ async fn soak(time: Duration) {
             while Instant::now() < end {
                 connection.calls(100).await;
                 calls += 100;
+                // Hours of work in the background of other work.
+                tokio::time::sleep(Duration::from_millis(200)).await;
             }
             calls
         }));

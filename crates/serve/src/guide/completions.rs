@@ -26,8 +26,9 @@ impl<C: Context> Server<C> {
     ) -> Result<CompleteResult, ErrorData> {
         let argument = params.argument.name.as_str();
         let own = self.about.values.iter().find(|values| values.argument == argument);
-        let values = match own {
-            Some(values) => (values.list)(),
+        let records = || self.record_values(argument, context);
+        let values = match own.map(|values| (values.list)()).or_else(records) {
+            Some(values) => values,
             None => {
                 let mut all = self.about.guide.completions.iter();
                 let wanted = |completion: &&Completion| {

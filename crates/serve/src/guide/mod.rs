@@ -5,4 +5,5 @@ pub(crate) mod address;
 mod completions;
 mod pages;
 mod prompts;
+mod records;
 mod resources;

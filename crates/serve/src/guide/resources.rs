@@ -15,7 +15,7 @@ use trainyard_dispatch::Outcome;
 use super::{address, pages::page};
 use crate::mcp::{LIST_TTL_MS, Server};
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 const TOOL: &str = "trainyard://tools/";
 
 impl<C: Context> Server<C> {
@@ -28,6 +28,7 @@ impl<C: Context> Server<C> {
     pub(crate) fn resources(&self, request: Option<&PaginatedRequestParams>) -> Result<ListResourcesResult, ErrorData> {
         let fixed = self.readings().filter(|reading| !address::is_template(reading.address));
         let fixed = fixed.map(|reading| resource(reading.address, reading.name, reading.about));
+        let fixed = fixed.chain(self.record_addresses().map(|(address, name, about)| resource(address, name, about)));
         let views = self.dispatch.registry().views().iter();
         let tools = views.map(|view| resource(&format!("{TOOL}{}", view.name), view.name, "Parameters and examples"));
         let (items, next) = page(fixed.chain(tools).collect(), request)?;
@@ -46,6 +47,7 @@ impl<C: Context> Server<C> {
             self.readings().filter(|reading| address::is_template(reading.address)).map(template).collect();
         let about = ResourceTemplate::new(format!("{TOOL}{{name}}"), "tool");
         all.push(about.with_description("Parameters and examples of a tool").with_mime_type(JSON));
+        all.extend(self.record_templates());
         let (items, next) = page(all, request)?;
         let mut list = ListResourceTemplatesResult::with_all_items(items)
             .with_ttl_ms(LIST_TTL_MS)
@@ -64,6 +66,9 @@ impl<C: Context> Server<C> {
         if let Some(name) = address.strip_prefix(TOOL) {
             let about = self.about_tool(name).map_err(|error| refused(&error, address))?;
             return Ok(self.reading(address, &about).with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public));
+        }
+        if let Some(record) = self.record(address, context).await {
+            return record;
         }
         let found = self.readings().find_map(|reading| Some((reading, address::values(reading.address, address)?)));
         let Some((reading, values)) = found else {
@@ -86,7 +91,7 @@ impl<C: Context> Server<C> {
         }
     }
 
-    fn reading(&self, address: &str, value: &Value) -> ReadResourceResult {
+    pub(super) fn reading(&self, address: &str, value: &Value) -> ReadResourceResult {
         let contents = ResourceContents::text(value.to_string(), address).with_mime_type(JSON);
         let mut result = ReadResourceResult::new(vec![contents]);
         result.meta = self.meta();
@@ -127,7 +132,7 @@ fn template(reading: &Reading) -> ResourceTemplate {
 }
 
 /// Why an address cannot be read. One that is not there, or not in the right form, is the caller's error.
-fn refused(error: &Error, address: &str) -> ErrorData {
+pub(super) fn refused(error: &Error, address: &str) -> ErrorData {
     let code = match error.kind() {
         ErrorKind::NotFound | ErrorKind::Validation => ErrorCode::INVALID_PARAMS,
         _ => ErrorCode::INTERNAL_ERROR,

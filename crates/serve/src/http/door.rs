@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use trainyard_dispatch::Grant;
 
 use super::{
-    Access, ENDPOINT, HttpOptions, Identity, OAuth,
+    Access, ENDPOINT, HttpOptions, Identity, METRICS, Metrics, OAuth,
     reply::{self, Reply},
     sessions::Sessions,
 };
@@ -35,6 +35,7 @@ pub(super) struct Door<H: ServerHandler> {
     lacks: Lacks,
     sessions: Sessions,
     service: StreamableHttpService<H, LocalSessionManager>,
+    metrics: Option<Metrics>,
     closing: CancellationToken,
 }
 
@@ -43,6 +44,7 @@ impl<H: ServerHandler> Door<H> {
         handler: impl Fn() -> H + Send + Sync + 'static,
         lacks: Lacks,
         options: HttpOptions,
+        metrics: Option<Metrics>,
         closing: CancellationToken,
     ) -> Self {
         let hosts = HERE.into_iter().map(str::to_owned).chain(options.hosts);
@@ -61,13 +63,17 @@ impl<H: ServerHandler> Door<H> {
             .with_cancellation_token(closing.clone());
         let sessions = Sessions::default();
         let service = StreamableHttpService::new(move || Ok(handler()), Arc::clone(&sessions.manager), config);
-        Self { access: options.access, lacks, sessions, service, closing }
+        Self { access: options.access, lacks, sessions, service, metrics, closing }
     }
 
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Reply {
         match request.uri().path() {
             ENDPOINT => self.endpoint(request).await,
             "/health" => self.health(request.method()),
+            METRICS => match &self.metrics {
+                Some(Metrics(text)) => read_only(request.method()).unwrap_or_else(|| reply::metrics(text())),
+                None => nothing(),
+            },
             path if path.starts_with("/.well-known/") => match &self.access {
                 Access::OAuth(oauth) => oauth.metadata(path).unwrap_or_else(nothing),
                 _ => nothing(),
@@ -125,8 +131,8 @@ impl<H: ServerHandler> Door<H> {
 
     /// Whether calls are taken. Told to everybody: a load balancer has no token.
     fn health(&self, method: &Method) -> Reply {
-        if !matches!(*method, Method::GET | Method::HEAD) {
-            return reply::refused(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "GET is answered here");
+        if let Some(refusal) = read_only(method) {
+            return refusal;
         }
         let (status, word) = if self.closing.is_cancelled() {
             (StatusCode::SERVICE_UNAVAILABLE, "stopping")
@@ -135,6 +141,12 @@ impl<H: ServerHandler> Door<H> {
         };
         reply::json(status, &json!({ "status": word }))
     }
+}
+
+/// The answer to whoever wants more than to read.
+fn read_only(method: &Method) -> Option<Reply> {
+    (!matches!(*method, Method::GET | Method::HEAD))
+        .then(|| reply::refused(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "GET is answered here"))
 }
 
 fn nothing() -> Reply {

@@ -54,18 +54,39 @@ pub enum Listen {
     Unix(PathBuf),
 }
 
+/// Where numbers of calls are shown, if they are.
+pub(crate) const METRICS: &str = "/metrics";
+
+/// Writes down numbers of calls, in the text format of Prometheus.
+#[derive(Clone)]
+pub(crate) struct Metrics(Arc<dyn Fn() -> String + Send + Sync>);
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
 /// A server that listens and does not answer yet.
 #[derive(Debug)]
 pub struct Http {
     listener: Listener,
     options: HttpOptions,
+    metrics: Option<Metrics>,
 }
 
 impl Http {
     /// Takes the address.
     pub async fn bind(options: HttpOptions) -> Result<Self> {
         let listener = Listener::bind(&options.listen).await?;
-        Ok(Self { listener, options })
+        Ok(Self { listener, options, metrics: None })
+    }
+
+    /// Shows this text at `/metrics` to everybody who can connect, as `/health` is: what scrapes it has no token.
+    #[must_use]
+    pub fn with_metrics(mut self, text: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.metrics = Some(Metrics(Arc::new(text)));
+        self
     }
 
     /// Where clients reach the endpoint.
@@ -88,7 +109,9 @@ impl Http {
         let server = mcp::Server::new(Arc::clone(&dispatch), about, "http", closing.clone());
         let handler = server.clone();
         let lacks: door::Lacks = Box::new(move |identity, message| server.lacks(identity, message));
-        self.open(move || handler.clone(), lacks, move || dispatch.under_way(), closing, stop).await
+        let ended = self.open(move || handler.clone(), lacks, || dispatch.under_way(), closing, stop).await;
+        dispatch.settle();
+        ended
     }
 
     /// The same with any handler: what the protocol's own test suite is run against.
@@ -111,9 +134,9 @@ impl Http {
         closing: CancellationToken,
         stop: impl Future<Output = ()>,
     ) -> Result<()> {
-        let Self { listener, options } = self;
+        let Self { listener, options, metrics } = self;
         let tls = options.tls.clone();
-        let door = Arc::new(door::Door::new(handler, lacks, options, closing.clone()));
+        let door = Arc::new(door::Door::new(handler, lacks, options, metrics, closing.clone()));
         accept::run(listener, tls, door, under_way, closing, stop).await;
         Ok(())
     }

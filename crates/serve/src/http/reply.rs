@@ -18,6 +18,14 @@ pub(super) fn json(status: StatusCode, body: &Value) -> Reply {
     reply
 }
 
+/// Numbers in the text format of Prometheus.
+pub(super) fn metrics(text: String) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::from(text)).boxed());
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    reply.headers_mut().insert(header::CONTENT_TYPE, kind);
+    reply
+}
+
 /// A refusal, in a word for programs and a sentence for people.
 pub(super) fn refused(status: StatusCode, error: &str, why: &str) -> Reply {
     json(status, &json!({ "error": error, "error_description": why }))

@@ -76,12 +76,19 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn private(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let others = fs::metadata(path)?.permissions().mode() & 0o077;
-    if others == 0 {
+    use std::os::unix::fs::MetadataExt;
+    let found = fs::metadata(path)?;
+    let mounted = found.uid() == 0 && !rustix::process::geteuid().is_root();
+    if is_private(found.mode(), mounted) {
         return Ok(());
     }
     Err(io::Error::other("others may read it; `chmod 600` it, and change the token if they did"))
+}
+
+/// Whether nobody else may read it. A file of root's that a process without root's rights got is one that Kubernetes mounted: its group
+/// is the pod's own, and may read it.
+fn is_private(mode: u32, mounted: bool) -> bool {
+    mode & if mounted { 0o037 } else { 0o077 } == 0
 }
 
 #[cfg(test)]
@@ -109,6 +116,8 @@ mod tests {
         Token::at(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(Token::at(&path).unwrap_err().message().contains("others may read it"));
+        assert!(is_private(0o100_440, true) && !is_private(0o100_444, true) && !is_private(0o100_460, true));
+        assert!(is_private(0o100_400, false) && !is_private(0o100_440, false));
         assert!(Token::new("hunter2").is_err());
         assert!(Token::new(&"a b".repeat(20)).is_err());
     }

@@ -101,6 +101,13 @@ pub(super) struct Hami {
     pub(super) texts: Vec<(String, String, String)>,
 }
 
+impl Hami {
+    /// What could not be read of it, as far as it matters: a cluster without HAMi has no configuration to miss.
+    fn notes_about(&mut self, fleet: &Fleet) -> Vec<Note> {
+        if fleet.hami { std::mem::take(&mut self.notes) } else { Vec::new() }
+    }
+}
+
 /// Reads HAMi's configuration. Without any, or without the right to look for it, the chart's own names are assumed.
 pub(super) async fn hami<A: Access + Covers<Reads>>(cx: &Cx<A>, kubernetes: &Kubernetes<A>) -> Result<Hami> {
     let mut found = Hami::default();
@@ -167,9 +174,9 @@ pub(super) async fn survey<A: Access + Covers<Reads>>(
     kubernetes: &Kubernetes<A>,
     wanted: &Wanted,
 ) -> Result<Survey> {
-    let hami = hami(cx, kubernetes).await?;
+    let mut hami = hami(cx, kubernetes).await?;
     let options = Options { hami: hami.presence, ..Options::default() };
-    let mut builder = FleetBuilder::new(hami.backends, options);
+    let mut builder = FleetBuilder::new(std::mem::take(&mut hami.backends), options);
     let mut clock = Clock::default();
     if !wanted.without_nodes {
         let nodes = Selection { labels: wanted.node_labels.clone(), limit: Some(PAGE), ..Selection::default() };
@@ -194,7 +201,8 @@ pub(super) async fn survey<A: Access + Covers<Reads>>(
         // Pods of the nodes that were left out are none that hold devices of nodes that are gone.
         fleet.notes.clear();
     }
-    Ok(Survey { fleet, now: clock.now(), schedulers: hami.schedulers, notes: hami.notes })
+    let notes = hami.notes_about(&fleet);
+    Ok(Survey { fleet, now: clock.now(), schedulers: hami.schedulers, notes })
 }
 
 /// Reads one node with its pods. `None` where there is no such node.
@@ -204,8 +212,9 @@ pub(super) async fn survey_node<A: Access + Covers<Reads>>(
     name: &str,
 ) -> Result<Option<(Survey, Value)>> {
     let Some(node) = kubernetes.find(&NODES, None, name).await? else { return Ok(None) };
-    let hami = hami(cx, kubernetes).await?;
-    let mut builder = FleetBuilder::new(hami.backends, Options { hami: hami.presence, ..Options::default() });
+    let mut hami = hami(cx, kubernetes).await?;
+    let options = Options { hami: hami.presence, ..Options::default() };
+    let mut builder = FleetBuilder::new(std::mem::take(&mut hami.backends), options);
     builder.add_node(&node);
     let mut clock = Clock::default();
     let mut seen = std::collections::HashSet::new();
@@ -232,8 +241,9 @@ pub(super) async fn survey_node<A: Access + Covers<Reads>>(
     {
         builder.add_pod(&pod);
     }
-    let survey = Survey { fleet: builder.build(), now: clock.now(), schedulers: hami.schedulers, notes: hami.notes };
-    Ok(Some((survey, node)))
+    let fleet = builder.build();
+    let notes = hami.notes_about(&fleet);
+    Ok(Some((Survey { fleet, now: clock.now(), schedulers: hami.schedulers, notes }, node)))
 }
 
 /// `2024-01-23T04:30:04Z,namespace,pod`

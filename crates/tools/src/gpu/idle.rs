@@ -25,6 +25,9 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::reads::<Idle>().formerly(&[
 const MOST_SERIES: usize = 20_000;
 /// Points by which use is judged; between two of them the greatest value counts.
 const POINTS: i64 = 24;
+/// What tells of use: HAMi's monitor by pod, NVIDIA's exporter by card and instance, AWS's monitor by node.
+const QUESTIONS: [Question; 4] =
+    [Question::PodUtilization, Question::MigUtilization, Question::CardUtilization, Question::NeuronUtilization];
 /// With fewer than so many of them nothing is said.
 const LEAST: usize = 18;
 
@@ -71,7 +74,7 @@ impl Tool<App> for Idle {
         let kubernetes = self.at.of(&cx);
         let api = prometheus(&cx, &kubernetes).await?;
         let mut series = Vec::new();
-        for question in [Question::PodUtilization, Question::MigUtilization, Question::CardUtilization] {
+        for question in QUESTIONS {
             series.extend(measured(&api, question, &span).await?);
         }
         let survey = survey(&cx, &kubernetes, &Wanted::default()).await?;
@@ -102,27 +105,43 @@ impl Tool<App> for Idle {
 /// The series of a question, by what they measure. Of each step the greatest value counts: a short burst is work, too.
 async fn measured(api: &Api, question: Question, span: &Span) -> Result<Vec<Series>> {
     let over = Some((Aggregation::Max, span.step));
-    let query = Query::ask(question, &Filters::default(), over).map_err(|error| Error::internal(error.to_string()))?;
+    let mut text =
+        Query::ask(question, &Filters::default(), over).map_err(|error| Error::internal(error.to_string()))?.text;
+    if question == Question::NeuronUtilization {
+        text = format!("max by (instance_id, instance_name, node) ({text})");
+    }
     let stretch = Stretch { start: span.start, end: span.end, step: span.step };
-    let answer = api.query_range(&query.text, stretch, MOST_SERIES).await?;
-    Ok(answer
+    let answer = api.query_range(&text, stretch, MOST_SERIES).await?;
+    let series = answer
         .series
         .iter()
-        .filter_map(|series| Some(Series { of: what(question, series)?, samples: samples(series) }))
-        .collect())
+        .flat_map(|series| what(question, series).into_iter().map(|of| Series { of, samples: samples(series) }));
+    Ok(series.collect())
 }
 
-fn what(question: Question, series: &Asked) -> Option<Measured> {
+/// What a series measures: what NVIDIA's exporter says of a card may be one pod's as well.
+fn what(question: Question, series: &Asked) -> Vec<Measured> {
     let label = |name: &str| series.labels.get(name).filter(|value| !value.is_empty()).cloned();
-    let uuid = label("device_uuid")?;
-    match question {
-        Question::PodUtilization => Some(Measured::Pod { namespace: label("namespace")?, pod: label("pod")?, uuid }),
-        Question::MigUtilization => {
-            let instance = label("gpu_instance_id")?.parse().ok()?;
-            Some(Measured::MigInstance { uuid, instance })
-        }
-        _ => Some(Measured::Card { uuid }),
+    if question == Question::NeuronUtilization {
+        let machines = ["instance_id", "node", "instance_name"].into_iter().filter_map(label);
+        return machines.map(|machine| Measured::Neuron { machine }).collect();
     }
+    let Some(uuid) = label("device_uuid") else { return Vec::new() };
+    let pod = label("namespace").zip(label("pod"));
+    let instance: Option<u32> = label("gpu_instance_id").and_then(|instance| instance.parse().ok());
+    let (of, device) = match (question, instance) {
+        (Question::PodUtilization, _) => {
+            return pod.map(|(namespace, pod)| Measured::Pod { namespace, pod, uuid }).into_iter().collect();
+        }
+        (Question::MigUtilization, Some(instance)) => {
+            (Measured::MigInstance { uuid: uuid.clone(), instance }, format!("{uuid}/{instance}"))
+        }
+        // Of whole cards the other question tells.
+        (Question::MigUtilization, None) => return Vec::new(),
+        _ => (Measured::Card { uuid: uuid.clone() }, uuid),
+    };
+    let whole = pod.map(|(namespace, pod)| Measured::Whole { namespace, pod, device });
+    std::iter::once(of).chain(whole).collect()
 }
 
 fn samples(series: &Asked) -> Vec<Sample> {

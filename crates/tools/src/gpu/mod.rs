@@ -10,6 +10,7 @@ pub(crate) mod metrics;
 pub(crate) mod nodes;
 mod paging;
 pub(crate) mod pending;
+pub(crate) mod permissions;
 pub(crate) mod pods;
 mod prometheus;
 pub(crate) mod promql;

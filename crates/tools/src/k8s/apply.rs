@@ -47,8 +47,8 @@ impl Document {
 }
 
 impl ApplyManifest {
-    fn how(&self) -> Apply<'static> {
-        Apply { force: self.force.unwrap_or_default(), field_manager: None }
+    fn how(&self) -> Apply {
+        Apply { force: self.force.unwrap_or_default() }
     }
 
     /// Every document, understood before the first is sent. Kinds that an earlier document defines are not known yet.

@@ -15,11 +15,18 @@ const NOISE: [&str; 8] = [
 ];
 /// Longest value that is shown.
 const LONGEST: usize = 200;
+/// Fields that are told; the rest is counted.
+const MOST: usize = 60;
 
 /// Lines such as `spec.replicas: 2 → 3`, `+ metadata.labels.team: a`, `- spec.containers[web].image: x`.
 pub(crate) fn diff(before: &Value, after: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     compare("", before, after, &mut lines);
+    let more = lines.len().saturating_sub(MOST);
+    if more > 0 {
+        lines.truncate(MOST);
+        lines.push(format!("… and {more} more"));
+    }
     lines
 }
 
@@ -97,5 +104,13 @@ mod tests {
         ];
         assert_eq!(diff(&before, &after), expected);
         assert!(diff(&before, &before).is_empty());
+    }
+
+    #[test]
+    fn long_changes_are_cut() {
+        let before: Value = (0..100).map(|n| (format!("f{n}"), json!(1))).collect::<serde_json::Map<_, _>>().into();
+        let found = diff(&before, &json!({}));
+        assert_eq!((found.len(), found[MOST].as_str()), (MOST + 1, "… and 40 more"));
+        assert!(shown(&json!("ä".repeat(300))).ends_with("… (600 bytes)"));
     }
 }

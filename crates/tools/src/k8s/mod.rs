@@ -11,7 +11,7 @@ pub(crate) mod logs;
 pub(crate) mod nodes;
 mod object;
 pub(crate) mod objects;
-mod permissions;
+pub(crate) mod permissions;
 mod place;
 mod policy;
 pub(crate) mod rollout;
@@ -19,8 +19,8 @@ mod rows;
 pub(crate) mod top;
 pub(crate) mod wait;
 
-pub use self::permissions::{Rule, rules};
 pub(crate) use self::{
+    diff::diff,
     place::{At, In},
-    policy::facts,
+    policy::{facts, labels},
 };

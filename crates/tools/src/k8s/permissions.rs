@@ -2,16 +2,16 @@
 
 /// A rule as a `ClusterRole` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// API group; empty for the core, `*` for any.
-    pub group: &'static str,
+    pub(crate) group: &'static str,
     /// `pods`, `pods/log`; `*` for any.
-    pub resource: &'static str,
+    pub(crate) resource: &'static str,
     /// What is done with it.
-    pub verbs: &'static [&'static str],
+    pub(crate) verbs: &'static [&'static str],
 }
 
-const fn rule(group: &'static str, resource: &'static str, verbs: &'static [&'static str]) -> Rule {
+pub(crate) const fn rule(group: &'static str, resource: &'static str, verbs: &'static [&'static str]) -> Rule {
     Rule { group, resource, verbs }
 }
 
@@ -66,8 +66,8 @@ const ROLLOUTS: &[Rule] = &[
     rule("apps", "controllerrevisions", &["list"]),
 ];
 
-/// What a tool needs; `None` for one that reaches no cluster.
-pub fn rules(tool: &str) -> Option<&'static [Rule]> {
+/// What a tool needs; `None` for one of another toolset.
+pub(crate) fn rules(tool: &str) -> Option<&'static [Rule]> {
     TOOLS.iter().find(|(name, _)| *name == tool).map(|(_, rules)| *rules)
 }
 

@@ -26,6 +26,7 @@ impl In {
             name: self.cluster.clone(),
             region: self.region.as_ref().map(ToString::to_string),
             profile: self.profile.as_ref().map(ToString::to_string),
+            eks: false,
         })
     }
 

@@ -14,7 +14,7 @@ pub(super) async fn run(config: &Config, arguments: Explain) -> Result<ExitCode>
     super::every_tool(&mut every);
     let dispatch = crate::commands::dispatch(&every)?;
     let pairs: Vec<_> = arguments.pairs.into_iter().chain(arguments.more).collect();
-    let given = call::pairs(&pairs, &call::lists(&dispatch, &arguments.tool))?;
+    let given = call::pairs(&pairs, &call::forms(&dispatch, &arguments.tool))?;
     let caller = Caller { door: "shell", principal: arguments.principal, ..Caller::default() };
     let explanation = dispatch.explain(&arguments.tool, given, &caller, found(&arguments.facts)?).await?;
     if arguments.json || !output::at_terminal() {

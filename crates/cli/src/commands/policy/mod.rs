@@ -2,6 +2,7 @@
 
 mod explain;
 mod iam;
+mod rbac;
 mod test;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
@@ -31,6 +32,8 @@ pub(crate) enum Command {
         #[arg(long = "operation", value_name = "SERVICE:OPERATION", value_delimiter = ',')]
         operations: Vec<String>,
     },
+    /// Print the least Kubernetes role for the tools and gates that are chosen
+    Rbac(rbac::Rbac),
     /// Print the JSON schema of the policy file
     Schema,
     /// Stop all changes, in running servers too
@@ -68,6 +71,7 @@ pub(crate) async fn run(config: &Config, command: Command) -> Result<ExitCode> {
         Command::Explain(arguments) => explain::run(config, arguments).await,
         Command::Test { file, json } => test::run(config, &file, json).await,
         Command::Iam { operations } => iam::run(config, &operations),
+        Command::Rbac(arguments) => rbac::run(config, arguments),
         Command::Schema => {
             output::text(&format!("{:#}\n", Policy::schema()))?;
             Ok(ExitCode::SUCCESS)

@@ -68,7 +68,7 @@ fn a_tool_is_described_and_called_under_its_own_name() {
         let called = session.call("call_read", json!({ "name": "iam_get_caller_identity", "arguments": arguments }));
         assert_eq!(called.unwrap()["structuredContent"], plain["structuredContent"]);
     }
-    drop(session);
+    session.close().unwrap();
     let audit = std::fs::read_to_string(at.home().join(".local/state/trainyard/audit.jsonl")).unwrap();
     assert!(audit.contains("\"tool\":\"iam_get_caller_identity\"") && !audit.contains("call_read"), "{audit}");
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 use trainyard_harness::{
-    Endpoint, Session,
+    Endpoint, Era, Session,
     prometheus::{self, ACCELERATORS, Prometheus, Setup},
 };
 
@@ -107,6 +107,96 @@ fn what_is_held_and_not_used_is_found() {
     assert_eq!(train["usage"], "busy");
 }
 
+/// Without HAMi: whole cards, a MIG instance and Neuron devices, each held by a pod that works and by one that does not.
+const PLAIN: &str = r#"
+apiVersion: v1
+kind: Node
+metadata: { name: plain, labels: { nvidia.com/gpu.product: NVIDIA-H100, nvidia.com/gpu.memory: "81559" } }
+status: { capacity: { nvidia.com/gpu: "8", nvidia.com/mig-1g.10gb: "7" }, allocatable: { nvidia.com/gpu: "8", nvidia.com/mig-1g.10gb: "7" },
+  conditions: [ { type: Ready, status: "True" } ] }
+---
+apiVersion: v1
+kind: Node
+metadata: { name: trn }
+spec: { providerID: "aws:///us-west-2a/i-0aaaaaaaaaaaaaaaa" }
+status: { capacity: { aws.amazon.com/neuron: "1", aws.amazon.com/neuroncore: "2" }, allocatable: { aws.amazon.com/neuron: "1", aws.amazon.com/neuroncore: "2" } }
+"#;
+
+fn holder(pod: &str, node: &str, resource: &str) -> Value {
+    json!({ "apiVersion": "v1", "kind": "Pod",
+        "metadata": { "name": pod, "namespace": "default", "creationTimestamp": "2024-01-01T00:00:00Z" },
+        "spec": { "nodeName": node, "containers": [{ "name": "main", "image": "train",
+            "resources": { "limits": { (resource): "1" }, "requests": { (resource): "1" } } }] },
+        "status": { "phase": "Running" } })
+}
+
+#[test]
+fn without_hami_devices_that_are_held_and_not_used_are_found_by_what_the_exporters_know() {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let card = |pod: &str, uuid: &str, more: &str| {
+        format!(
+            "UUID=\"{uuid}\",gpu=\"0\",Hostname=\"plain\",namespace=\"default\",pod=\"{pod}\",container=\"main\"{more}"
+        )
+    };
+    let instance = ",GPU_I_ID=\"7\",GPU_I_PROFILE=\"1g.10gb\"";
+    let families = [
+        ("DCGM_FI_DEV_GPU_UTIL", vec![(card("lazy", "GPU-p0", ""), 0.0), (card("keen", "GPU-p1", ""), 88.0)]),
+        ("DCGM_FI_PROF_GR_ENGINE_ACTIVE", vec![(card("slice", "GPU-p2", instance), 0.0)]),
+        (
+            "neuroncore_utilization_ratio",
+            vec![("neuroncore=\"0\",instance_id=\"i-0aaaaaaaaaaaaaaaa\"".to_owned(), 0.0)],
+        ),
+    ];
+    let mut history = String::new();
+    for (name, series) in families {
+        history.push_str(&format!("# TYPE {name} gauge\n"));
+        for (labels, value) in series {
+            for at in (1..=60).rev().map(|ago| now - ago * 30) {
+                history.push_str(&format!("{name}{{{labels}}} {value} {at}\n"));
+            }
+        }
+    }
+    history.push_str("# EOF\n");
+    let server = Prometheus::start(&Setup { history: Some(history), ..Setup::default() }).unwrap();
+    let cluster = trainyard_sandbox::kubernetes::Server::start().unwrap();
+    cluster.seed(PLAIN).unwrap();
+    for (pod, node, resource) in [
+        ("lazy", "plain", "nvidia.com/gpu"),
+        ("keen", "plain", "nvidia.com/gpu"),
+        ("dark", "plain", "nvidia.com/gpu"),
+        ("slice", "plain", "nvidia.com/mig-1g.10gb"),
+        ("cores", "trn", "aws.amazon.com/neuroncore"),
+    ] {
+        cluster.seed_object(holder(pod, node, resource)).unwrap();
+    }
+    let house = House::of(cluster);
+    let mut session = house.session(&["--prometheus-url", &server.url()]);
+    let known = |answer: &Value| answer["idle"].as_u64().is_some_and(|idle| idle > 0);
+    let result = eventually(&mut session, "gpu_idle", &json!({ "range": "25m", "include_all": true }), known);
+    let found = rows(&result["structuredContent"]);
+    let usage = |pod: &str| found.iter().find(|row| row["pod"] == pod).unwrap_or_else(|| panic!("{pod}: {result:#}"));
+    for (pod, expected) in
+        [("lazy", "idle"), ("keen", "busy"), ("dark", "not_measured"), ("slice", "idle"), ("cores", "idle")]
+    {
+        assert_eq!(usage(pod)["usage"], expected, "{pod}: {result:#}");
+    }
+    assert_eq!((&usage("lazy")["uuid"], &usage("lazy")["memory_mib"]), (&json!("GPU-p0"), &json!(81559)));
+    assert_eq!(usage("slice")["uuid"], "GPU-p2/7");
+
+    // The other tools, on the same cluster.
+    let nodes = session.call("list_gpu_nodes", json!({})).unwrap();
+    let kinds: Vec<Value> = rows(&nodes["structuredContent"]).into_iter().map(|row| row["kind"].clone()).collect();
+    assert_eq!(kinds.len(), 4, "{nodes:#}");
+    let free = session.call("gpu_fragmentation", json!({ "model": "h100" })).unwrap();
+    let of = |kind: &str| {
+        let groups = free["structuredContent"]["groups"].as_array().unwrap().clone();
+        groups.into_iter().find(|group| group["kind"] == kind).unwrap_or_else(|| panic!("{free:#}"))
+    };
+    assert_eq!((&of("nvidia.com/gpu")["cards"], &of("nvidia.com/gpu")["empty_cards"]), (&json!(8), &json!(5)));
+    let pods = session.call("list_gpu_pods", json!({})).unwrap();
+    assert_eq!(rows(&pods["structuredContent"]).len(), 5, "{pods:#}");
+}
+
 #[test]
 fn without_a_prometheus_it_is_said_how_to_name_one() {
     let house = House::mixed();
@@ -116,4 +206,28 @@ fn without_a_prometheus_it_is_said_how_to_name_one() {
     let nobody = ["--prometheus-url", "http://127.0.0.1:1"];
     let said = error(&mut house.session(&nobody), "get_gpu_metrics", json!({ "metric": "card_power" }));
     assert_eq!(said["category"], "network");
+}
+
+#[test]
+fn a_prometheus_reads_the_numbers_of_calls() {
+    let house = House::mixed();
+    let web = house.at.serve_http(&["--toolsets", "gpu", "--metrics"]).unwrap();
+    let mut client = web.connect(Era::Modern).unwrap();
+    for arguments in [json!({}), json!({ "vendor": "nvidia" }), json!({ "vendr": "nvidia" })] {
+        client.call("gpu_list_vendors", arguments).unwrap();
+    }
+    let scrapes = Some(web.address().to_string());
+    let server = Prometheus::start(&Setup { scrapes, honor_labels: true, ..Setup::default() }).unwrap();
+    let mut session = house.session(&["--prometheus-url", &server.url(), "--allow-sensitive-data-access"]);
+    let one = |answer: &Value| answer["count"] == 1 && rows(answer)[0]["value"].is_number();
+    let mut ask = |query: &str| {
+        let result = eventually(&mut session, "gpu_get_promql", &json!({ "query": query }), one);
+        rows(&result["structuredContent"])[0]["value"].as_f64().unwrap()
+    };
+    let of = "{gen_ai_tool_name=\"gpu_list_vendors\",trainyard_outcome=\"done\"}";
+    assert!((ask(&format!("mcp_server_operation_duration_seconds_count{of}")) - 2.0).abs() < f64::EPSILON);
+    let slow = ask(&format!("histogram_quantile(0.9, mcp_server_operation_duration_seconds_bucket{of})"));
+    assert!((0.0..=300.0).contains(&slow), "{slow}");
+    let failed = "mcp_server_operation_duration_seconds_count{error_type=\"validation\"}";
+    assert!((ask(failed) - 1.0).abs() < f64::EPSILON);
 }

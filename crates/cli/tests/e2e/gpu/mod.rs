@@ -72,7 +72,7 @@ fn rows(answer: &Value) -> Vec<Value> {
 }
 
 /// Every tool of the set with arguments that work in the mixed fleet, those that ask Prometheus apart.
-fn calls() -> Vec<(&'static str, Value)> {
+pub(crate) fn calls() -> Vec<(&'static str, Value)> {
     vec![
         ("list_gpu_nodes", json!({ "include_devices": true })),
         ("describe_node", json!({ "node": "gpu-a", "include_raw_annotations": true })),
@@ -87,7 +87,7 @@ fn calls() -> Vec<(&'static str, Value)> {
 }
 
 /// Those that ask Prometheus.
-fn questions() -> Vec<(&'static str, Value)> {
+pub(crate) fn questions() -> Vec<(&'static str, Value)> {
     vec![
         ("get_gpu_metrics", json!({ "metric": "card_temperature" })),
         ("gpu_idle", json!({ "range": "30m" })),

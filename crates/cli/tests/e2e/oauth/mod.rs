@@ -96,7 +96,7 @@ fn a_client_finds_its_way_from_the_refusal_to_a_call() {
     let token = provider.token("trainyard:read", metadata["resource"].as_str().unwrap());
     let answer = call(&server, &token, "iam_get_caller_identity", &json!({}));
     assert_eq!(answer.messages()[0]["result"]["structuredContent"]["account"], "123456789012", "{answer:?}");
-    drop(server);
+    server.stop().unwrap();
     let audit = std::fs::read_to_string(at.home().join(".local/state/trainyard/audit.jsonl")).unwrap();
     assert!(audit.contains("\"principal\":\"oauth:agent\"") && !audit.contains(&token), "{audit}");
 }

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::from_base64;
-use trainyard_contract::{Destroys, Error, Json, Listing, Preview, Reads, Result, Reveals, Target, Tool, ToolDef};
+use trainyard_contract::{
+    Destroys, Error, Json, Listing, Others, Preview, Reads, Result, Reveals, Target, Tool, ToolDef,
+};
 
 use self::wire::{
     Agent, DescribeInstanceInformation, GetConsoleOutput, Invocation, ListCommandInvocations, ManagedFilter,
@@ -63,7 +65,7 @@ impl Tool<App> for ConsoleOutput {
         let text = said.output.as_deref().map(decoded).unwrap_or_default();
         let lines = usize::try_from(self.lines.unwrap_or(100)).unwrap_or(usize::MAX);
         let (left_out, output) = tail(&text, lines);
-        Ok(Json(Console { instance_id: request.instance_id, as_of: said.timestamp, left_out, output }))
+        Ok(Json(Console { instance_id: request.instance_id, as_of: said.timestamp, left_out, output: output.into() }))
     }
 }
 
@@ -85,7 +87,7 @@ struct Console {
     as_of: Option<String>,
     /// Lines before these.
     left_out: usize,
-    output: String,
+    output: Others,
 }
 
 /// List instances that Systems Manager reaches, and whether their agent answers
@@ -257,7 +259,7 @@ struct Outcome {
     exit_code: Option<i64>,
     finished: Option<String>,
     /// 2,500 characters at most; all of it where output_s3 said.
-    output: Option<String>,
+    output: Option<Others>,
 }
 
 impl From<Invocation> for Outcome {
@@ -272,7 +274,7 @@ impl From<Invocation> for Outcome {
             status: invocation.status,
             exit_code: exit_code.filter(|code| *code >= 0),
             finished,
-            output: output.filter(|output| !output.is_empty()),
+            output: output.filter(|output| !output.is_empty()).map(Others),
         }
     }
 }

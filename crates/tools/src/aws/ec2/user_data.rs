@@ -6,7 +6,7 @@ use flate2::read::GzDecoder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Operation;
-use trainyard_contract::{Json, Result, Reveals, Tool, ToolDef};
+use trainyard_contract::{Json, Others, Result, Reveals, Tool, ToolDef};
 
 use crate::{
     App, Cx,
@@ -57,7 +57,7 @@ pub(super) struct Shown {
     kind: &'static str,
     bytes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
+    text: Option<Others>,
     #[serde(skip_serializing_if = "Option::is_none")]
     withheld: Option<&'static str>,
 }
@@ -81,7 +81,7 @@ pub(super) fn shown(encoded: &str) -> Shown {
     };
     match String::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => {
-            Shown { kind: kind(&text), bytes: length, text: Some(text), withheld: None }
+            Shown { kind: kind(&text), bytes: length, text: Some(Others(text)), withheld: None }
         }
         _ => hidden(if packed { "gzip" } else { "binary" }, "not text, so that secrets in it cannot be recognised"),
     }
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn text_is_shown_as_it_is_and_nothing_else_is() {
         let script = of("#!/bin/bash\necho Grüße\n".as_bytes());
-        assert_eq!((script.kind, script.text.as_deref()), ("shell script", Some("#!/bin/bash\necho Grüße\n")));
+        assert_eq!((script.kind, script.text), ("shell script", Some(Others("#!/bin/bash\necho Grüße\n".into()))));
         assert_eq!(of(b"#cloud-config\nusers: []").kind, "cloud-config");
         assert_eq!(of(b"Content-Type: multipart/mixed; boundary=x").kind, "MIME multi-part");
         let packed = |text: &[u8]| {
@@ -166,7 +166,7 @@ mod tests {
             of(&packer.finish().unwrap())
         };
         let script = packed(b"#!/bin/sh\nnvidia-smi\n");
-        assert_eq!((script.kind, script.text.as_deref()), ("shell script", Some("#!/bin/sh\nnvidia-smi\n")));
+        assert_eq!((script.kind, script.text), ("shell script", Some(Others("#!/bin/sh\nnvidia-smi\n".into()))));
         assert_eq!((packed(&[0xff, 0]).kind, packed(&vec![b'a'; 1 << 20]).text), ("gzip", None), "a bomb stays packed");
         for (bytes, kind) in [(&[0x1f, 0x8b, 8, 0][..], "gzip"), (&[0xff, 0xfe, 0, 1], "binary"), (b"a\0b", "binary")] {
             let shown = of(bytes);

@@ -32,7 +32,7 @@ pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::by_operation(
     "manage_hyperpod_stacks",
     "Deploy, describe or delete a SageMaker HyperPod cluster's CloudFormation stack. write_params writes a parameters \
      file to edit; plan shows what deploy would make; describe how far it is (deploying takes 30 minutes) and why it \
-     failed. Only stacks made by this tool are touched.",
+     failed. It touches no stacks but its own.",
     &[
         CallDef::destroys::<Deploy>(),
         CallDef::reads::<Describe>(),

@@ -10,8 +10,8 @@ use trainyard_contract::{
 };
 use trainyard_k8s::{Apply, Known, Kubernetes, manifest};
 
-use super::{Where, difference};
-use crate::{App, Cx, aws::eks::files};
+use super::Where;
+use crate::{App, Cx, aws::eks::files, k8s::diff};
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::changes::<ApplyYaml>()];
 
@@ -143,7 +143,7 @@ impl ApplyYaml {
         let (known, namespace) = self.place(kubernetes, object, defined).await?;
         let namespace = namespace.as_deref();
         let written = if self.force {
-            let how = Apply { force: true, field_manager: None };
+            let how = Apply { force: true };
             kubernetes.apply(&known.resource, namespace, object, how).await?
         } else {
             kubernetes.create(&known.resource, namespace, object).await?
@@ -182,13 +182,13 @@ impl Preview<App> for ApplyYaml {
             let (resource, namespace) = (&known.resource, namespace.as_deref());
             let before = kubernetes.find(resource, namespace, text(object, "/metadata/name")).await?;
             let tried = if self.force {
-                let how = Apply { force: true, field_manager: None };
+                let how = Apply { force: true };
                 kubernetes.try_apply(resource, namespace, object, how).await?
             } else {
                 kubernetes.try_create(resource, namespace, object).await?
             };
             let mut changes = match before {
-                Some(before) => difference::lines(&before, &tried.object),
+                Some(before) => diff(&before, &tried.object),
                 None => vec!["new".to_owned()],
             };
             changes.extend(tried.warnings.into_iter().map(|warning| format!("warning: {warning}")));

@@ -10,8 +10,8 @@ use trainyard_contract::{
 };
 use trainyard_k8s::{Deletion, Known, Kubernetes, Patch, Written};
 
-use super::{Where, difference, is_secret, namespace_of, without_null};
-use crate::{App, Cx};
+use super::{Where, is_secret, namespace_of, without_null};
+use crate::{App, Cx, k8s::diff};
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::by_operation(
     "manage_k8s_resource",
@@ -385,7 +385,7 @@ impl Plan {
     fn of(before: &Value, tried: Written) -> Self {
         let empty = json!({});
         let before = if before.is_null() { &empty } else { before };
-        Self { changes: difference::lines(before, &tried.object), warnings: tried.warnings }
+        Self { changes: diff(before, &tried.object), warnings: tried.warnings }
     }
 }
 

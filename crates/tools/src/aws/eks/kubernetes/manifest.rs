@@ -174,11 +174,12 @@ impl<A: Access + Covers<Reads>> Generate<A> {
             name: Some(name.clone()),
             region: self.region.as_ref().map(ToString::to_string),
             profile: self.profile.as_ref().map(ToString::to_string),
+            eks: true,
         });
         for object in objects {
             let text = |member: &str| object[member].as_str().unwrap_or_default();
             let known = kubernetes.kind(text("kind"), Some(text("apiVersion"))).await?;
-            let how = Apply { force: true, field_manager: None };
+            let how = Apply { force: true };
             match kubernetes.try_apply(&known.resource, Some(&self.namespace), object, how).await {
                 Ok(_) => {}
                 // A server that may not change anything may not try to either.

@@ -1,7 +1,6 @@
 //! Inside of a cluster, under the names that the AWS servers give these tools.
 
 pub(crate) mod apply;
-mod difference;
 pub(crate) mod manage;
 pub(crate) mod manifest;
 pub(crate) mod objects;
@@ -18,7 +17,7 @@ use crate::common::{Profile, Region};
 /// Which cluster, and as whom. Flattened into the tools' parameters.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 struct Where {
-    /// EKS cluster or kubeconfig context.
+    /// EKS cluster; kubeconfig context with --auth-mode kubeconfig.
     cluster_name: String,
     region: Option<Region>,
     profile: Option<Profile>,
@@ -30,6 +29,7 @@ impl Where {
             name: Some(self.cluster_name.clone()),
             region: self.region.as_ref().map(ToString::to_string),
             profile: self.profile.as_ref().map(ToString::to_string),
+            eks: true,
         }
     }
 
