@@ -15,7 +15,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("trainyard-k8s", &["trainyard-contract", "trainyard-aws"]),
     ("trainyard-train", &[]),
     ("trainyard-ml", &["trainyard-contract", "trainyard-aws", "trainyard-train"]),
-    ("trainyard-sandbox", &[]),
+    ("trainyard-sandbox", &["trainyard-aws"]),
     ("trainyard-tools", &["trainyard-contract", "trainyard-aws", "trainyard-k8s", "trainyard-gpu", "trainyard-ml"]),
     ("trainyard-serve", &["trainyard-contract", "trainyard-dispatch"]),
     (
@@ -32,7 +32,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
         ],
     ),
     ("trainyard-harness", &[]),
-    ("trainyard-stand-in", &["trainyard-aws", "trainyard-harness"]),
+    ("trainyard-stand-in", &["trainyard-aws", "trainyard-harness", "trainyard-sandbox"]),
     ("xtask", &["trainyard-aws", "trainyard-harness"]),
 ];
 

@@ -1,3 +1,5 @@
-//! A cluster to practise and test on: a Kubernetes API on loopback, with a memory of its own and nothing behind it.
+//! An AWS account and a cluster to practise and test on: both on loopback, with a memory of their own and nothing behind them.
 
+pub mod aws;
 pub mod kubernetes;
+mod loopback;

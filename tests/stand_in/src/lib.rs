@@ -28,21 +28,13 @@
 //! assert!(aws.calls_of("DeleteVpc").is_empty());
 //! ```
 
-mod form;
-mod json;
-mod request;
-mod rest;
-mod scalar;
-mod write;
-mod xml;
-
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use trainyard_aws::{
     catalogue::{
         self,
@@ -52,6 +44,7 @@ use trainyard_aws::{
 };
 pub use trainyard_harness::Wait;
 use trainyard_harness::{Endpoint, Reply, Seen};
+use trainyard_sandbox::aws::wire::{self, Refusal};
 
 /// A call that arrived.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,14 +72,6 @@ enum Said {
     Refusal(Refusal),
 }
 
-#[derive(Debug, Clone)]
-struct Refusal {
-    status: u16,
-    code: String,
-    message: String,
-    detail: Map<String, Value>,
-}
-
 impl Answer {
     /// The operation succeeds.
     pub fn output(output: Value) -> Self {
@@ -95,8 +80,7 @@ impl Answer {
 
     /// The service refuses, with an HTTP status, the code of the error and a sentence.
     pub fn refusal(status: u16, code: &str, message: &str) -> Self {
-        let refusal = Refusal { status, code: code.to_owned(), message: message.to_owned(), detail: Map::new() };
-        Self { said: Said::Refusal(refusal), wait: Wait::No }
+        Self { said: Said::Refusal(Refusal::new(status, code, message)), wait: Wait::No }
     }
 
     /// The service asks for fewer calls, as EC2 does.
@@ -266,25 +250,29 @@ impl Drop for StandIn {
 impl Shared {
     fn reply(&self, seen: &Seen) -> Reply {
         let answered: Vec<_> = lock(&self.rules).iter().map(|rule| rule.service).collect();
-        let (service, answer) = match request::read(seen, &answered) {
-            Ok(request) => (Some(request.service), self.answer(request)),
-            Err((service, fault)) => (service, Err(fault)),
+        let request = wire::Request {
+            method: seen.method.clone(),
+            target: seen.path.clone(),
+            headers: seen.headers.clone(),
+            body: seen.bytes.clone(),
+        };
+        let (service, answer) = match wire::read(&request, &answered) {
+            Ok(call) => (Some(call.service), self.answer(call)),
+            Err(misread) => (misread.service, Err(misread.why)),
         };
         answer.unwrap_or_else(|fault| {
             lock(&self.faults).push(fault.clone());
             // With a status that no client tries again.
             match service {
                 None => Reply::new(400, "text/plain", &fault),
-                Some(service) => {
-                    let code = "StandInFault".to_owned();
-                    write::refusal(service, &Refusal { status: 400, code, message: fault, detail: Map::new() })
-                }
+                Some(service) => reply(wire::refusal(service, &Refusal::new(400, "StandInFault", fault))),
             }
         })
     }
 
-    fn answer(&self, request: request::Request) -> Result<Reply, String> {
-        let call = request.call;
+    fn answer(&self, read: wire::Call) -> Result<Reply, String> {
+        let (service, operation) = (read.service, read.operation);
+        let call = Call { service: service.name, operation: operation.name, region: read.region, input: read.input };
         lock(&self.calls).push(call.clone());
         let name = format!("{} {}", call.service, call.operation);
         let rule = lock(&self.rules)
@@ -295,23 +283,28 @@ impl Shared {
         let Answer { said, wait } = lock(&rule)(&call);
         let written = match said {
             // EC2 never does what it is only asked about.
-            Said::Output(_) if request.service.protocol == Protocol::Ec2 && call.input["DryRun"] == true => {
-                write::refusal(request.service, &dry_run())
+            Said::Output(_) if service.protocol == Protocol::Ec2 && call.input["DryRun"] == true => {
+                wire::refusal(service, &dry_run())
             }
             Said::Output(output) => {
-                check_output(request.service, request.operation, &output)
-                    .map_err(|error| format!("{name}: {error}"))?;
-                write::output(request.service, request.operation, &output).map_err(|why| format!("{name}: {why}"))?
+                check_output(service, operation, &output).map_err(|error| format!("{name}: {error}"))?;
+                wire::output(service, operation, &output).map_err(|why| format!("{name}: {why}"))?
             }
-            Said::Refusal(refusal) => write::refusal(request.service, &refusal),
+            Said::Refusal(refusal) => wire::refusal(service, &refusal),
         };
-        Ok(written.after(wait))
+        Ok(reply(written).after(wait))
     }
 }
 
+/// The harness takes names that live for ever, of which a test has few, and bodies of text.
+fn reply(answer: wire::Answer) -> Reply {
+    let headers = answer.headers.into_iter().map(|(name, value)| (&*name.leak(), value)).collect();
+    let body = String::from_utf8_lossy(&answer.body).into_owned();
+    Reply { status: answer.status, headers, body, wait: Wait::No }
+}
+
 fn dry_run() -> Refusal {
-    let message = "Request would have succeeded, but DryRun flag is set.".to_owned();
-    Refusal { status: 412, code: "DryRunOperation".to_owned(), message, detail: Map::new() }
+    Refusal::new(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
 }
 
 #[track_caller]

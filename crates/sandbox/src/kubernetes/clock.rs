@@ -18,7 +18,7 @@ pub enum Time {
 }
 
 /// A clock.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Clock {
     start: OffsetDateTime,
     running_since: Option<Instant>,

@@ -12,7 +12,7 @@
 //! ```
 
 mod answer;
-mod clock;
+pub(crate) mod clock;
 mod cluster;
 mod defaults;
 mod discovery;
@@ -29,7 +29,7 @@ mod parts;
 mod patch;
 mod quantity;
 mod quota;
-mod random;
+pub(crate) mod random;
 mod rbac;
 mod refusal;
 mod resource;
@@ -46,6 +46,8 @@ mod view;
 
 pub use clock::Time;
 pub use fleet::Fleet;
+pub(crate) use fleet::node_groups;
 pub use http::{Fault, Harm, Recorded};
 pub use life::{Behaviour, Pace};
 pub use server::{Options, Server};
+pub(crate) use site::VERSION;

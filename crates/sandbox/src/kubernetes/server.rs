@@ -10,10 +10,7 @@ use super::{
     clock::{Clock, Time},
     cluster::Cluster,
     fleet::{self, Fleet},
-    http::{
-        Fault, Recorded,
-        serve::{self, Encryption, Running},
-    },
+    http::{Fault, Recorded},
     kinds::Kinds,
     life::{Behaviour, Life, Pace},
     logs::Logs,
@@ -24,6 +21,7 @@ use super::{
     store::Store,
     verbs,
 };
+use crate::loopback::{self, Encryption, Running};
 
 /// Changes that a watch can go back to.
 const REMEMBERED: usize = 20_000;
@@ -95,7 +93,7 @@ impl Server {
         furnish(&mut cluster);
         cluster.life = options.life.map(|pace| Life::new(pace, cluster.store.version()));
         let shared = Arc::new(Shared::new(cluster));
-        let running = serve::start(Arc::clone(&shared), options.port, encryption)?;
+        let running = loopback::start("kubernetes-sandbox", options.port, encryption, Arc::clone(&shared))?;
         Ok(Self { shared, running, token, tls: options.tls })
     }
 

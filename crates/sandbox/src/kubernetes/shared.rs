@@ -1,10 +1,16 @@
 //! What all connections share.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
+use http::Request;
+use hyper::body::Incoming;
 use tokio::sync::watch;
 
-use super::{cluster::Cluster, http::Record};
+use super::{answer, cluster::Cluster, http::Record, life};
+use crate::loopback::{Answers, Reply};
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -40,5 +46,15 @@ impl Shared {
 
     pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Answers for Arc<Shared> {
+    async fn answer(&self, request: Request<Incoming>) -> io::Result<Reply> {
+        answer::answer(self, request).await
+    }
+
+    async fn beside(&self) {
+        life::run(self).await;
     }
 }

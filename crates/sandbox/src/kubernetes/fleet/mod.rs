@@ -45,6 +45,22 @@ impl Fleet {
     }
 }
 
+/// Nodes of a fleet by kind, in their order: how their names begin, the type of their machines, how many.
+pub(crate) fn node_groups(fleet: &Fleet) -> Vec<(&'static str, &'static str, usize)> {
+    let hami = fleet.nodes.saturating_sub(fleet.mig_nodes + fleet.neuron_nodes + fleet.cpu_nodes);
+    let counts = [hami, fleet.mig_nodes, fleet.neuron_nodes, fleet.cpu_nodes];
+    let mut left = fleet.nodes;
+    node::KINDS
+        .iter()
+        .zip(counts)
+        .map(|((_, name, machine), count)| {
+            let count = count.min(left);
+            left -= count;
+            (*name, *machine, count)
+        })
+        .collect()
+}
+
 /// Namespaces of the teams.
 const TEAMS: &[&str] = &["research", "vision", "language", "serving", "platform"];
 

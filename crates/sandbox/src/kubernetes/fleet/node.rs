@@ -38,22 +38,28 @@ pub(super) struct Node {
     pub(super) object: Value,
 }
 
+/// Kinds of nodes in their order, how their names begin, and the type of their machines.
+pub(super) const KINDS: [(Devices, &str, &str); 4] = [
+    (Devices::Hami, "gpu", "p5.48xlarge"),
+    (Devices::Mig, "mig", "p4d.24xlarge"),
+    (Devices::Neuron, "neuron", "trn1.32xlarge"),
+    (Devices::None, "cpu", "m6i.32xlarge"),
+];
+
 pub(super) fn all(fleet: &Fleet, now: OffsetDateTime, random: &mut Random) -> Vec<Node> {
-    let hami = fleet.nodes.saturating_sub(fleet.mig_nodes + fleet.neuron_nodes + fleet.cpu_nodes);
-    let kinds = std::iter::repeat_n(Devices::Hami, hami)
-        .chain(std::iter::repeat_n(Devices::Mig, fleet.mig_nodes))
-        .chain(std::iter::repeat_n(Devices::Neuron, fleet.neuron_nodes))
-        .chain(std::iter::repeat_n(Devices::None, fleet.cpu_nodes));
-    kinds.take(fleet.nodes).enumerate().map(|(number, devices)| node(number, devices, fleet, now, random)).collect()
+    let groups = super::node_groups(fleet).into_iter().zip(KINDS);
+    let kinds = groups
+        .flat_map(|((front, machine, count), (devices, _, _))| std::iter::repeat_n((devices, front, machine), count));
+    kinds.enumerate().map(|(number, kind)| node(number, kind, fleet, now, random)).collect()
 }
 
-fn node(number: usize, devices: Devices, fleet: &Fleet, now: OffsetDateTime, random: &mut Random) -> Node {
-    let (front, instance) = match devices {
-        Devices::Hami => ("gpu", "p5.48xlarge"),
-        Devices::Mig => ("mig", "p4d.24xlarge"),
-        Devices::Neuron => ("neuron", "trn1.32xlarge"),
-        Devices::None => ("cpu", "m6i.32xlarge"),
-    };
+fn node(
+    number: usize,
+    (devices, front, instance): (Devices, &str, &str),
+    fleet: &Fleet,
+    now: OffsetDateTime,
+    random: &mut Random,
+) -> Node {
     let name = format!("{front}-{number:04}");
     let cards: Vec<Card> = match devices {
         Devices::Hami => (0..fleet.gpus).map(|card| self::card(&name, card)).collect(),

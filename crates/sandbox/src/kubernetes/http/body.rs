@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::super::{refusal::Refusal, store::Stored};
 
-pub(crate) type Reply = Response<BoxBody<Bytes, Infallible>>;
+pub(crate) use crate::loopback::Reply;
 
 /// A piece of a long answer is sent once it is this large.
 const PIECE: usize = 64 << 10;

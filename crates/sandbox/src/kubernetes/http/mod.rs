@@ -1,4 +1,4 @@
-//! HTTP: addresses, forms, answers, connections.
+//! HTTP: addresses, forms, answers.
 
 pub(crate) mod accept;
 pub(crate) mod body;
@@ -6,7 +6,6 @@ pub(crate) mod path;
 pub(crate) mod protobuf;
 pub(crate) mod query;
 mod record;
-pub(crate) mod serve;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use trainyard_aws::catalogue::model::{Element, Kind, Member, MemberFlags, Protocol, Service, ShapeId, Structure};
 
-use crate::scalar;
+use super::scalar;
 
 /// The form's pairs.
-pub(crate) fn pairs(body: &str) -> Vec<(String, String)> {
+pub(super) fn pairs(body: &str) -> Vec<(String, String)> {
     form_urlencoded::parse(body.as_bytes()).into_owned().collect()
 }
 
 /// The input that a form holds.
-pub(crate) fn read(service: &Service<'_>, id: ShapeId, body: &str) -> Result<Value, String> {
+pub(super) fn read(service: &Service<'_>, id: ShapeId, body: &str) -> Result<Value, String> {
     let mut root = Node::default();
     for (key, text) in pairs(body) {
         if !matches!(key.as_str(), "Action" | "Version") {

@@ -5,10 +5,10 @@ use trainyard_aws::catalogue::model::{
     Element, Kind, Location, Member, MemberFlags, Service, ShapeId, Structure, TimestampFormat,
 };
 
-use crate::scalar;
+use super::scalar;
 
 /// A body as JSON; an empty one is an empty object.
-pub(crate) fn parse(body: &str) -> Result<Value, String> {
+pub(super) fn parse(body: &str) -> Result<Value, String> {
     if body.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
@@ -16,12 +16,12 @@ pub(crate) fn parse(body: &str) -> Result<Value, String> {
 }
 
 /// The value of a shape that a body holds.
-pub(crate) fn read(service: &Service<'_>, id: ShapeId, value: &Value) -> Result<Value, String> {
+pub(super) fn read(service: &Service<'_>, id: ShapeId, value: &Value) -> Result<Value, String> {
     walk(service, id, value, Direction::In)
 }
 
 /// A value of a shape as a body.
-pub(crate) fn write(service: &Service<'_>, id: ShapeId, value: &Value) -> Result<Value, String> {
+pub(super) fn write(service: &Service<'_>, id: ShapeId, value: &Value) -> Result<Value, String> {
     walk(service, id, value, Direction::Out)
 }
 

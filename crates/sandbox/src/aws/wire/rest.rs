@@ -1,39 +1,56 @@
 //! Requests of the REST protocols: members in the path, the query, headers and the body.
 
-use std::{borrow::Cow, cmp::Reverse};
+use std::cmp::Reverse;
 
+use super::{Request, form, json, scalar, xml};
 use percent_encoding::percent_decode_str;
 use roxmltree::Document;
 use serde_json::{Map, Value};
 use trainyard_aws::catalogue::model::{
     Kind, Location, Member, MemberFlags, Operation, Protocol, Service, ShapeId, Structure,
 };
-use trainyard_harness::Seen;
 
-use crate::{form, json, scalar, xml};
-
-/// The operation whose path fits best.
-pub(crate) fn operation(seen: &Seen, service: &'static Service<'static>) -> Option<&'static Operation<'static>> {
-    let fits = |operation: &&Operation<'_>| operation.method == seen.method && labels(operation.uri, seen).is_some();
+/// The operation whose path fits best. Some of S3's differ in nothing but what they require in query and headers.
+pub(super) fn operation(request: &Request, service: &'static Service<'static>) -> Option<&'static Operation<'static>> {
+    let fits =
+        |operation: &&Operation<'_>| operation.method == request.method && labels(operation.uri, request).is_some();
     let literal = |operation: &&Operation<'_>| {
         let (path, query) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
-        Reverse((query.len(), path.split('/').filter(|part| !part.starts_with('{')).count(), !path.contains("+}")))
+        let wanted = wanted(service, operation);
+        let missing = wanted.iter().filter(|member| !is_there(member, request)).count();
+        let plain = path.split('/').filter(|part| !part.starts_with('{')).count();
+        (missing, Reverse((query.len(), plain, !path.contains("+}"), wanted.len())))
     };
     service.operations.iter().filter(fits).min_by_key(literal)
 }
 
+/// Members that an operation requires in the query or in headers.
+fn wanted<'s>(service: &'s Service<'static>, operation: &Operation<'_>) -> Vec<&'s Member<'static>> {
+    let members = operation.input.and_then(|id| service.structure(id)).map_or(&[][..], |structure| &structure.members);
+    let elsewhere = |member: &&Member<'_>| matches!(member.location, Location::Query | Location::Header);
+    members.iter().filter(|member| member.is(MemberFlags::REQUIRED)).filter(elsewhere).collect()
+}
+
+fn is_there(member: &Member<'_>, request: &Request) -> bool {
+    let name = member.wire_name.unwrap_or(member.name);
+    match member.location {
+        Location::Header => request.header(&name.to_lowercase()).is_some(),
+        _ => pairs(request.query()).iter().any(|(found, _)| found == name),
+    }
+}
+
 /// The input of a request.
-pub(crate) fn read(
+pub(super) fn read(
     service: &Service<'_>,
     operation: &Operation<'_>,
     id: ShapeId,
-    seen: &Seen,
+    request: &Request,
 ) -> Result<Value, String> {
     let structure = service.structure(id).ok_or("the input is no structure")?;
-    let labels = labels(operation.uri, seen).unwrap_or_default();
-    let fixed: Vec<_> = query(operation.uri).into_iter().map(|(name, _)| name).collect();
-    let query: Vec<_> = query(&seen.path).into_iter().filter(|(name, _)| !fixed.contains(name)).collect();
-    let mut members = body(service, structure, id, seen)?;
+    let labels = labels(operation.uri, request).unwrap_or_default();
+    let fixed: Vec<_> = pairs(template_query(operation.uri)).into_iter().map(|(name, _)| name).collect();
+    let query: Vec<_> = pairs(request.query()).into_iter().filter(|(name, _)| !fixed.contains(name)).collect();
+    let mut members = body(service, structure, id, request)?;
     for member in &structure.members {
         let name = member.wire_name.unwrap_or(member.name);
         let value = match member.location {
@@ -44,9 +61,9 @@ pub(crate) fn read(
             }
             Location::Query => from_query(service, member, &query)?,
             Location::Header => {
-                seen.header(&name.to_lowercase()).map(|text| from_header(service, member, text)).transpose()?
+                request.header(&name.to_lowercase()).map(|text| from_header(service, member, text)).transpose()?
             }
-            Location::Headers => Some(prefixed(name, seen)),
+            Location::Headers => Some(prefixed(name, request)),
         };
         members.extend(value.map(|value| (member.name.to_owned(), value)));
     }
@@ -54,15 +71,15 @@ pub(crate) fn read(
 }
 
 /// What the labels of a template stand for, if the path fits it.
-fn labels(template: &str, seen: &Seen) -> Option<Vec<(String, String)>> {
-    let (wanted, wanted_query) = (path(template), query(template));
-    let given_query = query(&seen.path);
+fn labels(template: &str, request: &Request) -> Option<Vec<(String, String)>> {
+    let (wanted, wanted_query) = (template_path(template), pairs(template_query(template)));
+    let given_query = pairs(request.query());
     if !wanted_query.iter().all(|pair| given_query.contains(pair)) {
         return None;
     }
     // A slash at the end says nothing.
     let parts = |path: &'_ str| path.trim_end_matches('/').split('/').map(str::to_owned).collect::<Vec<_>>();
-    let (given, parts) = (parts(path(&seen.path)), parts(wanted));
+    let (given, parts) = (parts(request.path()), parts(wanted));
     let mut labels = Vec::new();
     for (index, part) in parts.iter().enumerate() {
         let rest = given.get(index..)?;
@@ -80,12 +97,16 @@ fn labels(template: &str, seen: &Seen) -> Option<Vec<(String, String)>> {
     (parts.len() == given.len()).then_some(labels)
 }
 
-fn path(uri: &str) -> &str {
+fn template_path(uri: &str) -> &str {
     uri.split('?').next().unwrap_or_default()
 }
 
-fn query(uri: &str) -> Vec<(String, String)> {
-    let mut pairs = form::pairs(uri.split_once('?').map_or("", |(_, query)| query));
+fn template_query(uri: &str) -> &str {
+    uri.split_once('?').map_or("", |(_, query)| query)
+}
+
+fn pairs(query: &str) -> Vec<(String, String)> {
+    let mut pairs = form::pairs(query);
     // Says which operation of the AWS SDKs it was; no member.
     pairs.retain(|(name, _)| name != "x-id");
     pairs
@@ -121,9 +142,9 @@ fn from_header(service: &Service<'_>, member: &Member<'_>, text: &str) -> Result
     }
 }
 
-fn prefixed(prefix: &str, seen: &Seen) -> Value {
+fn prefixed(prefix: &str, request: &Request) -> Value {
     let prefix = prefix.to_lowercase();
-    let entries = seen.headers.iter().filter_map(|(name, value)| Some((name.strip_prefix(&prefix)?, value)));
+    let entries = request.headers.iter().filter_map(|(name, value)| Some((name.strip_prefix(&prefix)?, value)));
     entries.map(|(name, value)| (name.to_owned(), Value::from(value.as_str()))).collect()
 }
 
@@ -131,28 +152,27 @@ fn body(
     service: &Service<'_>,
     structure: &Structure<'_>,
     id: ShapeId,
-    seen: &Seen,
+    request: &Request,
 ) -> Result<Map<String, Value>, String> {
     let payload = structure.payload.map(|at| &structure.members[at as usize]);
-    if seen.body.is_empty() {
+    if request.body.is_empty() {
         return Ok(Map::new());
     }
-    let text: Cow<'_, str> = Cow::Borrowed(&seen.body);
     let (name, shape) = match payload {
         None => (None, id),
         Some(member) => match &service.shape(member.shape).kind {
             Kind::Blob { .. } | Kind::String(..) => {
-                let value = scalar::from_body(&service.shape(member.shape).kind, &text);
+                let value = scalar::from_body(&service.shape(member.shape).kind, &request.body);
                 return Ok(Map::from_iter([(member.name.to_owned(), value)]));
             }
             _ => (Some(member.name), member.shape),
         },
     };
     let value = if service.protocol == Protocol::RestXml {
-        let document = Document::parse(&text).map_err(|error| error.to_string())?;
+        let document = Document::parse(request.text()?).map_err(|error| error.to_string())?;
         xml::read(service, shape, document.root_element())?
     } else {
-        json::read(service, shape, &json::parse(&text)?)?
+        json::read(service, shape, &json::parse(request.text()?)?)?
     };
     Ok(match (name, value) {
         (Some(name), value) => Map::from_iter([(name.to_owned(), value)]),

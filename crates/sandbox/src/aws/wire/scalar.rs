@@ -5,7 +5,7 @@ use serde_json::{Number, Value, json};
 use trainyard_aws::catalogue::model::{Kind, Member, Shape, TimestampFormat};
 
 /// A value out of text.
-pub(crate) fn from_text(kind: &Kind<'_>, text: &str) -> Result<Value, String> {
+pub(super) fn from_text(kind: &Kind<'_>, text: &str) -> Result<Value, String> {
     let wrong = || format!("{text:?} is of the wrong type");
     Ok(match kind {
         Kind::Boolean => Value::from(text.parse::<bool>().map_err(|_| wrong())?),
@@ -20,7 +20,7 @@ pub(crate) fn from_text(kind: &Kind<'_>, text: &str) -> Result<Value, String> {
 }
 
 /// A value as text. Times as the place wants them.
-pub(crate) fn to_text(kind: &Kind<'_>, value: &Value, format: Format) -> Result<String, String> {
+pub(super) fn to_text(kind: &Kind<'_>, value: &Value, format: Format) -> Result<String, String> {
     match (kind, value) {
         (Kind::Timestamp(_), value) => {
             let time = time(value).ok_or_else(|| format!("{value} is no time"))?;
@@ -31,34 +31,31 @@ pub(crate) fn to_text(kind: &Kind<'_>, value: &Value, format: Format) -> Result<
     }
 }
 
-/// The text of a body that is one member: bytes are unwrapped, and must be text.
-pub(crate) fn body_text(kind: &Kind<'_>, value: &Value) -> Result<String, String> {
-    let text = value.as_str().ok_or("a body is text")?;
+/// The body that is one member.
+pub(super) fn to_body(kind: &Kind<'_>, value: &Value) -> Result<Vec<u8>, String> {
+    let text = value.as_str().ok_or("a body is text, or bytes as base64")?;
     match kind {
-        Kind::Blob { .. } => {
-            let bytes = base64::decode(text).map_err(|error| error.to_string())?;
-            String::from_utf8(bytes).map_err(|_| "only bodies of text are written".to_owned())
-        }
-        _ => Ok(text.to_owned()),
+        Kind::Blob { .. } => base64::decode(text).map_err(|error| error.to_string()),
+        _ => Ok(text.as_bytes().to_vec()),
     }
 }
 
 /// A body that is one member, as a value.
-pub(crate) fn from_body(kind: &Kind<'_>, body: &str) -> Value {
+pub(super) fn from_body(kind: &Kind<'_>, body: &[u8]) -> Value {
     match kind {
         Kind::Blob { .. } => Value::from(base64::encode(body)),
-        _ => Value::from(body),
+        _ => Value::from(String::from_utf8_lossy(body)),
     }
 }
 
 /// Seconds since 1970, for JSON.
-pub(crate) fn seconds(value: &Value) -> Result<Value, String> {
+pub(super) fn seconds(value: &Value) -> Result<Value, String> {
     let time = time(value).ok_or_else(|| format!("{value} is no time"))?;
     Ok(if time.subsec_nanos() == 0 { Value::from(time.secs()) } else { Value::from(time.as_secs_f64()) })
 }
 
 /// How a time is written there.
-pub(crate) fn format(member: Option<&Member<'_>>, shape: &Shape<'_>, otherwise: TimestampFormat) -> Format {
+pub(super) fn format(member: Option<&Member<'_>>, shape: &Shape<'_>, otherwise: TimestampFormat) -> Format {
     let own = match shape.kind {
         Kind::Timestamp(format) => format,
         _ => None,
@@ -71,14 +68,14 @@ pub(crate) fn format(member: Option<&Member<'_>>, shape: &Shape<'_>, otherwise: 
 }
 
 /// A time of a request, as our JSON has it.
-pub(crate) fn from_time(text: &str) -> Option<String> {
+pub(super) fn from_time(text: &str) -> Option<String> {
     let time = DateTime::from_str(text, Format::DateTimeWithOffset)
         .or_else(|_| DateTime::from_str(text, Format::HttpDate))
         .or_else(|_| DateTime::from_str(text, Format::EpochSeconds));
     time.ok()?.fmt(Format::DateTime).ok()
 }
 
-fn time(value: &Value) -> Option<DateTime> {
+pub(super) fn time(value: &Value) -> Option<DateTime> {
     match value {
         Value::Number(number) => number.as_f64().map(DateTime::from_secs_f64),
         Value::String(text) => DateTime::from_str(text, Format::DateTimeWithOffset).ok(),

@@ -1,8 +1,11 @@
 //! Connections: taken on a thread of their own until the server is dropped.
 
-use std::{io, net::SocketAddr, sync::Arc, thread};
+use std::{convert::Infallible, future::Future, io, net::SocketAddr, thread};
 
-use hyper::{server::conn::http1, service::service_fn};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::BoxBody;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -11,7 +14,8 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::super::{answer, shared::Shared};
+/// An answer, whole or piece by piece.
+pub(crate) type Reply = Response<BoxBody<Bytes, Infallible>>;
 
 /// A thread that answers.
 #[derive(Debug)]
@@ -24,10 +28,21 @@ pub(crate) struct Running {
 #[cfg(feature = "tls")]
 pub(crate) type Encryption = Option<tokio_rustls::TlsAcceptor>;
 #[cfg(not(feature = "tls"))]
-pub(crate) type Encryption = Option<std::convert::Infallible>;
+pub(crate) type Encryption = Option<Infallible>;
 
-/// Takes a free port of this machine and answers on it.
-pub(crate) fn start(shared: Arc<Shared>, port: u16, encryption: Encryption) -> io::Result<Running> {
+/// What answers requests. An error breaks the connection.
+pub(crate) trait Answers: Clone + Send + 'static {
+    /// The answer to one request.
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = io::Result<Reply>> + Send;
+
+    /// What goes on beside; the server ends with it.
+    fn beside(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+}
+
+/// Takes a port of this machine, any free one for 0, and answers on it in a thread of this name.
+pub(crate) fn start(name: &str, port: u16, encryption: Encryption, answers: impl Answers) -> io::Result<Running> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", port))?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
@@ -37,15 +52,15 @@ pub(crate) fn start(shared: Arc<Shared>, port: u16, encryption: Encryption) -> i
         runtime.block_on(async move {
             let Ok(listener) = TcpListener::from_std(listener) else { return };
             tokio::select! {
-                () = take(listener, &shared, encryption) => {}
-                () = super::super::life::run(&shared) => {}
+                () = take(listener, &answers, encryption) => {}
+                () = answers.beside() => {}
                 _ = stopped => {}
             }
         });
         // Streams that are still open end with the runtime.
         runtime.shutdown_background();
     };
-    let thread = thread::Builder::new().name("kubernetes-sandbox".into()).spawn(work)?;
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(work)?;
     Ok(Running { address, stop: Some(stop), thread: Some(thread) })
 }
 
@@ -61,7 +76,7 @@ impl Drop for Running {
     }
 }
 
-async fn take(listener: TcpListener, shared: &Arc<Shared>, encryption: Encryption) {
+async fn take(listener: TcpListener, answers: &impl Answers, encryption: Encryption) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -69,15 +84,15 @@ async fn take(listener: TcpListener, shared: &Arc<Shared>, encryption: Encryptio
         };
         // Answers are written in pieces, which must not wait for each other's acknowledgement.
         drop(stream.set_nodelay(true));
-        let shared = Arc::clone(shared);
+        let answers = answers.clone();
         match &encryption {
-            None => drop(tokio::spawn(converse(stream, shared))),
+            None => drop(tokio::spawn(converse(stream, answers))),
             #[cfg(feature = "tls")]
             Some(acceptor) => {
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move {
                     if let Ok(stream) = acceptor.accept(stream).await {
-                        converse(stream, shared).await;
+                        converse(stream, answers).await;
                     }
                 });
             }
@@ -87,10 +102,10 @@ async fn take(listener: TcpListener, shared: &Arc<Shared>, encryption: Encryptio
     }
 }
 
-async fn converse(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, shared: Arc<Shared>) {
+async fn converse(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, answers: impl Answers) {
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { answer::answer(&shared, request).await }
+        let answers = answers.clone();
+        async move { answers.answer(request).await }
     });
     let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
     // A client that goes away is its own business.

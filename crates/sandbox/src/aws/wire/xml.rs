@@ -7,10 +7,10 @@ use trainyard_aws::catalogue::model::{
     Element, Kind, Location, Member, MemberFlags, Protocol, Service, ShapeId, Structure, TimestampFormat,
 };
 
-use crate::scalar;
+use super::scalar;
 
 /// The value of a shape that an element holds.
-pub(crate) fn read(service: &Service<'_>, id: ShapeId, element: Node<'_, '_>) -> Result<Value, String> {
+pub(super) fn read(service: &Service<'_>, id: ShapeId, element: Node<'_, '_>) -> Result<Value, String> {
     match &service.shape(id).kind {
         Kind::Structure(structure) => read_structure(service, structure, element),
         Kind::List { item, .. } => {
@@ -72,14 +72,14 @@ fn plain(name: &str) -> &str {
 }
 
 /// An element of a shape. `name` with its prefix.
-pub(crate) fn write(service: &Service<'_>, id: ShapeId, name: &str, value: &Value) -> Result<String, String> {
+pub(super) fn write(service: &Service<'_>, id: ShapeId, name: &str, value: &Value) -> Result<String, String> {
     let mut writer = Writer { service, text: String::new() };
     writer.element(name, id, None, value)?;
     Ok(writer.text)
 }
 
 /// The members of a structure that travel in the body, without an element around them.
-pub(crate) fn write_members(service: &Service<'_>, id: ShapeId, value: &Value) -> Result<String, String> {
+pub(super) fn write_members(service: &Service<'_>, id: ShapeId, value: &Value) -> Result<String, String> {
     let mut writer = Writer { service, text: String::new() };
     let structure = service.structure(id).ok_or("no structure")?;
     writer.members(structure, value)?;
@@ -87,7 +87,7 @@ pub(crate) fn write_members(service: &Service<'_>, id: ShapeId, value: &Value) -
 }
 
 /// Text inside of an element or attribute.
-pub(crate) fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\r', "&#13;")
 }
 
@@ -183,6 +183,6 @@ fn attributes(structure: &Structure<'_>, value: &Value) -> String {
 }
 
 /// Times in headers, unless the model says otherwise.
-pub(crate) fn header_format(service: &Service<'_>, member: &Member<'_>) -> Format {
+pub(super) fn header_format(service: &Service<'_>, member: &Member<'_>) -> Format {
     scalar::format(Some(member), service.shape(member.shape), TimestampFormat::Rfc822)
 }

@@ -1,0 +1,242 @@
+//! What the account holds at the start: the machines of the Kubernetes fleet, HyperPod clusters, and what stands around.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+
+use super::{
+    account::{Account, Table},
+    services::{self, Wanted},
+};
+use crate::kubernetes::{self, Fleet};
+
+/// Name of the EKS cluster.
+pub(super) const CLUSTER: &str = "trainyard";
+
+/// Where the API of the EKS cluster is.
+#[derive(Debug, Clone)]
+pub struct KubernetesApi {
+    /// `https://127.0.0.1:PORT`.
+    pub url: String,
+    /// Certificate of its authority (PEM); empty without HTTPS.
+    pub authority: String,
+}
+
+/// Fills the home region, and gives every region a network.
+pub(super) fn build(account: &mut Account, fleet: &Fleet, api: Option<&KubernetesApi>) {
+    for region in account.regions.clone() {
+        network(account, &region);
+    }
+    let Some(home) = account.regions.first().cloned() else { return };
+    images(account, &home);
+    let groups = groups_of(fleet);
+    if let Some(api) = api {
+        eks(account, &home, &groups, api);
+        for (group, name, instance_type) in &groups.iter().flat_map(machines).collect::<Vec<_>>() {
+            let tags = json!([
+                { "Key": "Name", "Value": name },
+                { "Key": "eks:cluster-name", "Value": CLUSTER },
+                { "Key": "eks:nodegroup-name", "Value": group },
+            ]);
+            instance(account, &home, instance_type, "running", &tags);
+        }
+    }
+    let named = |name: &str, team: &str| json!([{ "Key": "Name", "Value": name }, { "Key": "team", "Value": team }]);
+    instance(account, &home, "t3.micro", "running", &named("bastion", "platform"));
+    instance(account, &home, "g5.xlarge", "running", &named("notebook-anna", "research"));
+    instance(account, &home, "g6.12xlarge", "stopped", &named("render-test", "vision"));
+    volumes(account, &home);
+    hyperpod(account, &home);
+}
+
+/// A node group: its name, the number of its first node, how many, of which type.
+struct Group {
+    name: &'static str,
+    first: usize,
+    count: usize,
+    instance_type: &'static str,
+}
+
+/// Nodes of the Kubernetes fleet, in the order and with the names that they have there.
+fn groups_of(fleet: &Fleet) -> Vec<Group> {
+    let mut first = 0;
+    kubernetes::node_groups(fleet)
+        .into_iter()
+        .map(|(name, instance_type, count)| {
+            let group = Group { name, first, count, instance_type };
+            first += count;
+            group
+        })
+        .filter(|group| group.count > 0)
+        .collect()
+}
+
+fn machines(group: &Group) -> impl Iterator<Item = (&'static str, String, &'static str)> + use<> {
+    let (name, instance_type) = (group.name, group.instance_type);
+    (group.first..group.first + group.count).map(move |number| (name, format!("{name}-{number:04}"), instance_type))
+}
+
+fn network(account: &mut Account, region: &str) {
+    let (vpc, group) = (account.new_id("vpc"), account.new_id("sg"));
+    let owner = account.id.clone();
+    let row = json!({
+        "VpcId": vpc, "CidrBlock": "10.0.0.0/16", "IsDefault": true, "State": "available", "OwnerId": owner,
+        "InstanceTenancy": "default", "DhcpOptionsId": "dopt-0a1b2c3d", "Tags": [],
+        "CidrBlockAssociationSet": [
+            { "AssociationId": "vpc-cidr-assoc-0a1b2c3d", "CidrBlock": "10.0.0.0/16", "CidrBlockState": { "State": "associated" } },
+        ],
+    });
+    account.insert(region, Table::Vpcs, &vpc, row);
+    for (number, letter) in ["a", "b", "c"].into_iter().enumerate() {
+        let id = account.new_id("subnet");
+        let row = json!({
+            "SubnetId": id, "VpcId": vpc, "CidrBlock": format!("10.0.{}.0/20", number * 16), "State": "available",
+            "AvailabilityZone": format!("{region}{letter}"), "AvailableIpAddressCount": 4_000, "DefaultForAz": true,
+            "MapPublicIpOnLaunch": false, "OwnerId": owner, "Tags": [], "SubnetArn": account.arn("ec2", region, &format!("subnet/{id}")),
+        });
+        account.insert(region, Table::Subnets, &id, row);
+    }
+    let from_within = json!([{ "GroupId": group, "UserId": owner }]);
+    let row = json!({
+        "GroupId": group, "GroupName": "default", "Description": "default VPC security group", "VpcId": vpc, "OwnerId": owner,
+        "IpPermissions": [{ "IpProtocol": "-1", "UserIdGroupPairs": from_within, "IpRanges": [], "Ipv6Ranges": [], "PrefixListIds": [] }],
+        "IpPermissionsEgress": [{ "IpProtocol": "-1", "IpRanges": [{ "CidrIp": "0.0.0.0/0" }], "UserIdGroupPairs": [], "Ipv6Ranges": [], "PrefixListIds": [] }],
+        "Tags": [],
+    });
+    account.insert(region, Table::SecurityGroups, &group, row);
+}
+
+fn images(account: &mut Account, region: &str) {
+    for (name, days) in [
+        ("Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04) 20261101", 20),
+        ("al2023-ami-2023.9.20261109.0-kernel-6.12-x86_64", 12),
+    ] {
+        let id = account.new_id("ami");
+        let row = json!({
+            "ImageId": id, "Name": name, "Description": name, "State": "available", "OwnerId": "898082745236", "ImageOwnerAlias": "amazon",
+            "Public": true, "Architecture": "x86_64", "ImageType": "machine", "RootDeviceName": "/dev/xvda", "RootDeviceType": "ebs",
+            "VirtualizationType": "hvm", "Hypervisor": "xen", "EnaSupport": true, "PlatformDetails": "Linux/UNIX",
+            "CreationDate": account.ago(86_400 * days), "BlockDeviceMappings": [], "Tags": [],
+        });
+        account.insert(region, Table::Images, &id, row);
+    }
+    let row = json!({
+        "KeyName": "operators", "KeyPairId": "key-0a1b2c3d4e5f60718", "KeyType": "ed25519", "Tags": [],
+        "KeyFingerprint": "sandbox", "CreateTime": account.ago(86_400 * 200),
+    });
+    account.insert(region, Table::KeyPairs, "operators", row);
+}
+
+fn instance(account: &mut Account, region: &str, instance_type: &str, state: &str, tags: &Value) {
+    let id = account.new_id("i");
+    let number = account.random.below(3);
+    let subnets: Vec<Value> = account.rows(region, Table::Subnets).cloned().collect();
+    let Some(subnet) = usize::try_from(number).ok().and_then(|number| subnets.get(number)) else { return };
+    let groups = account.rows(region, Table::SecurityGroups);
+    let groups = groups.map(|group| json!({ "GroupId": group["GroupId"], "GroupName": group["GroupName"] })).collect();
+    let image = account.rows(region, Table::Images).next().map(|image| image["ImageId"].clone()).unwrap_or_default();
+    let wanted = Wanted {
+        image: image.as_str().unwrap_or_default(),
+        instance_type,
+        zone: subnet["AvailabilityZone"].as_str().unwrap_or_default(),
+        subnet,
+        groups,
+        tags: tags.clone(),
+    };
+    let mut row = services::instance(account, &id, &wanted);
+    row["State"] = json!({ "Code": if state == "running" { 16 } else { 80 }, "Name": state });
+    let days = 1 + account.random.below(60);
+    row["LaunchTime"] = account.ago(86_400 * days);
+    account.insert(region, Table::Instances, &id, row);
+}
+
+fn volumes(account: &mut Account, region: &str) {
+    for (name, size, days) in [("checkpoints-old", 4_000, 140), ("scratch", 500, 30)] {
+        let id = account.new_id("vol");
+        let row = json!({
+            "VolumeId": id, "Size": size, "VolumeType": "gp3", "Iops": 3_000, "Throughput": 125, "AvailabilityZone": format!("{region}a"),
+            "State": "available", "Attachments": [], "CreateTime": account.ago(86_400 * days), "Encrypted": true,
+            "MultiAttachEnabled": false, "SnapshotId": "", "Tags": [{ "Key": "Name", "Value": name }],
+        });
+        account.insert(region, Table::Volumes, &id, row);
+        let snapshot = account.new_id("snap");
+        let row = json!({
+            "SnapshotId": snapshot, "VolumeId": id, "VolumeSize": size, "State": "completed", "Progress": "100%", "Encrypted": true,
+            "StartTime": account.ago(86_400 * days / 2), "OwnerId": account.id, "Description": name, "Tags": [],
+        });
+        account.insert(region, Table::Snapshots, &snapshot, row);
+    }
+}
+
+fn eks(account: &mut Account, region: &str, groups: &[Group], api: &KubernetesApi) {
+    let subnets: Vec<Value> = account.rows(region, Table::Subnets).map(|row| row["SubnetId"].clone()).collect();
+    let vpc = account.rows(region, Table::Vpcs).next().map(|row| row["VpcId"].clone());
+    let arn = account.arn("eks", region, &format!("cluster/{CLUSTER}"));
+    let role = |name: &str| format!("arn:aws:iam::{}:role/{name}", account.id);
+    let version = format!("{}.{}", kubernetes::VERSION.0, kubernetes::VERSION.1);
+    let row = json!({
+        "name": CLUSTER, "arn": arn, "createdAt": account.ago(86_400 * 90), "version": version, "status": "ACTIVE",
+        "endpoint": api.url, "certificateAuthority": { "data": BASE64_STANDARD.encode(&api.authority) },
+        "roleArn": role("trainyard-cluster"), "platformVersion": "eks.1", "tags": { "team": "platform" },
+        "resourcesVpcConfig": {
+            "subnetIds": subnets, "vpcId": vpc, "securityGroupIds": [], "endpointPublicAccess": true, "endpointPrivateAccess": true,
+            "publicAccessCidrs": ["0.0.0.0/0"],
+        },
+        "accessConfig": { "authenticationMode": "API" }, "health": { "issues": [] },
+        "kubernetesNetworkConfig": { "serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4" },
+    });
+    let nodegroups: Vec<(String, Value)> = groups
+        .iter()
+        .map(|group| {
+            let name = group.name;
+            let arn = account.arn("eks", region, &format!("nodegroup/{CLUSTER}/{name}/0"));
+            let row = json!({
+                "nodegroupName": name, "nodegroupArn": arn, "clusterName": CLUSTER, "version": version,
+                "createdAt": account.ago(86_400 * 90), "modifiedAt": account.ago(86_400), "status": "ACTIVE",
+                "capacityType": "ON_DEMAND", "instanceTypes": [group.instance_type], "subnets": subnets, "nodeRole": role("trainyard-node"),
+                "scalingConfig": { "minSize": 0, "desiredSize": group.count, "maxSize": group.count * 2 }, "amiType": "AL2023_x86_64_NVIDIA",
+                "diskSize": 200, "labels": {}, "taints": [], "health": { "issues": [] }, "tags": { "team": "platform" },
+            });
+            (format!("{CLUSTER}/{name}"), row)
+        })
+        .collect();
+    account.insert(region, Table::EksClusters, CLUSTER, row);
+    for (id, row) in nodegroups {
+        account.insert(region, Table::EksNodegroups, &id, row);
+    }
+}
+
+/// Two clusters: one that trains, one that serves.
+fn hyperpod(account: &mut Account, region: &str) {
+    for (cluster, groups) in [
+        ("pretrain", &[("workers", "ml.p5.48xlarge", 4_usize), ("controller", "ml.m5.xlarge", 1)][..]),
+        ("finetune", &[("workers", "ml.g6.12xlarge", 2)]),
+    ] {
+        let role = format!("arn:aws:iam::{}:role/hyperpod", account.id);
+        let rows: Vec<Value> = groups
+            .iter()
+            .map(|(name, instance_type, count)| {
+                json!({
+                    "InstanceGroupName": name, "InstanceType": instance_type, "CurrentCount": count, "TargetCount": count,
+                    "ExecutionRole": role, "ThreadsPerCore": 2, "Status": "InService",
+                    "LifeCycleConfig": { "SourceS3Uri": "s3://sagemaker-lifecycle/", "OnCreate": "on_create.sh" },
+                })
+            })
+            .collect();
+        let id = format!("{:012x}", account.random.next() >> 16);
+        let row = json!({
+            "ClusterArn": account.arn("sagemaker", region, &format!("cluster/{id}")), "ClusterName": cluster, "ClusterStatus": "InService",
+            "CreationTime": account.ago(86_400 * 45), "InstanceGroups": rows, "NodeRecovery": "Automatic",
+        });
+        account.insert(region, Table::HyperPodClusters, cluster, row);
+        for (group, instance_type, count) in groups {
+            for _ in 0..*count {
+                let id = account.new_id("i");
+                let mut node = services::node(account, cluster, &id, &json!(group), &json!(instance_type));
+                node["InstanceStatus"] = json!({ "Status": "Running" });
+                node["LaunchTime"] = account.ago(86_400 * 30);
+                account.insert(region, Table::HyperPodNodes, &id, node);
+            }
+        }
+        services::event(account, region, cluster, "", "The cluster is in service.");
+    }
+}

@@ -1,0 +1,115 @@
+//! `Filters` of EC2: names with values, each of which may have wildcards.
+
+use serde_json::Value;
+
+use super::refused;
+use crate::aws::wire::Refusal;
+
+/// Filters that a noun knows: name, and where in a row the value stands. `*` goes through a list.
+pub(super) type Names = &'static [(&'static str, &'static str)];
+
+/// The rows that pass every filter: one of the values each.
+pub(super) fn filtered<'r>(
+    rows: impl Iterator<Item = &'r Value>,
+    input: &Value,
+    names: Names,
+) -> Result<Vec<Value>, Refusal> {
+    let mut filters = Vec::new();
+    for filter in input["Filters"].as_array().into_iter().flatten() {
+        let name = filter["Name"].as_str().unwrap_or_default();
+        let wanted: Vec<&str> = filter["Values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        filters.push((place(name, names)?, wanted));
+    }
+    let passes = |row: &&Value| filters.iter().all(|(place, wanted)| place.matches(row, wanted));
+    Ok(rows.filter(passes).cloned().collect())
+}
+
+/// What a filter looks at.
+enum Place {
+    At(&'static str),
+    Tag(String),
+    TagKey,
+    TagValue,
+}
+
+fn place(name: &str, names: Names) -> Result<Place, Refusal> {
+    if let Some((_, path)) = names.iter().find(|(known, _)| *known == name) {
+        return Ok(Place::At(path));
+    }
+    match (name, name.strip_prefix("tag:")) {
+        (_, Some(key)) => Ok(Place::Tag(key.to_owned())),
+        ("tag-key", None) => Ok(Place::TagKey),
+        ("tag-value", None) => Ok(Place::TagValue),
+        (_, None) => Err(refused("InvalidParameterValue", format!("The filter '{name}' is invalid"))),
+    }
+}
+
+impl Place {
+    fn matches(&self, row: &Value, wanted: &[&str]) -> bool {
+        let any = |found: &Value| wanted.iter().any(|wanted| like(wanted, &text(found)));
+        let tags = || row["Tags"].as_array().into_iter().flatten();
+        match self {
+            Self::At(path) => found(row, path).into_iter().any(any),
+            Self::Tag(key) => tags().any(|tag| tag["Key"] == *key && any(&tag["Value"])),
+            Self::TagKey => tags().any(|tag| any(&tag["Key"])),
+            Self::TagValue => tags().any(|tag| any(&tag["Value"])),
+        }
+    }
+}
+
+/// The values at a path.
+fn found<'r>(row: &'r Value, path: &str) -> Vec<&'r Value> {
+    path.split('.').fold(vec![row], |places, name| match name {
+        "*" => places.into_iter().filter_map(Value::as_array).flatten().collect(),
+        name => places.into_iter().filter_map(|place| place.get(name)).collect(),
+    })
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// `*` for any number of letters, `?` for one.
+fn like(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut at, mut here, mut star) = (0, 0, None);
+    while here < text.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, here));
+                at += 1;
+            }
+            Some(letter) if *letter == '?' || *letter == text[here] => (at, here) = (at + 1, here + 1),
+            _ => match star {
+                // The star takes one letter more.
+                Some((place, from)) => {
+                    star = Some((place, from + 1));
+                    (at, here) = (place + 1, from + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|letter| *letter == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_match_as_at_ec2() {
+        for (pattern, text, wanted) in [
+            ("p5.*", "p5.48xlarge", true),
+            ("*xlarge", "p5.48xlarge", true),
+            ("p?.48*", "p5.48xlarge", true),
+            ("p5", "p5.48xlarge", false),
+            ("", "", true),
+            ("*", "", true),
+            ("a*b*c", "aXbYbc", true),
+            ("a*b*c", "aXbY", false),
+        ] {
+            assert_eq!(like(pattern, text), wanted, "{pattern} {text}");
+        }
+    }
+}

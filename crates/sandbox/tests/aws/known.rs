@@ -1,0 +1,79 @@
+//! Every difference that there is, each with its reason. What differs and is not here fails the test; in the whole
+//! comparison what is here and no longer differs does, too.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+/// A difference that is known: service and operation, or `*`; how the difference begins; why.
+type Named = (&'static str, &'static str, &'static str, &'static str);
+
+const NAMED: &[Named] = &[
+    (
+        "*",
+        "*",
+        "answers with a stream of events",
+        "streams of events are read by another call of the client, and not written",
+    ),
+    ("lambda", "*", "HTTP ", "a generated status may be one that no answer has"),
+    ("pricing", "GetProducts", "output.PriceList[0]", "JSON inside of a list is text to the client"),
+    ("route53", "*", "HostedZoneId", "the client sends what stands behind the last slash, as AWS's own do"),
+    ("s3", "*", "EncodingType: is", "the client asks for escaped keys, and unescapes them"),
+    (
+        "s3control",
+        "*",
+        "could not be reached",
+        "the account is a label of the host, which an address of numbers has not",
+    ),
+];
+
+/// What a comparison came to.
+#[derive(Default)]
+pub(crate) struct Report {
+    equal: usize,
+    named: BTreeMap<&'static str, usize>,
+    used: BTreeSet<usize>,
+    others: Vec<String>,
+}
+
+impl Report {
+    pub(crate) fn add(&mut self, service: &str, operation: &str, outcome: Result<(), String>) {
+        let Err(what) = outcome else {
+            self.equal += 1;
+            return;
+        };
+        let is = |known: &str, name: &str| known == "*" || known == name;
+        let known =
+            NAMED.iter().position(|known| is(known.0, service) && is(known.1, operation) && what.contains(known.2));
+        match known {
+            Some(at) => {
+                self.used.insert(at);
+                *self.named.entry(NAMED[at].3).or_default() += 1;
+            }
+            None => self.others.push(format!("{service} {operation}: {what}")),
+        }
+    }
+
+    pub(crate) fn hold(&self, whole: bool) {
+        assert!(self.others.is_empty(), "{} differences are not named", self.others.len());
+        assert!(self.equal > 600, "{} messages were compared", self.equal);
+        let unused = NAMED.iter().enumerate().filter(|(at, _)| !self.used.contains(at));
+        let unused: Vec<&Named> = unused.map(|(_, known)| known).collect();
+        assert!(!whole || unused.is_empty(), "named, and not met: {unused:?}");
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named: usize = self.named.values().sum();
+        writeln!(f, "{} equal, {named} named differences, {} others", self.equal, self.others.len())?;
+        for (why, count) in &self.named {
+            writeln!(f, "{count:>6}  {why}")?;
+        }
+        for other in &self.others {
+            writeln!(f, "{}", other.chars().take(600).collect::<String>())?;
+        }
+        Ok(())
+    }
+}
