@@ -45,6 +45,7 @@ impl InCluster {
             name: self.cluster.clone(),
             region: self.region.as_ref().map(ToString::to_string),
             profile: self.profile.as_ref().map(ToString::to_string),
+            ..Cluster::default()
         })
     }
 }
