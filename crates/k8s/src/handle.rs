@@ -319,7 +319,7 @@ impl<A: Access + Covers<Reads>> Kubernetes<A> {
     pub async fn prometheus(&self, prometheus: &Prometheus, service: &Service) -> Result<PrometheusApi> {
         // An expression that the caller wrote may show what belongs to others, and only a call that reveals passes one on.
         let reveals = A::EFFECT == Effect::Reveals;
-        let request = Request::through(&service.namespace, service.proxy_name(), reveals);
+        let request = Request::through(&service.namespace, &service.proxy_name(), reveals);
         let (client, authorization) = self.engine.door(&self.cluster, &request).await?;
         Ok(prometheus.through(client, authorization, service))
     }

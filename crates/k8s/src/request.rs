@@ -91,9 +91,9 @@ impl Request {
 
     /// A question to a service through the API server. Only reading ones exist: `NEVER` holds for whatever else bears a
     /// name, and a service's own answers are as much of others' as a log where `reveals` says so.
-    pub(crate) fn through(namespace: &str, name: String, reveals: bool) -> Self {
+    pub(crate) fn through(namespace: &str, name: &str, reveals: bool) -> Self {
         let mut request = Self::at("");
-        request.attributes.resource = "services/proxy".to_owned();
+        "services/proxy".clone_into(&mut request.attributes.resource);
         request.attributes.namespace = Some(namespace.to_owned());
         request.path = format!("/api/v1/namespaces/{namespace}/services/{name}/proxy");
         request.reveals = reveals;
@@ -219,9 +219,9 @@ mod tests {
     #[test]
     fn a_service_is_asked_through_the_server_as_far_as_the_ceiling_goes() {
         let open = Ceiling { write: false, sensitive: true };
-        assert!(Request::through("a", "http:b:9090".into(), false).check(Ceiling::READ_ONLY).is_ok());
-        assert!(Request::through("a", "http:b:9090".into(), true).check(open).is_ok());
-        let error = Request::through("a", "http:b:9090".into(), true).check(Ceiling::READ_ONLY).unwrap_err();
+        assert!(Request::through("a", "http:b:9090", false).check(Ceiling::READ_ONLY).is_ok());
+        assert!(Request::through("a", "http:b:9090", true).check(open).is_ok());
+        let error = Request::through("a", "http:b:9090", true).check(Ceiling::READ_ONLY).unwrap_err();
         assert!(error.hint_str().is_some_and(|hint| hint.contains("--allow-sensitive-data-access")), "{error}");
         assert!(error.message().starts_with("get services/proxy"), "{error}");
     }

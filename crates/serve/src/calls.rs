@@ -61,7 +61,7 @@ impl<C: Context> Server<C> {
             }
             (_, Some(Err(error))) => Ok(render::failed(&error, Envelope::Plain).into()),
             _ => match self.finish(request(reach != Reach::None), &context).await? {
-                Ended::Asked(question) => self.ask(question, reach, request(true), &context).await,
+                Ended::Asked(question) => Box::pin(self.ask(question, reach, request(true), &context)).await,
                 Ended::Answered(response) => Ok(response),
             },
         }

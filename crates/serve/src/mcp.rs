@@ -178,7 +178,7 @@ impl<C: Context> ServerHandler for Server<C> {
         } else {
             params
         };
-        self.call(params, context).await.map(|response| self.signed(response))
+        Box::pin(self.call(params, context)).await.map(|response| self.signed(response))
     }
 
     async fn get_task(&self, params: GetTaskParams, context: RequestContext<RoleServer>) -> Answer<GetTaskResult> {

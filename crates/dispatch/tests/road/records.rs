@@ -8,7 +8,7 @@ use crate::house::{ALL, House, house};
 
 fn by(principal: &str, tool: &str, arguments: &Value) -> Request {
     let mut request = House::request(tool, arguments);
-    request.caller.principal = principal.to_owned();
+    principal.clone_into(&mut request.caller.principal);
     request
 }
 

@@ -176,7 +176,8 @@ fn reply(answer: Answer) -> Reply {
     let body: BoxBody<Bytes, Infallible> = Full::new(Bytes::from(answer.body)).boxed();
     let mut reply = Response::new(body);
     *reply.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in answer.headers {
+    // The length is that of the body, whatever a member of the output says.
+    for (name, value) in answer.headers.into_iter().filter(|(name, _)| name != "content-length") {
         // A value with a line break is no header; such a member is left out.
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value.as_bytes())) {
             reply.headers_mut().append(name, value);

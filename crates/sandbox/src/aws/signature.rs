@@ -120,14 +120,15 @@ fn signed(request: &Request) -> Option<Signed<'_>> {
 fn canonical(request: &Request, path: &str, signed: &Signed<'_>) -> String {
     let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let pairs = request.query().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("X-Amz-Signature="));
-    let mut pairs: Vec<String> = pairs
+    let mut pairs: Vec<[String; 2]> = pairs
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let [name, value] = [name, value].map(|text| utf8_percent_encode(&plain(text), ESCAPED).to_string());
-            format!("{name}={value}")
+            [name, value].map(|text| utf8_percent_encode(&plain(text), ESCAPED).to_string())
         })
         .collect();
+    // By name, then by value: `domain` stands before `domain-owner`, which `domain=` would not.
     pairs.sort_unstable();
+    let pairs: Vec<String> = pairs.iter().map(|pair| pair.join("=")).collect();
     let names = plain(signed.headers);
     let mut headers: BTreeMap<&str, Vec<String>> = names.split(';').map(|name| (name, Vec::new())).collect();
     for (name, value) in &request.headers {

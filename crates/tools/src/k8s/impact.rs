@@ -72,7 +72,7 @@ impl Counter<'_> {
                 let inner = members.values().map(|member| self.walk(member)).fold(Amount::NONE, Amount::plus);
                 match inner {
                     Amount::Known(count) => Amount::Known(count.saturating_mul(times(value))),
-                    unknown => unknown,
+                    unknown @ Amount::Unknown(_) => unknown,
                 }
             }
             _ => Amount::NONE,

@@ -54,7 +54,7 @@ pub(super) async fn look(aws: &Aws<Reads>, cluster: &CreateHyperpod) -> Result<(
                         findings.warnings.push(format!(
                             "the quota of {} leaves {left} nodes, and {wanted} are wanted",
                             quota.instance_type
-                        ))
+                        ));
                     }
                     Some(_) => {}
                     None => findings.warnings.push(format!("no quota of {} was found", quota.instance_type)),
