@@ -89,7 +89,7 @@ pub(crate) async fn run(config: &Config, noun: &str, arguments: VerbArguments) -
     // What is offered to clients by default has nothing to do with what a person asks for by name.
     (config.selection.toolsets, config.selection.tools) = (vec!["ml".to_owned()], Vec::new());
     let given = given(&mut config, verb, words)?;
-    let dispatch = super::dispatch(&config)?;
+    let dispatch = super::dispatch(&config, super::terminal::codes())?;
     let given = call::pairs(&given, &call::forms(&dispatch, verb.tool))?;
     let done = match (verb.noun, verb.word) {
         ("train", "start") if !arguments.detach => {

@@ -208,9 +208,9 @@ fn pods_that_ask_for_gpus_are_counted_whichever_tool_makes_them() {
     let over = call("k8s_scale_object", scale(5)).unwrap();
     assert!(over.1.contains("add 12 GPUs"), "from 2 to 5 pods: {over:?}");
     assert_eq!(call("k8s_scale_object", scale(4)), None, "8 more");
-    let mut patch = named.clone();
-    patch["patch"] = json!({ "spec": { "replicas": 7 } });
-    assert!(call("k8s_patch_object", patch).unwrap().1.contains("add 12 GPUs"));
+    let mut grown = named.clone();
+    grown["patch"] = json!({ "spec": { "replicas": 7 } });
+    assert!(call("k8s_patch_object", grown).unwrap().1.contains("add 12 GPUs"));
     let daemons = json!({ "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": { "name": "burn", "namespace": "default" },
         "spec": { "selector": { "matchLabels": { "app": "burn" } }, "template": { "metadata": { "labels": { "app": "burn" } },
             "spec": { "containers": [{ "name": "a", "image": "a", "resources": { "limits": { "nvidia.com/gpu": "1" } } }] } } } });
