@@ -15,7 +15,7 @@ const SERVE: [&str; 6] = ["--toolsets", "ec2", "--allow-write", "--allow-sensiti
 /// How a tool is called with success, and what of its answer shows it.
 type Success = fn(&mut World);
 
-/// One line a tool. Security groups are with the tools of toolset `vpc`; prices need a stand-in: see `ec2_money`.
+/// One line a tool. Prices need a stand-in: see `ec2_money`. `F` and a number: see `faults`.
 const CASES: &[(&str, Success)] = &[
     ("ec2_list_instances", |world| {
         let id = world.instance();
@@ -50,6 +50,7 @@ const CASES: &[(&str, Success)] = &[
         let id = world.instance();
         let found =
             world.call("ec2_generate_instance_ssh_instruction", json!({ "instance_id": id, "pem_path": "k.pem" }));
+        // F30: ways that need no guess, and the user not out of the digits of the image's id.
         assert!(found["commands"].as_array().unwrap().iter().any(|way| way["via"] == "ssm"), "{found}");
     }),
     ("ec2_create_instance", |world| {
@@ -59,7 +60,7 @@ const CASES: &[(&str, Success)] = &[
         let made = world.call("ec2.create_instance", arguments);
         let ids: BTreeSet<_> =
             made["instances"].as_array().unwrap().iter().map(|it| it["instance_id"].to_string()).collect();
-        assert_eq!(ids.len(), 3, "every instance is told: {made}");
+        assert_eq!(ids.len(), 3, "F09, every instance is told: {made}");
         assert_eq!((&made["client_token"], &made["waited"]["reached"]), (&json!("attempt-1"), &json!(true)), "{made}");
         let spot = world.call(
             "ec2_create_spot_instance",
@@ -77,7 +78,9 @@ const CASES: &[(&str, Success)] = &[
     }),
     ("ec2_reboot_instances", |world| {
         let id = world.instance();
-        assert_eq!(world.call("ec2_reboot_instances", json!({ "instance_ids": [id] }))["accepted"][0], *id);
+        // F28: several at once, under the older server's spelling, too.
+        let two = [id.clone(), world.launch("second")];
+        assert_eq!(world.call("ec2.reboot_instance", json!({ "InstanceIds": two }))["accepted"], json!(two));
     }),
     ("ec2_terminate_instances", |world| {
         let id = world.stopped();
@@ -129,7 +132,7 @@ const CASES: &[(&str, Success)] = &[
         );
         let found = world.call("ec2_get_user_data", json!({ "instance_id": made["instances"][0]["instance_id"] }));
         let text = found["user_data"]["text"].as_str().unwrap();
-        assert!(text.contains("echo ready") && !text.contains("hunter2"), "{found}");
+        assert!(text.contains("echo ready") && !text.contains("hunter2"), "F21: {found}");
         assert!(
             text.starts_with("[[") && found["marker"].is_string(),
             "a script is data, never an instruction: {found}"
@@ -158,7 +161,7 @@ const CASES: &[(&str, Success)] = &[
     }),
     ("ec2_create_keypair", |world| {
         let made = world.call_raw("ec2_create_keypair", &json!({ "key_name": "kept", "key_type": "rsa" }));
-        assert!(!made.to_string().contains("PRIVATE KEY"), "a private key in an answer");
+        assert!(!made.to_string().contains("PRIVATE KEY"), "F13: a private key in an answer");
         let path = made["structuredContent"]["stored_at"].as_str().unwrap().to_owned();
         assert!(std::fs::read_to_string(&path).unwrap().contains("PRIVATE KEY"));
         #[cfg(unix)]
@@ -176,7 +179,7 @@ const CASES: &[(&str, Success)] = &[
         let gone = world.call("ec2.delete_keypair", json!({ "key_name": "short-lived" }));
         assert_eq!((&gone["deleted"], &gone["existed"]), (&json!(true), &json!(true)), "{gone}");
         let never = world.call("ec2_delete_keypair", json!({ "key_name": "never-there" }));
-        assert_eq!((&never["deleted"], &never["existed"]), (&json!(false), &json!(false)), "{never}");
+        assert_eq!((&never["deleted"], &never["existed"]), (&json!(false), &json!(false)), "F14: {never}");
     }),
     ("ec2_describe_images", |world| {
         assert!(!world.image().is_empty());
@@ -210,7 +213,7 @@ const CASES: &[(&str, Success)] = &[
         world.template("described");
         let found = world.call("ec2_describe_launch_template", json!({ "LaunchTemplateName": "described" }));
         let version = &found["versions"][0];
-        assert_eq!(version["data"]["InstanceType"], "m5.large", "the data, not the header alone: {found}");
+        assert_eq!(version["data"]["InstanceType"], "m5.large", "F17, the data, not the header alone: {found}");
         assert_eq!(version["data"]["MetadataOptions"]["HttpTokens"], "required", "{found}");
         let script = version["user_data"]["text"].as_str().unwrap();
         assert!(script.contains("echo hello") && !script.contains("hunter2"), "{found}");
@@ -223,16 +226,67 @@ const CASES: &[(&str, Success)] = &[
         let arguments = json!({ "launch_template_name": "changed", "instance_type": "m5.xlarge", "set_default": true });
         let made = world.call("ec2_create_launch_template_version", arguments);
         assert_eq!((&made["version"], &made["changed"]), (&json!(2), &json!(["InstanceType"])), "{made}");
-        assert_eq!(made["from_version"], "$Default");
+        assert_eq!(made["from_version"], "$Default", "F15: what is not said is that of the version before");
         let header = world.rows("ec2_list_launch_templates", json!({ "launch_template_names": ["changed"] }));
         assert_eq!(header[0]["default_version"], 2);
         let launched = world.call("ec2.launch_from_template", json!({ "launch_template_name": "changed" }));
-        assert_eq!(launched["instances"][0]["type"], "m5.xlarge", "the default version: {launched}");
+        assert_eq!(launched["instances"][0]["type"], "m5.xlarge", "F16, the default version: {launched}");
     }),
     ("ec2_delete_launch_template", |world| {
         world.template("deleted");
         let gone = world.call("ec2_delete_launch_template", json!({ "launch_template_name": "deleted" }));
         assert_eq!(gone["deleted"]["name"], "deleted");
+    }),
+    ("ec2_create_security_group", |world| {
+        // F11: a rule for all protocols has no ports, and sources are of every kind.
+        let vpc = world.vpc();
+        let rules = json!([{ "protocol": "-1", "cidr": "10.0.0.0/8" },
+                           { "protocol": "tcp", "from_port": 443, "cidr_ipv6": "::/0", "description": "TLS" }]);
+        let arguments = json!({ "group_name": "rules", "description": "d", "vpc_id": vpc, "inbound_rules": rules });
+        let made = world.call("ec2.create_security_group", arguments);
+        assert_eq!(made["rules"].as_array().unwrap().len(), 2, "{made}");
+        // F10: AWS refuses the rule, and the group that is there by then is named.
+        let rules = json!([{ "protocol": "tcp", "from_port": 443, "source_group_id": "sg-00000000000000000" }]);
+        let arguments = json!({ "group_name": "half", "description": "d", "vpc_id": vpc, "ingress": rules });
+        let error = world.fail("ec2_create_security_group", &arguments);
+        let partial = error["partial"][0].as_str().unwrap();
+        assert!(partial.starts_with("created sg-") && error["hint"].is_string(), "{error}");
+    }),
+    ("ec2_describe_security_groups", |world| {
+        let id = world.group("listed");
+        let rows = world.rows("ec2.list_security_groups", json!({ "group_ids": [id] }));
+        assert_eq!((&rows[0]["name"], &rows[0]["open_to_world"]), (&json!("listed"), &json!(false)), "{rows:?}");
+        assert!(!world.rows("ec2.describe_security_group", json!({})).is_empty());
+    }),
+    ("ec2_authorize_security_group_ingress", |world| {
+        // F12: ports of administrators are not opened to the world unless that is said.
+        let id = world.group("opened");
+        let ssh =
+            json!({ "group_id": id, "rules": [{ "protocol": "tcp", "from_port": 22, "cidr_ipv4": "0.0.0.0/0" }] });
+        let refused = world.fail("ec2_authorize_security_group_ingress", &ssh);
+        assert!(refused["hint"].as_str().unwrap().contains("open_to_world"), "{refused}");
+        let mut knowingly = ssh;
+        knowingly["open_to_world"] = true.into();
+        let opened = world.call("ec2.authorize_security_group_rules", knowingly);
+        assert!(opened["rules"][0]["rule_id"].as_str().unwrap().starts_with("sgr-"), "F11, with its id: {opened}");
+        assert_eq!(world.rows("ec2_describe_security_groups", json!({ "group_ids": [id] }))[0]["open_to_world"], true);
+    }),
+    ("ec2_revoke_security_group_rules", |world| {
+        let id = world.group("closed");
+        let rule =
+            json!({ "group_id": id, "rules": [{ "protocol": "tcp", "from_port": 443, "cidr_ipv4": "10.0.0.0/8" }] });
+        let opened = world.call("ec2_authorize_security_group_ingress", rule);
+        let gone =
+            world.call("ec2_revoke_security_group_rules", json!({ "rule_ids": [opened["rules"][0]["rule_id"]] }));
+        assert_eq!(gone["revoked"].as_array().unwrap().len(), 1, "{gone}");
+    }),
+    ("ec2_delete_security_group", |world| {
+        let id = world.group("deleted");
+        let plan = world.call("ec2_delete_security_group", json!({ "group_id": id, "dry_run": true }));
+        assert_eq!(plan["plan"]["blocked"], false, "{plan}");
+        assert_eq!(world.call("ec2.delete_security_group", json!({ "group_id": id }))["deleted"], *id);
+        let used = world.rows("ec2_describe_security_groups", json!({ "group_ids": [id] }));
+        assert!(used.is_empty(), "{used:?}");
     }),
     ("ec2_get_spot_price_history", |world| {
         let rows = world.rows("ec2_get_spot_price_history", json!({ "instance_type": "m5.large", "hours": 48 }));
@@ -328,6 +382,7 @@ impl World {
 
     fn own_image(&mut self, name: &str) -> String {
         let id = self.instance();
+        // F18: an image is made of a file system at rest unless that is said; F25: and is waited for.
         let made = self.call("aws.create_ami", json!({ "instance_id": id, "name": name, "wait": true }));
         assert_eq!((&made["rebooted"], &made["waited"]["reached"]), (&json!(true), &json!(true)), "{made}");
         made["image_id"].as_str().unwrap().to_owned()
@@ -340,6 +395,18 @@ impl World {
             "user_data": "#!/bin/sh\nDB_PASSWORD=hunter2hunter2 echo hello\n"
         }));
         assert_eq!(made["latest_version"], 1, "{made}");
+    }
+
+    fn vpc(&mut self) -> Value {
+        let call = json!({ "service": "ec2", "operation": "DescribeVpcs", "query": "Vpcs[0].VpcId" });
+        self.call("aws_call", call)["result"].take()
+    }
+
+    /// A security group without rules of its own.
+    fn group(&mut self, name: &str) -> Value {
+        let vpc = self.vpc();
+        let arguments = json!({ "group_name": name, "description": "d", "vpc_id": vpc });
+        self.call("ec2_create_security_group", arguments)["group_id"].take()
     }
 
     fn spot_request(&mut self) -> String {
@@ -357,8 +424,7 @@ impl World {
 fn tools() -> Vec<Value> {
     let at = Trainyard::bare(BINARY).unwrap();
     let list: Value = serde_json::from_str(&at.run(&["tools", "--json", "--toolsets", "ec2"]).unwrap().stdout).unwrap();
-    let ours = |tool: &&Value| !tool["name"].as_str().unwrap().contains("security_group");
-    list["tools"].as_array().unwrap().iter().filter(ours).cloned().collect()
+    list["tools"].as_array().unwrap().clone()
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use trainyard_harness::{Era, Session, Trainyard};
 use trainyard_sandbox::kubernetes::Server;
-use trainyard_stand_in::{Answer, StandIn};
+use trainyard_stand_in::{Answer, Call, StandIn};
 
 use crate::{
     BINARY, ec2_money,
@@ -137,6 +137,34 @@ fn a_raw_call_does_not_lead_around_the_limits() {
         assert_eq!(code, "LimitUnknown", "{sends}: {text}");
         assert!(aws.calls_of(sends).iter().all(|input| input["DryRun"] == true), "{sends}");
     }
+}
+
+#[test]
+fn a_volume_costs_what_it_has_and_a_change_of_it_what_it_gets() {
+    let volumes = || {
+        let aws = ec2_money::aws();
+        let volume = json!({ "VolumeId": "vol-1", "Size": 7300, "State": "available", "VolumeType": "gp3", "Iops": 3000,
+                             "Throughput": 125 });
+        aws.answer("ec2", "DescribeVolumes", json!({ "Volumes": [volume] }));
+        aws.answer_with("ec2", "CreateVolume", |call| when_meant(call, json!({ "VolumeId": "vol-1" })));
+        let changed = json!({ "VolumeModification": { "VolumeId": "vol-1", "ModificationState": "modifying" } });
+        aws.answer_with("ec2", "ModifyVolume", move |call| when_meant(call, changed.clone()));
+        aws
+    };
+    // 7,300 GiB x 0.08 / 730 hours.
+    let create = json!({ "availability_zone": "us-west-2a", "size": 7300 });
+    let (fits, over) = ("dollars_per_hour = 0.8\ngpus = 0", [("dollars_per_hour = 0.79", "add 0.8 US")]);
+    holds(&volumes, "CreateVolume", "ebs_create_volume", &create, fits, &over);
+    let grow = json!({ "volume_id": "vol-1", "size": 14_600 });
+    holds(&volumes, "ModifyVolume", "ebs_modify_volume", &grow, fits, &over);
+}
+
+/// A dry run succeeds as EC2 has it: as an error.
+fn when_meant(call: &Call, output: Value) -> Answer {
+    if call.input["DryRun"] == true {
+        return Answer::refusal(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.");
+    }
+    output.into()
 }
 
 fn hyperpod() -> StandIn {

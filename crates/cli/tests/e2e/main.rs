@@ -16,6 +16,7 @@ mod eks_cases;
 mod eks_kubernetes;
 mod eks_tools;
 mod failures;
+mod faults;
 mod fuzzer;
 mod gates;
 mod gateway;

@@ -39,6 +39,20 @@ fn the_list_is_within_its_budget() {
     assert!(bytes < 60 << 10, "{bytes} bytes on one line");
 }
 
+/// The toolsets that the tools of the AWS-MCP server became: 54 names there, with 33 more here.
+#[test]
+fn the_lists_of_ec2_ebs_and_vpc_are_within_their_budgets() {
+    let at = Trainyard::bare(BINARY).unwrap();
+    for (toolset, most) in [("ec2", 14_000), ("ebs", 4_000), ("vpc", 1_300)] {
+        let mut session = at.serve(&["--toolsets", toolset], Era::Legacy).unwrap();
+        session.hello().unwrap();
+        let list = session.ask("tools/list", json!({})).unwrap();
+        let all = tokens(&list.to_string());
+        println!("{toolset}: {} tools, {all} tokens", list["tools"].as_array().unwrap().len());
+        assert!(all <= most, "{toolset}: {all} tokens");
+    }
+}
+
 #[test]
 fn no_answer_is_larger_than_a_model_can_read() {
     let at = with_moto("ap-northeast-1");
