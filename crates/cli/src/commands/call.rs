@@ -127,12 +127,13 @@ fn listed_name(dispatch: &Dispatch<App>, tool: &str) -> &'static str {
 /// Text is taken as it is: a manifest in JSON, a name of digits. For a list of strings commas separate. For anything else
 /// what reads as JSON is JSON.
 fn value_of(text: &str, form: Option<Form>) -> Value {
-    match (serde_json::from_str(text), form) {
-        (_, Some(Form::Text)) => text.into(),
-        (Ok(value @ Value::Array(_)), _) => value,
-        (_, Some(Form::Words)) => text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect(),
-        (Ok(value), None) => value,
-        (Err(_), None) => text.into(),
+    let json: Option<Value> = serde_json::from_str(text).ok();
+    match form {
+        Some(Form::Text) => text.into(),
+        Some(Form::Words) => json
+            .filter(Value::is_array)
+            .unwrap_or_else(|| text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect()),
+        None => json.unwrap_or_else(|| text.into()),
     }
 }
 

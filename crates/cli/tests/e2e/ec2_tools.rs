@@ -284,7 +284,7 @@ const CASES: &[(&str, Success)] = &[
         let id = world.group("deleted");
         let plan = world.call("ec2_delete_security_group", json!({ "group_id": id, "dry_run": true }));
         assert_eq!(plan["plan"]["blocked"], false, "{plan}");
-        assert_eq!(world.call("ec2.delete_security_group", json!({ "group_id": id }))["deleted"], *id);
+        assert_eq!(world.call("ec2.delete_security_group", json!({ "group_id": id }))["deleted"], id);
         let used = world.rows("ec2_describe_security_groups", json!({ "group_ids": [id] }));
         assert!(used.is_empty(), "{used:?}");
     }),
