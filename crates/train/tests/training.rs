@@ -288,14 +288,13 @@ fn a_linear_model_that_cannot_be_learnt_is_left_out_and_said_so() {
 
 #[test]
 fn two_models_may_be_better_than_one() {
-    // Slopes that trees only follow in steps, and steps that no line has.
-    let (rows, width) = (400, 6);
+    // Slopes that trees only follow in steps, and a step that no line has.
+    let (rows, width) = (400, 10);
     let cell = |row: usize, at: usize| 2.0 * noise(row * 11 + at) - 1.0;
     let y = |row: usize| {
         let slopes: f64 = (0..width).map(|at| cell(row, at)).sum();
-        let steps =
-            f64::from(u8::from(cell(row, 0).abs() > 0.5)) + f64::from(u8::from(cell(row, 1) * cell(row, 2) > 0.0));
-        slopes + 1.5 * steps + cell(row, width)
+        let step = f64::from(u8::from(cell(row, 0).abs() > 0.5));
+        slopes + 1.5 * step + cell(row, width)
     };
     let column = |name: String, values| Column { name, values: Values::Numeric(values) };
     let inputs = (0..width).map(|at| column(format!("x{at}"), (0..rows).map(|row| cell(row, at)).collect()));
