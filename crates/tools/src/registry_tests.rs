@@ -35,7 +35,7 @@ const READS: [&str; 15] = [
     "preview",
     "verify",
 ];
-const CHANGES: [&str; 38] = [
+const CHANGES: [&str; 40] = [
     "archive",
     "resume",
     "set",
