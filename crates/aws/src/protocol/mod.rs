@@ -18,7 +18,7 @@ use crate::{
     catalogue::model::{Kind, Location, Member, Operation, Protocol, Service, ShapeId},
     schema::Schemas,
     service::Prepared,
-    value::{Input, Root, read_members, read_structure},
+    value::{Input, Root, check_whole, read_members, read_structure},
 };
 
 /// How one service is spoken to.
@@ -127,7 +127,13 @@ impl Wire {
         response: &Response,
         cfg: &ConfigBag,
     ) -> Result<Value, SerdeError> {
-        let Some((id, schema)) = output else { return Ok(Value::Object(Map::new())) };
+        let Some((id, schema)) = output else {
+            let body = response.body().bytes().unwrap_or_default();
+            if matches!(self.kind, Protocol::Ec2 | Protocol::Query) && !body.trim_ascii().is_empty() {
+                check_whole(schemas, body)?;
+            }
+            return Ok(Value::Object(Map::new()));
+        };
         let structure = schemas.service().structure(id);
         let has_payload = structure.is_some_and(|structure| structure.payload.is_some());
         let empty = response.body().bytes().is_some_and(|bytes| bytes.trim_ascii().is_empty());

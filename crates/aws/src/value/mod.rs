@@ -13,7 +13,7 @@ pub(crate) use read::read_structure;
 pub use time::show_millis;
 pub(crate) use time::{parse as parse_time, to_json as time_to_json};
 pub(crate) use write::Input;
-pub(crate) use xml::{Root, read_members};
+pub(crate) use xml::{Root, check_whole, read_members};
 
 /// Deepest nesting of an input or an answer. The deepest published shape that is not recursive has 23 levels.
 pub(crate) const MAX_DEPTH: usize = 100;

@@ -50,6 +50,18 @@ pub(crate) fn read_members(
     xml.structure(&start, schema, id, 0)
 }
 
+/// That a body is one whole element. More cannot be asked of the answer of an operation that gives nothing, and less would take the
+/// page of a captive portal for a success.
+pub(crate) fn check_whole(schemas: &Schemas, body: &[u8]) -> Result<()> {
+    let text = std::str::from_utf8(body).map_err(|error| SerdeError::invalid_input(error.to_string()))?;
+    let mut xml = Xml { schemas, tokens: Tokenizer::from(text) };
+    let start = xml.root()?;
+    if start.name.eq_ignore_ascii_case("html") {
+        return Err(malformed("it is a page"));
+    }
+    xml.skip(&start)
+}
+
 struct Xml<'x, 's> {
     schemas: &'s Schemas,
     tokens: Tokenizer<'x>,
