@@ -219,7 +219,7 @@ fn what_only_the_rows_tell_ends_the_job_and_leaves_no_model() {
 fn a_training_that_is_ended_goes_on_from_its_checkpoint() {
     let at = Trainyard::bare(BINARY).unwrap();
     let mut session = server(&at);
-    register(&mut session, &at, "long", 4_000);
+    register(&mut session, &at, "long", 60_000);
     let wanted = json!({
         "dataset_id": "long", "target": "x", "task": "regression", "algorithm": "boosting", "preset": "balanced",
         "hyperparameters": { "rounds": 20_000, "learning_rate": 0.001 }
