@@ -10,6 +10,7 @@ mod differences;
 mod generate;
 mod reference;
 mod requests;
+mod sample;
 
 #[path = "../protocol_suite/compare.rs"]
 #[expect(dead_code, reason = "shared with the protocol suites, which use all of it")]
@@ -18,18 +19,12 @@ mod compare;
 #[expect(dead_code, reason = "shared with the protocol suites, which use all of it")]
 mod convert;
 
-use std::collections::BTreeMap;
-
 use trainyard_aws::catalogue::{
     self,
     model::{Operation, Service},
 };
 
-use self::{
-    differences::Whole,
-    generate::{Extent, Random},
-    reference::Botocore,
-};
+use self::{differences::Whole, generate::Extent, reference::Botocore};
 
 /// The seed of those who name none.
 const SEED: u64 = 20_261_121;
@@ -101,22 +96,5 @@ fn all() -> Plan {
 
 fn sample() -> Plan {
     let seed = seed();
-    let mut random = Random::new(&format!("sample {seed}"));
-    let entries = catalogue::services();
-    let mut chosen: BTreeMap<&str, _> = BTreeMap::new();
-    for name in ALWAYS {
-        chosen.insert(*name, catalogue::service(name).expect("it is there"));
-    }
-    while chosen.len() < ALWAYS.len() + SERVICES {
-        let entry = &entries[random.below(entries.len())];
-        chosen.insert(entry.name, entry.service());
-    }
-    let some = |service: &'static Service<'static>| {
-        let mut operations: Vec<&Operation<'_>> = service.operations.iter().collect();
-        while operations.len() > OPERATIONS {
-            operations.swap_remove(random.below(operations.len()));
-        }
-        (service, operations)
-    };
-    Plan { seed, services: chosen.into_values().map(some).collect() }
+    Plan { seed, services: sample::of(seed, ALWAYS, SERVICES, OPERATIONS) }
 }

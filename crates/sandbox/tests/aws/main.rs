@@ -8,6 +8,8 @@ mod state;
 
 #[path = "../../../aws/tests/oracle/generate.rs"]
 mod generate;
+#[path = "../../../aws/tests/oracle/sample.rs"]
+mod sample;
 
 use trainyard_aws::{Engine, Settings, StaticCredentials};
 use trainyard_contract::Ceiling;

@@ -1,10 +1,7 @@
 //! What the client sends is what the endpoint reads, and what the endpoint answers is what the client reads: generated
 //! inputs and outputs of a sample of all operations, over HTTP, signed.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value, json};
 use trainyard_aws::{
@@ -18,8 +15,8 @@ use trainyard_sandbox::aws::Endpoint;
 
 use super::{
     engine,
-    generate::{Extent, Generator, Random},
-    keys, known,
+    generate::{Extent, Generator},
+    keys, known, sample,
 };
 
 const SEED: u64 = 20_261_121;
@@ -57,7 +54,7 @@ struct Exchange {
 
 #[tokio::test]
 async fn a_sample_of_all_operations_goes_to_the_endpoint_and_back() {
-    round_trips(&sample(), false).await;
+    round_trips(&sample::of(SEED, ALWAYS, SERVICES, OPERATIONS), false).await;
 }
 
 #[tokio::test]
@@ -65,29 +62,6 @@ async fn a_sample_of_all_operations_goes_to_the_endpoint_and_back() {
 async fn every_operation_goes_to_the_endpoint_and_back() {
     let all = catalogue::services().iter().map(catalogue::Entry::service);
     round_trips(&all.map(|service| (service, service.operations.iter().collect())).collect::<Vec<_>>(), true).await;
-}
-
-type Plan = Vec<(&'static Service<'static>, Vec<&'static Operation<'static>>)>;
-
-fn sample() -> Plan {
-    let mut random = Random::new(&format!("sample {SEED}"));
-    let entries = catalogue::services();
-    let mut chosen: BTreeMap<&str, _> = BTreeMap::new();
-    for name in ALWAYS {
-        chosen.insert(*name, catalogue::service(name).expect("it is there"));
-    }
-    while chosen.len() < ALWAYS.len() + SERVICES {
-        let entry = &entries[random.below(entries.len())];
-        chosen.insert(entry.name, entry.service());
-    }
-    let some = |service: &'static Service<'static>| {
-        let mut operations: Vec<&Operation<'_>> = service.operations.iter().collect();
-        while operations.len() > OPERATIONS {
-            operations.swap_remove(random.below(operations.len()));
-        }
-        (service, operations)
-    };
-    chosen.into_values().map(some).collect()
 }
 
 #[expect(clippy::print_stdout, reason = "a report for who asked for it")]

@@ -16,6 +16,7 @@ pub(crate) mod operations;
 mod pricing;
 pub(crate) mod quotas;
 pub(crate) mod regions;
+pub(crate) mod replies;
 pub(crate) mod s3;
 pub(crate) mod sagemaker;
 pub(crate) mod vpc;

@@ -2,16 +2,18 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use trainyard_aws::{
-    Aws, Operation,
+    Aws,
     transfer::{self, Existing},
 };
 use trainyard_contract::{Access, Changes, Covers, Destroys, Error, ErrorKind, Progress, Reads, Result};
 use trainyard_ml::datasets::CloudPlace;
 
-use crate::aws::s3::objects::{Head, HeadObject};
+use crate::aws::s3::{
+    object_changes::{DeleteObject, PutObject},
+    objects::{FirstObject, Head, HeadObject},
+};
 
 /// The key of an object's metadata that has the digest of its content.
 const SHA256: &str = "sha256";
@@ -122,7 +124,7 @@ impl<A: Access + Covers<Reads>> Cloud<A> {
 
     /// Fails where the bucket is not there, or not for whoever asks.
     pub(super) async fn probe(&self, bucket: &str) -> Result<()> {
-        self.0.send(&LookInto { bucket: bucket.to_owned(), max_keys: 1 }).await.map(drop)
+        self.0.send(&FirstObject::new(bucket, None)).await.map(drop)
     }
 }
 
@@ -164,11 +166,12 @@ impl<A: Access + Covers<Changes> + Covers<Reads>> Cloud<A> {
         metadata: BTreeMap<String, String>,
         replaces: Option<String>,
     ) -> Result<()> {
-        let put = PutDocument {
+        let put = PutObject {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
             body: trainyard_aws::to_base64(document.to_string().as_bytes()),
-            content_type: "application/json",
+            content_type: Some("application/json".to_owned()),
+            storage_class: None,
             metadata,
             if_none_match: replaces.is_none().then_some("*"),
             if_match: replaces,
@@ -179,78 +182,10 @@ impl<A: Access + Covers<Changes> + Covers<Reads>> Cloud<A> {
 
 impl Cloud<Destroys> {
     pub(super) async fn delete(&self, bucket: &str, key: &str) -> Result<()> {
-        self.0.send(&DeleteObject { bucket: bucket.to_owned(), key: key.to_owned() }).await.map(drop)
+        self.0.send(&DeleteObject { bucket: bucket.to_owned(), key: key.to_owned(), version_id: None }).await.map(drop)
     }
 }
 
 fn unverified(uri: &str, why: &str) -> Error {
     Error::new(ErrorKind::Conflict, format!("{uri} could not be verified: {why}")).code("Unverified").retryable(true)
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct PutDocument {
-    bucket: String,
-    key: String,
-    body: String,
-    content_type: &'static str,
-    metadata: BTreeMap<String, String>,
-    if_none_match: Option<&'static str>,
-    if_match: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Nothing {}
-
-impl Operation for PutDocument {
-    const SERVICE: &'static str = "s3";
-    const ACTION: &'static str = "PutObject";
-    type Needs = Changes;
-    type Reply = Nothing;
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct DeleteObject {
-    bucket: String,
-    key: String,
-}
-
-impl Operation for DeleteObject {
-    const SERVICE: &'static str = "s3";
-    const ACTION: &'static str = "DeleteObject";
-    type Needs = Destroys;
-    type Reply = Nothing;
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct LookInto {
-    bucket: String,
-    max_keys: u32,
-}
-
-impl Operation for LookInto {
-    const SERVICE: &'static str = "s3";
-    const ACTION: &'static str = "ListObjectsV2";
-    type Needs = Reads;
-    type Reply = Nothing;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::registry_tests::check;
-
-    #[test]
-    fn operations_agree_with_the_catalogue() {
-        check::<PutDocument>();
-        check::<DeleteObject>();
-        check::<LookInto>();
-    }
 }

@@ -9,8 +9,9 @@ use trainyard_contract::{Access, Changes, Covers, Destroys, Error, ErrorKind, Pr
 
 use super::{
     stack::{self, CAPABILITIES, Deployment, Owner, PLANNED},
-    wire::{Nothing, Parameter, Tag},
+    wire::{Parameter, Tag},
 };
+use crate::aws::replies::Nothing;
 
 /// How often a change set is looked at while CloudFormation makes it.
 const EVERY: Duration = Duration::from_secs(2);

@@ -1,5 +1,6 @@
 //! The operations behind stacks: the members that we send and those that we read.
 
+use crate::aws::replies::Nothing;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Operation;
@@ -126,10 +127,6 @@ impl Operation for UpdateStack {
 pub(super) struct DeleteStack {
     pub(super) stack_name: String,
 }
-
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Nothing {}
 
 impl Operation for DeleteStack {
     const SERVICE: &'static str = "cloudformation";

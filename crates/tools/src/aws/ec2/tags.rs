@@ -12,6 +12,7 @@ use trainyard_contract::{
 use super::tagged::{Filter, Tag, filters};
 use crate::{
     App, Cx,
+    aws::replies::Nothing,
     common::{Cursor, DryRun, Limit, Profile, Region, aws_target},
 };
 
@@ -269,10 +270,6 @@ struct CreateTags {
     resources: Vec<String>,
     tags: Vec<Tag>,
 }
-
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-struct Nothing {}
 
 impl Operation for CreateTags {
     const SERVICE: &'static str = "ec2";

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     App, Cx,
+    aws::replies::Nothing,
     common::{Profile, Region, aws_target},
 };
 
@@ -199,10 +200,6 @@ struct PutRolePolicy {
     policy_name: String,
     policy_document: String,
 }
-
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-struct Nothing {}
 
 impl Operation for PutRolePolicy {
     const SERVICE: &'static str = "iam";

@@ -76,6 +76,7 @@ impl Put {
             key: self.key.clone(),
             body: to_base64(bytes),
             if_none_match: (!self.overwrite).then_some("*"),
+            if_match: None,
             content_type: self.content_type.clone(),
             storage_class: self.storage_class.clone(),
             metadata: self.metadata.clone(),
@@ -233,22 +234,23 @@ struct Deleted {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-struct PutObject {
-    bucket: String,
-    key: String,
+pub(crate) struct PutObject {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
     /// As base64.
-    body: String,
-    if_none_match: Option<&'static str>,
-    content_type: Option<String>,
-    storage_class: Option<String>,
+    pub(crate) body: String,
+    pub(crate) if_none_match: Option<&'static str>,
+    pub(crate) if_match: Option<String>,
+    pub(crate) content_type: Option<String>,
+    pub(crate) storage_class: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    metadata: BTreeMap<String, String>,
+    pub(crate) metadata: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-struct PutReply {
+pub(crate) struct PutReply {
     #[serde(rename = "ETag")]
     etag: Option<String>,
     version_id: Option<String>,
@@ -266,16 +268,16 @@ impl Operation for PutObject {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-struct DeleteObject {
-    bucket: String,
-    key: String,
-    version_id: Option<String>,
+pub(crate) struct DeleteObject {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    pub(crate) version_id: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-struct DeleteReply {
+pub(crate) struct DeleteReply {
     delete_marker: Option<bool>,
     version_id: Option<String>,
 }

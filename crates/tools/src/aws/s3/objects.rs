@@ -368,6 +368,51 @@ impl Paged for ListObjects {
     }
 }
 
+/// Whether a bucket can be read, and what its first object is called.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(crate) struct FirstObject {
+    bucket: String,
+    prefix: Option<String>,
+    max_keys: u32,
+}
+
+impl FirstObject {
+    pub(crate) fn new(bucket: &str, prefix: Option<&str>) -> Self {
+        Self { bucket: bucket.to_owned(), prefix: prefix.map(str::to_owned), max_keys: 1 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+pub(crate) struct First {
+    #[serde(default)]
+    contents: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(test, derive(JsonSchema))]
+struct Named {
+    key: Option<String>,
+}
+
+impl First {
+    /// Whether there is an object, and it has this key.
+    pub(crate) fn is(&self, key: &str) -> bool {
+        self.contents.iter().any(|object| object.key.as_deref() == Some(key))
+    }
+}
+
+impl Operation for FirstObject {
+    const SERVICE: &'static str = "s3";
+    const ACTION: &'static str = "ListObjectsV2";
+    type Needs = Reads;
+    type Reply = First;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,5 +422,6 @@ mod tests {
     fn operations_agree_with_the_catalogue() {
         check::<HeadObject>();
         check::<ListObjects>();
+        check::<FirstObject>();
     }
 }

@@ -9,6 +9,7 @@ use trainyard_aws::{Operation, Paged};
 use trainyard_contract::{Changes, Destroys, Reads};
 
 use super::super::{Filter, Tag, TagSpecification};
+use crate::aws::replies::Nothing;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -86,10 +87,6 @@ impl Operation for CreateSnapshot {
 pub(super) struct DeleteSnapshot {
     pub(super) snapshot_id: String,
 }
-
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Nothing {}
 
 impl Operation for DeleteSnapshot {
     const SERVICE: &'static str = "ec2";

@@ -11,6 +11,7 @@ use super::{
     super::{Filter, Tag, TagSpecification},
     VolumeType,
 };
+use crate::aws::replies::Nothing;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -187,10 +188,6 @@ impl Operation for ModifyVolume {
 pub(super) struct DeleteVolume {
     pub(super) volume_id: String,
 }
-
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Nothing {}
 
 impl Operation for DeleteVolume {
     const SERVICE: &'static str = "ec2";

@@ -10,6 +10,7 @@ use super::super::{
     instances::wire::MetadataOptions,
     launch::{Switch, Tokens},
 };
+use crate::aws::replies::Nothing;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -37,10 +38,6 @@ pub(super) struct ModifyInstanceAttribute {
     pub(super) source_dest_check: Option<BooleanValue>,
     pub(super) groups: Vec<String>,
 }
-
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Nothing {}
 
 impl Operation for ModifyInstanceAttribute {
     const SERVICE: &'static str = "ec2";

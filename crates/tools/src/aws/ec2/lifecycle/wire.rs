@@ -1,5 +1,6 @@
 //! The operations behind the tools, and what they carry.
 
+use crate::aws::replies::Nothing;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Operation;
@@ -91,10 +92,6 @@ impl Operation for StopInstances {
 pub(super) struct RebootInstances {
     pub(in crate::aws::ec2) instance_ids: Vec<String>,
 }
-
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Nothing {}
 
 impl Operation for RebootInstances {
     const SERVICE: &'static str = "ec2";

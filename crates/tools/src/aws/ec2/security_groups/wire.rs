@@ -9,6 +9,7 @@ use trainyard_aws::{Operation, Paged};
 use trainyard_contract::{Changes, Destroys, Reads};
 
 use super::super::tagged::{Filter, Tag, TagSpecification};
+use crate::aws::replies::Nothing;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -274,10 +275,6 @@ pub(super) struct RevokeSecurityGroupIngress {
     pub(super) group_id: String,
     pub(super) security_group_rule_ids: Vec<String>,
 }
-
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Nothing {}
 
 impl Operation for RevokeSecurityGroupIngress {
     const SERVICE: &'static str = "ec2";

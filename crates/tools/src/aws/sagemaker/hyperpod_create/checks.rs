@@ -9,12 +9,15 @@ use trainyard_contract::{Access, Covers, ErrorKind, Impact, Reads, Result};
 
 use super::{
     CreateHyperpod,
-    wire::{DescribeSecurityGroups, DescribeSubnets, ListObjects, Subnet},
+    wire::{DescribeSecurityGroups, DescribeSubnets, Subnet},
 };
-use crate::aws::sagemaker::{
-    cost::{Cost, Nodes},
-    hyperpod_nodes::all_clusters,
-    hyperpod_quotas::{Quota, quotas},
+use crate::aws::{
+    s3::objects::FirstObject,
+    sagemaker::{
+        cost::{Cost, Nodes},
+        hyperpod_nodes::all_clusters,
+        hyperpod_quotas::{Quota, quotas},
+    },
 };
 
 /// Start of the buckets that the managed role of the nodes may read.
@@ -143,9 +146,9 @@ async fn scripts<A: Access + Covers<Reads>>(aws: &Aws<A>, cluster: &CreateHyperp
             ));
         }
         let key = format!("{folder}{script}");
-        let question = ListObjects { bucket: bucket.to_owned(), prefix: key.clone(), max_keys: 1 };
+        let question = FirstObject::new(bucket, Some(&key));
         match aws.send(&question).await {
-            Ok(found) if found.contents.iter().any(|object| object.key.as_deref() == Some(&key)) => {}
+            Ok(found) if found.is(&key) => {}
             Ok(_) => findings.faults.push(format!("there is no lifecycle script s3://{bucket}/{key}")),
             Err(error) => findings.tell("the lifecycle scripts", &error),
         }

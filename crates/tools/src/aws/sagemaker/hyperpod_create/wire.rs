@@ -187,37 +187,6 @@ impl Operation for DescribeSecurityGroups {
     type Reply = SecurityGroups;
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct ListObjects {
-    pub(super) bucket: String,
-    pub(super) prefix: String,
-    pub(super) max_keys: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Objects {
-    #[serde(default)]
-    pub(super) contents: Vec<Object>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-#[cfg_attr(test, derive(JsonSchema))]
-pub(super) struct Object {
-    pub(super) key: Option<String>,
-}
-
-impl Operation for ListObjects {
-    const SERVICE: &'static str = "s3";
-    const ACTION: &'static str = "ListObjectsV2";
-    type Needs = Reads;
-    type Reply = Objects;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +197,5 @@ mod tests {
         check::<CreateCluster>();
         check::<DescribeSubnets>();
         check::<DescribeSecurityGroups>();
-        check::<ListObjects>();
     }
 }
