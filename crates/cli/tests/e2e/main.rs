@@ -13,6 +13,7 @@ mod ec2_many;
 mod ec2_money;
 mod ec2_tools;
 mod eks_cases;
+mod eks_guide;
 mod eks_kubernetes;
 mod eks_tools;
 mod failures;
