@@ -36,6 +36,7 @@ mod ml_seed_tools;
 mod models;
 mod oauth;
 mod operator;
+mod own_cluster;
 mod records;
 mod roles;
 mod s3;
