@@ -18,7 +18,7 @@ use aws_config::{
     sts::AssumeRoleProvider,
 };
 use aws_credential_types::{
-    Credentials,
+    Credentials, Token,
     provider::{SharedCredentialsProvider, error::CredentialsError},
 };
 use aws_smithy_http_client::{
@@ -33,11 +33,13 @@ use tokio::sync::{Mutex, OnceCell};
 use trainyard_contract::{Error, ErrorKind, Result};
 
 use crate::{
+    auth::express::Sessions,
     caller::{self, check_profile},
     catalogue::model::Service,
     client,
+    discovery::Discovered,
     mfa::{Session, Way},
-    settings::{Role, Scope, Settings},
+    settings::{Role, Scope, Settings, StaticToken},
 };
 
 /// Instance metadata answers within a millisecond where it exists; elsewhere its address swallows packets.
@@ -75,6 +77,10 @@ pub(crate) struct Identity {
     clients: std::sync::Mutex<HashMap<(String, &'static str), RuntimePlugins>>,
     /// Whose account it is of.
     pub(crate) caller: caller::Known,
+    /// Addresses that services handed out to it.
+    pub(crate) discovered: Discovered,
+    /// Its sessions of directory buckets.
+    pub(crate) sessions: Sessions,
     /// Temporary credentials that were asked for outside of a call.
     temporary: Mutex<Option<Credentials>>,
     /// Roles that want the code of an MFA device.
@@ -164,8 +170,21 @@ impl Identity {
         }
         let (clients, temporary) = (std::sync::Mutex::default(), Mutex::default());
         let caller = caller::Known::default();
+        let (discovered, sessions) = (Discovered::default(), Sessions::default());
         let metadata_region = OnceCell::new();
-        Ok(Self { config, who, clients, caller, temporary, session, region, metadata, metadata_region })
+        Ok(Self {
+            config,
+            who,
+            clients,
+            caller,
+            discovered,
+            sessions,
+            temporary,
+            session,
+            region,
+            metadata,
+            metadata_region,
+        })
     }
 
     /// The region that a scope means and where that is written.
@@ -430,6 +449,9 @@ fn loader(settings: &Settings, profile: Option<&str>, http: SharedHttpClient) ->
     }
     if let Some(profile) = profile {
         loader = loader.profile_name(profile);
+    }
+    if let Some(StaticToken(token)) = &settings.token {
+        loader = loader.token_provider(Token::new(token.clone(), None));
     }
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);

@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod auth;
 mod blob;
 mod caller;
 pub mod catalogue;
@@ -10,6 +11,7 @@ mod client;
 mod compress;
 mod customise;
 mod describe;
+mod discovery;
 mod dry_run;
 pub mod endpoint;
 mod engine;
@@ -39,6 +41,7 @@ pub mod transfer;
 mod validate;
 mod value;
 mod waiting;
+mod way;
 
 pub use blob::{from_base64, show_text, to_base64};
 pub use caller::Caller;
@@ -52,7 +55,7 @@ pub use paging::{Cursor, Page, PageStream, Pages};
 pub use permission::iam_actions;
 pub use presign::Presigned;
 pub use project::project;
-pub use settings::{Role, Scope, Settings, StaticCredentials};
+pub use settings::{Role, Scope, Settings, StaticCredentials, StaticToken};
 pub use validate::validate;
 pub use value::show_millis;
 pub use waiting::{Patience, Waited};
