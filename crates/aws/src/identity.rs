@@ -279,6 +279,11 @@ impl Who {
     /// A role becomes part of a request that is signed before anybody else looks at it.
     fn check(&self) -> Result<()> {
         let Some(role) = &self.role else { return Ok(()) };
+        if role.arn.is_empty() {
+            return Err(Error::policy_denied("this caller has no role of AWS on this server, so nothing was sent")
+                .code("NoIdentity")
+                .hint("the operator gives one with `aws_role` under [[identities]] in the settings file"));
+        }
         let mut parts = role.arn.splitn(6, ':');
         let (arn, service, resource) = (parts.next(), parts.nth(1), parts.nth(2));
         let sound = arn == Some("arn") && service == Some("iam");
