@@ -54,16 +54,22 @@ impl Engine {
         Ok(caller)
     }
 
-    /// Refuses a call with a bearer token where only some accounts are allowed: nobody says whose the token is.
-    pub(crate) fn check_token(&self) -> Result<()> {
-        match &self.settings().allowed_accounts {
-            None => Ok(()),
-            Some(_) => Err(Error::policy_denied(
-                "the call goes with a bearer token, whose account is not known, and the operator allows some accounts only; \
-                 nothing was sent",
-            )
-            .code("AccountNotAllowed")),
+    /// Refuses a call with a bearer token where it has to be made in certain accounts or as a certain role: nobody says
+    /// whose the token is, and it stays that of whoever signed in here.
+    pub(crate) fn check_token(&self, scope: &Scope) -> Result<()> {
+        let refused = |why: &str, code: &'static str| {
+            Err(Error::policy_denied(format!("the call goes with a bearer token, {why}; nothing was sent")).code(code))
+        };
+        if self.settings().allowed_accounts.is_some() {
+            return refused(
+                "whose account is not known, and the operator allows some accounts only",
+                "AccountNotAllowed",
+            );
         }
+        if scope.role.is_some() {
+            return refused("which is not that of the role that it is to be made as", "RoleNotUsed");
+        }
+        Ok(())
     }
 
     /// Refuses an identity of an account that the operator does not allow. `sts GetCallerIdentity` is always allowed: it is

@@ -167,7 +167,7 @@ impl Engine {
     /// Sends a call, if its account is one that the operator allows.
     pub(crate) async fn send_checked(&self, call: &Checked, scope: &Scope) -> Result<Answered> {
         if auth(call.loaded.service, call.prepared.operation) == Auth::Bearer {
-            self.check_token()?;
+            self.check_token(scope)?;
         } else if !asks_who(call.loaded.service.name, call.prepared.operation.name) {
             let identity = self.identity(scope).await?;
             self.check_account(&identity, scope).await?;

@@ -1,7 +1,7 @@
 //! Bearer tokens: where they come from, where they go, and where they do not.
 
 use serde_json::json;
-use trainyard_aws::{Engine, Scope, Settings, StaticCredentials, StaticToken};
+use trainyard_aws::{Engine, Role, Scope, Settings, StaticCredentials, StaticToken};
 use trainyard_contract::Ceiling;
 use trainyard_harness::{Endpoint, Reply};
 
@@ -42,11 +42,18 @@ async fn a_token_does_not_go_in_plain_text_beyond_this_machine() {
 }
 
 #[tokio::test]
-async fn a_token_is_not_taken_where_only_some_accounts_are_allowed() {
+async fn a_token_is_not_taken_where_an_account_or_a_role_is_wanted() {
     let endpoint = Endpoint::start(|_| Reply::new(200, "application/json", "{}")).unwrap();
     let allowed = Some(vec!["123456789012".to_owned()]);
     let engine = Engine::new(Settings { allowed_accounts: allowed, ..settings(&endpoint.url()) });
     let error = engine.call("codecatalyst", "VerifySession", json!({}), &Scope::default()).await.unwrap_err();
     assert_eq!(error.code_str(), "AccountNotAllowed");
+
+    // Nor where the call is to be made as somebody else.
+    let role = Some(Role::arn("arn:aws:iam::123456789012:role/ann"));
+    let scope = Scope { role, ..Scope::default() };
+    let engine = Engine::new(settings(&endpoint.url()));
+    let error = engine.call("codecatalyst", "VerifySession", json!({}), &scope).await.unwrap_err();
+    assert_eq!(error.code_str(), "RoleNotUsed");
     assert!(endpoint.take().is_empty());
 }
