@@ -31,6 +31,16 @@ pub fn declare_others(value: &mut Value) {
     }
 }
 
+/// Serializes a text that whoever made a thing chose for it: as words of others where it says more than a name does.
+///
+/// For members of answers: `#[serde(serialize_with = "free_text")]`.
+pub fn free_text<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    match text {
+        Some(text) if reads_like_a_sentence(text) => Others(text.clone()).serialize(serializer),
+        text => text.serialize(serializer),
+    }
+}
+
 impl From<String> for Others {
     fn from(text: String) -> Self {
         Self(text)

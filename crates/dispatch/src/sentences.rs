@@ -5,11 +5,16 @@ use serde_json::{Map, Value};
 use trainyard_contract::{OTHERS, declare_others, reads_like_a_sentence};
 
 /// Members that the maker of a thing fills in as they like, with everything below them.
-const FILLED_IN: [&str; 11] =
-    ["annotations", "comment", "description", "key", "labels", "message", "metadata", "name", "names", "tags", "value"];
+const FILLED_IN: [&str; 9] = ["annotations", "comment", "key", "labels", "metadata", "name", "names", "tags", "value"];
+
+/// The same where AWS's own answers are shown as they came: in their spelling, which is nobody's own.
+const AT_AWS: &str = "Description";
+
+/// Members below which a service speaks for itself: what EKS finds wrong with a cluster.
+const SPOKEN: [&str; 1] = ["insights"];
 
 fn filled_in(name: &str) -> bool {
-    FILLED_IN.iter().any(|known| known.eq_ignore_ascii_case(name))
+    FILLED_IN.iter().any(|known| known.eq_ignore_ascii_case(name)) || name == AT_AWS
 }
 
 /// Finds them in an answer, and declares them words of others.
@@ -27,7 +32,9 @@ fn walk(value: &mut Value, free: bool) {
                 rename(members);
             }
             for (name, member) in members {
-                walk(member, free || filled_in(name));
+                if !SPOKEN.contains(&name.as_str()) {
+                    walk(member, free || filled_in(name));
+                }
             }
         }
         _ => {}
@@ -74,7 +81,8 @@ mod tests {
                 json!({ "Tags": [{ "Key": "a", "Value": EVIL }] }),
                 json!({ "Tags": [{ "Key": "a", "Value": marked() }] }),
             ),
-            (json!({ "name": "gpu box", "description": EVIL }), json!({ "name": "gpu box", "description": marked() })),
+            (json!({ "Name": "gpu box", "Description": EVIL }), json!({ "Name": "gpu box", "Description": marked() })),
+            (json!({ "description": "Nodes that failed" }), json!({ "description": "Nodes that failed" })),
             (json!({ "Name": "two\nlines" }), json!({ "Name": Others("two\nlines".into()) })),
             (
                 json!({ "columns": ["id", "name", "state"], "rows": [["a b c d", EVIL, EVIL]] }),
@@ -82,7 +90,11 @@ mod tests {
             ),
             (json!({ "tags": { (EVIL): "x" } }), json!({ "tags": { (format!("{OTHERS}{EVIL}")): "x" } })),
             (json!({ "note": "3 of 10 rows fit" }), json!({ "note": "3 of 10 rows fit" })),
-            (json!({ "message": marked() }), json!({ "message": marked() })),
+            (json!({ "name": marked() }), json!({ "name": marked() })),
+            (
+                json!({ "insights": [{ "name": "Deprecated APIs removed" }], "status": { "message": "lifecycle script failed" } }),
+                json!({ "insights": [{ "name": "Deprecated APIs removed" }], "status": { "message": "lifecycle script failed" } }),
+            ),
         ] {
             let mut value = found.clone();
             declare(&mut value);

@@ -160,7 +160,9 @@ fn a_plan_says_what_would_be_moved_and_moves_nothing() {
     assert_eq!((&about["size"], about["checksum"].as_str().unwrap().starts_with("crc64nvme ")), (&json!(5), true));
     let content = json!({ "bucket": "planned", "key": "a/b", "from": 1, "max_bytes": 3 });
     let content = call(&at, "s3_get_object", &content);
-    assert_eq!((&content["text"], &content["next"]), (&json!("ell"), &json!(4)), "{content}");
+    let text = content["text"].as_str().unwrap();
+    assert!(text.starts_with("[[") && text.contains(": ell :"), "words of others: {content}");
+    assert_eq!(content["next"], 4);
     let missing = call(&at, "s3_describe_object", &json!({ "bucket": "planned", "key": "none" }));
     assert_eq!(missing["error"]["category"], "not_found");
 

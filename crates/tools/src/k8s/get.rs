@@ -9,7 +9,7 @@ use trainyard_k8s::{Kubernetes, LAST_APPLIED};
 use super::{
     At,
     events::{Event, about},
-    object::{Condition, conditions, list, name},
+    object::{Condition, conditions, list, mark_status, name},
     place::Named,
 };
 use crate::{App, Cx};
@@ -87,6 +87,7 @@ fn quiet(mut object: Value) -> Value {
     if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
         status.remove("conditions");
     }
+    mark_status(&mut object);
     object
 }
 

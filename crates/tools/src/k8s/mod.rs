@@ -10,7 +10,7 @@ pub(crate) mod impact;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod nodes;
-mod object;
+pub(crate) mod object;
 pub(crate) mod objects;
 pub(crate) mod permissions;
 mod place;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use trainyard_contract::{Others, declare_others};
 
 pub(crate) fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap_or_default()
@@ -52,6 +53,13 @@ pub(crate) fn selector(selector: &Value) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(","))
 }
 
+/// Whatever controllers and programs wrote about an object's state, as the words of others.
+pub(crate) fn mark_status(object: &mut Value) {
+    if let Some(status) = object.get_mut("status") {
+        declare_others(status);
+    }
+}
+
 /// One condition of a status.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Condition {
@@ -61,7 +69,7 @@ pub(crate) struct Condition {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) message: Option<String>,
+    pub(crate) message: Option<Others>,
 }
 
 pub(crate) fn conditions(object: &Value) -> Vec<Condition> {
@@ -71,7 +79,7 @@ pub(crate) fn conditions(object: &Value) -> Vec<Condition> {
         kind: text(condition, "type").unwrap_or_default(),
         status: text(condition, "status").unwrap_or_default(),
         reason: text(condition, "reason"),
-        message: text(condition, "message"),
+        message: text(condition, "message").map(Others),
     };
     list(object, "/status/conditions").iter().map(read).collect()
 }

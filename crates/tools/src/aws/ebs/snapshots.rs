@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{
     Access, Changes, Covers, Destroys, Error, ErrorKind, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef,
-    Weighed,
+    Weighed, free_text,
 };
 
 use self::wire::{CreateSnapshot, DeleteSnapshot, DescribeImages, DescribeSnapshots, Snapshot};
@@ -260,6 +260,7 @@ pub(super) struct SnapshotRow {
     /// Percent.
     pub(super) progress: Option<String>,
     pub(super) started: Option<String>,
+    #[serde(serialize_with = "free_text")]
     pub(super) description: Option<String>,
     pub(super) encrypted: Option<bool>,
     /// `archive` where it was moved there.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{
     Access, Changes, Covers, Destroys, Error, Json, Listing, MAX_LIMIT, Preview, Reads, Result, Target, Tool, ToolDef,
+    free_text,
 };
 
 use self::wire::{CopyImage, CreateImage, DeregisterImage, SnapshotDeletion};
@@ -366,6 +367,7 @@ struct ImageRow {
     deprecated_after: Option<String>,
     /// GiB of its disks together.
     disk_gib: Option<u32>,
+    #[serde(serialize_with = "free_text")]
     description: Option<String>,
     tags: BTreeMap<String, String>,
 }

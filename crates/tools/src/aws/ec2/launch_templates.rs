@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use trainyard_aws::Aws;
 use trainyard_contract::{
     Access, Changes, Covers, Destroys, Error, Json, Listing, MAX_LIMIT, Preview, Reads, Result, Reveals, Target, Tool,
-    ToolDef,
+    ToolDef, free_text,
 };
 
 use self::wire::{
@@ -492,6 +492,7 @@ struct Described {
 #[derive(Serialize, JsonSchema)]
 struct VersionShown {
     version: u64,
+    #[serde(serialize_with = "free_text")]
     description: Option<String>,
     is_default: Option<bool>,
     created: Option<String>,

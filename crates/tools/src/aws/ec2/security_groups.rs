@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{
-    Access, Changes, Covers, Destroys, Error, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef,
+    Access, Changes, Covers, Destroys, Error, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef, free_text,
 };
 
 use self::{
@@ -459,6 +459,7 @@ struct Lost {
 struct User {
     network_interface_id: String,
     instance_id: Option<String>,
+    #[serde(serialize_with = "free_text")]
     description: Option<String>,
 }
 
@@ -477,6 +478,7 @@ impl From<Interface> for User {
 struct GroupRow {
     group_id: String,
     name: Option<String>,
+    #[serde(serialize_with = "free_text")]
     description: Option<String>,
     vpc_id: Option<String>,
     /// Some rule lets any address in.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainyard_contract::{Error, Result};
+use trainyard_contract::{Error, Result, free_text};
 
 use super::wire::{Pair, Permission, PrefixList, Range4, Range6, Rule};
 
@@ -219,6 +219,7 @@ pub(super) struct RuleRow {
     group_id: String,
     /// Such as in tcp 22 from 10.0.0.0/8.
     rule: String,
+    #[serde(serialize_with = "free_text")]
     description: Option<String>,
 }
 

@@ -14,7 +14,7 @@ use trainyard_k8s::{Deletion, Known, Kubernetes, Patch, Written};
 use super::{Where, is_secret, namespace_of, without_null};
 use crate::{
     App, Cx,
-    k8s::{diff, impact::added},
+    k8s::{diff, impact::added, object::mark_status},
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::by_operation(
@@ -357,6 +357,7 @@ trait Showing {
 impl Showing for Headed<Answer> {
     fn showing(mut self, mut resource: Value) -> Self {
         without_null(&mut resource);
+        mark_status(&mut resource);
         self.facts.resource = Some(resource);
         self
     }
