@@ -22,7 +22,8 @@ use serde_json::Value;
 use trainyard_contract::{Error, Result};
 
 use crate::{
-    catalogue::model::{Operation, Service},
+    auth::{auth, express},
+    catalogue::model::{Auth, Operation, Service},
     customise,
     endpoint::{self, AuthScheme, Parameter, Parameters, rules::Scheme},
     project,
@@ -35,6 +36,11 @@ const ACCOUNT: &str = "AWS::Auth::AccountId";
 pub(crate) struct Address {
     service: &'static Service<'static>,
     parameters: Parameters<'static>,
+    auth: Auth,
+    /// The directory bucket whose session signs the call.
+    session: Option<String>,
+    /// The address that the service handed out.
+    discovered: Option<String>,
     found: Arc<OnceLock<Found>>,
     attempts: Arc<AtomicU32>,
 }
@@ -79,7 +85,25 @@ impl Address {
             // The one question that is asked of a bucket before its region is known.
             parameters.set("ForcePathStyle", true);
         }
-        Ok(Self { service, parameters, found: Arc::default(), attempts: Arc::default() })
+        let auth = auth(service, operation);
+        let (session, discovered) = (session(service, &parameters, input), None);
+        let (found, attempts) = (Arc::default(), Arc::default());
+        Ok(Self { service, parameters, auth, session, discovered, found, attempts })
+    }
+
+    /// The directory bucket whose session signs the call, where one does.
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.session.as_deref()
+    }
+
+    /// Sends the call where the service said, whatever the rules say.
+    pub(crate) fn discovered(&mut self, url: String) {
+        self.discovered = Some(url);
+    }
+
+    /// Whether the service handed the address out.
+    pub(crate) fn is_discovered(&self) -> bool {
+        self.discovered.is_some()
     }
 
     /// Where the call went, once that was resolved.
@@ -98,9 +122,17 @@ impl Address {
         if let (Some(parameter), Some(account)) = (asks_account, account) {
             parameters.set(parameter.name, account.to_owned());
         }
-        let found = endpoint::resolve(&self.service.rules, &parameters)?;
+        let mut found = endpoint::resolve(&self.service.rules, &parameters)?;
+        if let Some(url) = &self.discovered {
+            found.url.clone_from(url);
+        }
         let host = found.url.split_once("://").map_or(found.url.as_str(), |(_, rest)| rest);
         let host = host.split('/').next().unwrap_or_default().to_owned();
+        if self.auth == Auth::Bearer && !found.url.starts_with("https://") && !is_loopback(&host) {
+            return Err(Error::validation(format!("a bearer token would go to {host} in plain text"))
+                .code("InsecureEndpoint")
+                .hint("use an https address"));
+        }
         let scheme = found.auth_schemes.iter().find(|scheme| scheme.scheme == Scheme::SigV4);
         let scope = scheme.map(|scheme| (scheme.signing_name.clone(), scheme.signing_region.clone()));
         // A retry resolves again, to the same place.
@@ -111,7 +143,10 @@ impl Address {
                 endpoint = endpoint.header(name.clone(), value);
             }
         }
-        if let Some(schemes) = signing(&found.auth_schemes)? {
+        // The rules know nothing of these two.
+        if !matches!(self.auth, Auth::SigV2 | Auth::Bearer)
+            && let Some(schemes) = signing(&found.auth_schemes)?
+        {
             endpoint = endpoint.property("authSchemes", schemes);
         }
         Ok(endpoint.build())
@@ -170,6 +205,13 @@ fn is_local(url: &str) -> bool {
     host == "localhost" || host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok()
 }
 
+/// Whether a host with its port is this machine.
+fn is_loopback(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 fn built_in(name: &str, region: &str, config: &SdkConfig, over: Option<&str>) -> Option<Parameter<'static>> {
     match name {
         "AWS::Region" => Some(region.to_owned().into()),
@@ -211,17 +253,37 @@ fn from_json(value: &Value) -> Option<Parameter<'static>> {
     }
 }
 
+/// The directory bucket that a call is for, where the rules want a session of it.
+fn session(service: &Service<'_>, parameters: &Parameters<'_>, input: &Value) -> Option<String> {
+    let bucket = input["Bucket"].as_str().filter(|_| service.name == "s3")?;
+    // By their names alone; the rules decide.
+    if !bucket.ends_with("--x-s3") && !bucket.ends_with("--xa-s3") {
+        return None;
+    }
+    let found = endpoint::resolve(&service.rules, parameters).ok()?;
+    (found.auth_schemes.first()?.scheme == Scheme::S3Express).then(|| bucket.to_owned())
+}
+
+/// What the runtime calls a scheme that is spoken here.
+fn scheme_name(scheme: Scheme) -> Option<&'static str> {
+    match scheme {
+        Scheme::SigV4 => Some("sigv4"),
+        Scheme::S3Express => Some(express::NAME),
+        Scheme::SigV4a => None,
+    }
+}
+
 /// What the rules say about signing, as the runtime reads it.
 fn signing(schemes: &[AuthScheme]) -> Result<Option<Vec<Document>>> {
     if schemes.is_empty() {
         return Ok(None);
     }
-    let Some(scheme) = schemes.iter().find(|scheme| scheme.scheme == Scheme::SigV4) else {
+    let Some((scheme, name)) = schemes.iter().find_map(|scheme| Some((scheme, scheme_name(scheme.scheme)?))) else {
         return Err(Error::unsupported(
-            "this address takes only signatures that are not supported here (SigV4A, S3 Express)",
+            "this address takes only signatures of version 4A, which are not supported here",
         ));
     };
-    let mut properties = vec![("name".to_owned(), Document::from("sigv4".to_owned()))];
+    let mut properties = vec![("name".to_owned(), Document::from(name.to_owned()))];
     if let Some(name) = &scheme.signing_name {
         properties.push(("signingName".to_owned(), Document::from(name.clone())));
     }

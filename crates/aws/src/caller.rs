@@ -54,6 +54,18 @@ impl Engine {
         Ok(caller)
     }
 
+    /// Refuses a call with a bearer token where only some accounts are allowed: nobody says whose the token is.
+    pub(crate) fn check_token(&self) -> Result<()> {
+        match &self.settings().allowed_accounts {
+            None => Ok(()),
+            Some(_) => Err(Error::policy_denied(
+                "the call goes with a bearer token, whose account is not known, and the operator allows some accounts only; \
+                 nothing was sent",
+            )
+            .code("AccountNotAllowed")),
+        }
+    }
+
     /// Refuses an identity of an account that the operator does not allow. `sts GetCallerIdentity` is always allowed: it is
     /// what the account is known from.
     pub(crate) async fn check_account(&self, identity: &Identity, scope: &Scope) -> Result<()> {

@@ -2,7 +2,6 @@
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_runtime::{
-    auth::sigv4::{SCHEME_ID, SigV4AuthScheme},
     invocation_id::InvocationIdInterceptor,
     recursion_detection::RecursionDetectionInterceptor,
     request_info::RequestInfoInterceptor,
@@ -33,6 +32,7 @@ use aws_types::{
 
 use crate::{
     address::ByRules,
+    auth,
     catalogue::model::Service,
     failure::Failure,
     limit::{NeverTwice, ResponseLimit},
@@ -89,19 +89,15 @@ fn components(config: &SdkConfig) -> RuntimeComponentsBuilder {
         .with_http_client(config.http_client())
         .with_sleep_impl(config.sleep_impl())
         .with_time_source(Some(config.time_source().unwrap_or_default()));
-    if let Some(provider) = config.credentials_provider() {
-        components.set_identity_resolver(SCHEME_ID, provider);
-    }
     if let Some(cache) = config.identity_cache() {
         components.set_identity_cache(Some(cache));
     }
-    components
+    auth::schemes(components, config)
 }
 
 fn service_components(max_response_bytes: usize) -> RuntimeComponentsBuilder {
     RuntimeComponentsBuilder::new("trainyard::service")
         .with_endpoint_resolver(Some(SharedEndpointResolver::new(ByRules)))
-        .with_auth_scheme(SigV4AuthScheme::new())
         .with_interceptor(SharedInterceptor::permanent(ConnectionPoisoningInterceptor::new()))
         .with_interceptor(SharedInterceptor::permanent(StalledStreamProtectionInterceptor::default()))
         .with_interceptor(SharedInterceptor::permanent(ResponseLimit(max_response_bytes)))

@@ -16,9 +16,9 @@ use sha2::Sha256;
 use trainyard_contract::{Error, ErrorKind, Result};
 
 use crate::{
+    auth::auth,
     catalogue::model::{Auth, Kind, Member, MemberFlags, Operation, Service, ShapeId},
     compress::{self, Compression},
-    invoke::auth,
     protocol,
 };
 
@@ -26,13 +26,10 @@ use crate::{
 pub(crate) fn supported(service: &'static Service<'static>, operation: &Operation<'_>) -> Result<()> {
     let reason = match auth(service, operation) {
         Auth::SigV4a => Some("it needs a signature of version 4A"),
-        Auth::Bearer => Some("it needs a bearer token"),
-        Auth::Unsupported => Some("it needs a signature of an old version"),
-        Auth::SigV4 | Auth::SigV4UnsignedPayload | Auth::None => None,
+        Auth::SigV4 | Auth::SigV4UnsignedPayload | Auth::SigV2 | Auth::Bearer | Auth::None => None,
     };
     let reason = reason.or(match service.name {
         "cloudsearchdomain" => Some("its address belongs to one search domain"),
-        _ if operation.endpoint_discovery_required => Some("its address has to be discovered first"),
         _ if event_member(service, operation.input).is_some() => Some("it takes a stream of events"),
         _ => None,
     });

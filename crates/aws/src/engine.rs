@@ -12,17 +12,21 @@ use trainyard_contract::{Error, ErrorKind, Result};
 
 use crate::{
     address::{self, Address},
+    auth::auth,
     caller::asks_who,
+    catalogue::model::Auth,
     ceiling,
     customise::{self, Wishes},
+    discovery,
     error::{self, Call},
-    identity::{self, Identities, Identity},
+    identity::{Identities, Identity},
     invoke::{self, Answer},
     listing,
     service::{self, Loaded, Prepared},
     settings::{Scope, Settings},
     stream::{self, Streams},
     validate,
+    way::{self, Way, discovers},
 };
 
 /// Calls AWS. Clones are the same engine; making one does nothing.
@@ -64,32 +68,6 @@ pub struct Preview {
     pub doubts: Vec<String>,
 }
 
-/// What a scope means, as far as it can be found out without calling a service.
-#[derive(Debug)]
-pub struct ScopeInfo {
-    /// The region and where it is written.
-    pub region: Result<(String, &'static str)>,
-    /// The credentials.
-    pub credentials: Result<CredentialsInfo>,
-    /// Address that all services are called at instead of their own.
-    pub endpoint_override: Option<String>,
-    /// Profile that was named.
-    pub profile: Option<String>,
-}
-
-/// Credentials, without anything secret.
-#[derive(Debug, Clone, Serialize)]
-pub struct CredentialsInfo {
-    /// First and last letters of the access key id.
-    pub access_key_id: String,
-    /// Where they come from.
-    pub provider: String,
-    /// When they end.
-    pub expires: Option<std::time::SystemTime>,
-    /// Account that they belong to, where the provider knows.
-    pub account: Option<String>,
-}
-
 /// A call that passed every check that needs no network.
 pub(crate) struct Checked {
     pub(crate) loaded: &'static Loaded,
@@ -102,6 +80,7 @@ pub(crate) struct Checked {
 }
 
 /// A call that was answered.
+#[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) answer: Answer,
     pub(crate) region: String,
@@ -152,31 +131,6 @@ impl Engine {
         Ok(stopped.preview)
     }
 
-    /// What a scope means. Looks for credentials and, where nothing else says it, asks the instance for its region.
-    pub async fn describe_scope(&self, scope: &Scope) -> ScopeInfo {
-        let settings = &self.0.settings;
-        let identity = match self.0.identities.get(settings, scope).await {
-            Ok(identity) => identity,
-            Err(error) => {
-                let (profile, region) = (scope.profile.clone(), Err(error.clone()));
-                return ScopeInfo { region, credentials: Err(error), endpoint_override: None, profile };
-            }
-        };
-        let region = identity.region(settings, scope).await;
-        let credentials = identity.credentials().await.map(|found| CredentialsInfo {
-            access_key_id: masked(found.access_key_id()),
-            provider: identity::provider_of(&found),
-            expires: found.expiry(),
-            account: found.account_id().map(|account| account.as_str().to_owned()),
-        });
-        ScopeInfo {
-            region: region.map(|(region, source)| (region.to_string(), source)),
-            credentials,
-            endpoint_override: identity.config.endpoint_url().map(str::to_owned),
-            profile: identity.profile().map(str::to_owned),
-        }
-    }
-
     /// A sound call that the operator allows.
     pub(crate) fn permitted(&self, service: &str, operation: &str, input: Value) -> Result<Checked> {
         let loaded = service::load(service)?;
@@ -206,13 +160,15 @@ impl Engine {
 
     /// The region that a scope means.
     pub(crate) async fn region(&self, scope: &Scope) -> Result<String> {
-        let identity = self.0.identities.get(&self.0.settings, scope).await?;
+        let identity = self.known_identity(scope).await?;
         Ok(identity.region(&self.0.settings, scope).await?.0.to_string())
     }
 
     /// Sends a call, if its account is one that the operator allows.
     pub(crate) async fn send_checked(&self, call: &Checked, scope: &Scope) -> Result<Answered> {
-        if !asks_who(call.loaded.service.name, call.prepared.operation.name) {
+        if auth(call.loaded.service, call.prepared.operation) == Auth::Bearer {
+            self.check_token()?;
+        } else if !asks_who(call.loaded.service.name, call.prepared.operation.name) {
             let identity = self.identity(scope).await?;
             self.check_account(&identity, scope).await?;
         }
@@ -221,9 +177,14 @@ impl Engine {
 
     /// Who calls in a scope.
     pub(crate) async fn identity(&self, scope: &Scope) -> Result<Arc<Identity>> {
-        let identity = self.0.identities.get(&self.0.settings, scope).await?;
+        let identity = self.known_identity(scope).await?;
         identity.sign_in().await?;
         Ok(identity)
+    }
+
+    /// As [`Self::identity`], before anybody is asked for a code.
+    pub(crate) async fn known_identity(&self, scope: &Scope) -> Result<Arc<Identity>> {
+        self.0.identities.get(&self.0.settings, scope).await
     }
 
     /// Sends a call, whatever its account is.
@@ -251,7 +212,24 @@ impl Engine {
     }
 
     async fn attempt(&self, call: &Checked, identity: &Identity, region: &Region) -> Result<Answered, Refused> {
-        let Ready { plugins, address } = self.ready(call, identity, region)?;
+        let way = self.way(call, identity, region).await?;
+        match self.attempt_by(call, identity, region, way).await {
+            Err(refused) if way::stale(call, identity, region, &refused) => {
+                let way = self.way(call, identity, region).await?;
+                self.attempt_by(call, identity, region, way).await
+            }
+            answered => answered,
+        }
+    }
+
+    pub(crate) async fn attempt_by(
+        &self,
+        call: &Checked,
+        identity: &Identity,
+        region: &Region,
+        way: Way,
+    ) -> Result<Answered, Refused> {
+        let Ready { plugins, address } = self.ready(call, identity, region, way)?;
         let Checked { loaded, prepared, input, .. } = call;
         let (service, operation) = (loaded.service.id, prepared.operation.name);
         // The runtime's futures are large; on the heap they do not swell every caller's own.
@@ -267,7 +245,8 @@ impl Engine {
                     .filter(|found| own_address && loaded.service.name == "s3" && *found != region.as_ref())
                     .map(str::to_owned);
                 let context = self.context(call, identity, region.as_ref(), &address);
-                Err(Refused { error: context.error(error), elsewhere })
+                let (session, discovered) = (address.session().map(str::to_owned), address.is_discovered());
+                Err(Refused { error: context.error(error), elsewhere, session, discovered })
             }
         }
     }
@@ -275,7 +254,8 @@ impl Engine {
     pub(crate) async fn stop_before_sending(&self, call: &Checked, scope: &Scope) -> Result<Stopped> {
         let identity = self.identity(scope).await?;
         let (region, _) = identity.region(&self.0.settings, scope).await?;
-        let Ready { plugins, address } = self.ready(call, &identity, &region)?;
+        let way = way::unasked(call, &identity, &region)?;
+        let Ready { plugins, address } = self.ready(call, &identity, &region, way)?;
         let (service, operation) = (call.loaded.service.id, call.prepared.operation.name);
         let input = Input::erase(call.input.clone());
         let stopped =
@@ -284,7 +264,11 @@ impl Engine {
         let stopped = stopped.map_err(|error| context.error(error))?;
         let request = stopped.request().ok_or_else(|| Error::internal("no request was made"))?;
         let body = request.body().bytes().unwrap_or_default();
-        let secret = ["authorization", "x-amz-security-token"];
+        let secret = ["authorization", "x-amz-security-token", "x-amz-s3session-token"];
+        let mut doubts = validate::doubts(call.loaded.service, call.prepared.operation, &call.input);
+        if discovers(call, &identity) {
+            doubts.push(discovery::DOUBT.to_owned());
+        }
         let preview = Preview {
             method: request.method().to_owned(),
             url: request.uri().to_owned(),
@@ -296,21 +280,21 @@ impl Engine {
                 .collect(),
             body: String::from_utf8(body.to_vec()).unwrap_or_else(|_| base64::encode(body)),
             region: region.to_string(),
-            doubts: validate::doubts(call.loaded.service, call.prepared.operation, &call.input),
+            doubts,
         };
         Ok(Stopped { preview, address, identity })
     }
 
-    fn ready(&self, call: &Checked, identity: &Identity, region: &Region) -> Result<Ready> {
+    fn ready(&self, call: &Checked, identity: &Identity, region: &Region, way: Way) -> Result<Ready> {
         let Checked { loaded, prepared, input, streams, .. } = call;
         let (service, operation, config) = (loaded.service, prepared.operation, &identity.config);
-        let address = Address::new(service, operation, input, region.as_ref(), config)?;
+        let Way { address, signer } = way;
         let prefix = match service.name {
             // Its endpoint rules put the account into the host themselves.
             "s3control" => None,
             _ => address::host_prefix(service, operation, input, config)?,
         };
-        let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, Wishes::of(config));
+        let plugin = invoke::plugin(loaded, prepared, address.clone(), prefix, signer, Wishes::of(config));
         let client = identity.client(service, region, self.0.settings.max_response_bytes);
         let mut plugins = client.with_operation_plugin(plugin);
         if let Some(streams) = streams {
@@ -340,18 +324,23 @@ pub(crate) struct Stopped {
 }
 
 /// A call that failed, and the region that it belongs to, if S3 said so.
-struct Refused {
-    error: Error,
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) error: Error,
     elsewhere: Option<String>,
+    /// The directory bucket whose session signed the call.
+    pub(crate) session: Option<String>,
+    /// The service handed the address out.
+    pub(crate) discovered: bool,
 }
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
-        Self { error, elsewhere: None }
+        Self { error, elsewhere: None, session: None, discovered: false }
     }
 }
 
-fn check(loaded: &'static Loaded, operation: &str, mut input: Value) -> Result<Checked> {
+pub(crate) fn check(loaded: &'static Loaded, operation: &str, mut input: Value) -> Result<Checked> {
     let prepared = loaded.operation(operation)?;
     if input.is_null() {
         input = Value::Object(serde_json::Map::new());
@@ -377,12 +366,4 @@ fn doubted(error: Error, call: &Checked) -> Error {
 /// The error with the name of the call.
 pub(crate) fn named(error: Error, call: &Checked) -> Error {
     error.operation(call.loaded.service.name, call.prepared.operation.name)
-}
-
-/// Enough of a key id to recognise it by.
-fn masked(key: &str) -> String {
-    match (key.get(..4), key.len().checked_sub(4).and_then(|at| key.get(at..))) {
-        (Some(start), Some(end)) if key.len() >= 16 => format!("{start}…{end}"),
-        _ => "…".to_owned(),
-    }
 }

@@ -16,6 +16,8 @@ use http_body_util::LengthLimitError;
 use trainyard_contract::{Error, ErrorKind};
 
 use crate::{
+    auth::auth,
+    catalogue::model::Auth,
     failure::Failure,
     identity::Identity,
     once,
@@ -162,12 +164,25 @@ impl Call<'_> {
     /// Failures before anything was sent: credentials, the address, signing.
     fn not_sent(&self, error: &(dyn StdError + 'static)) -> Error {
         if let Some(error) = cause::<CredentialsError>(error) {
+            if auth(self.loaded.service, self.prepared.operation) == Auth::Bearer {
+                return self.no_token(error);
+            }
             return self.identity.credentials_error(error);
         }
         if let Some(error) = cause::<Error>(error) {
             return error.clone();
         }
         Error::new(ErrorKind::Internal, format!("the request could not be prepared: {}", deepest(error)))
+    }
+
+    /// The service takes the token of a single sign-on session, not keys.
+    fn no_token(&self, error: &CredentialsError) -> Error {
+        let profile = self.identity.profile().unwrap_or("default");
+        let message =
+            format!("{} takes a bearer token, and there is none: {}", self.loaded.service.name, deepest(error));
+        Error::new(ErrorKind::Credentials, message)
+            .code("MissingToken")
+            .hint(format!("give profile {profile:?} an `sso_session`, then `aws sso login --profile {profile}`"))
     }
 
     /// Failures to write the request or to read the answer.

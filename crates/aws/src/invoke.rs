@@ -1,8 +1,5 @@
 //! One operation under the runtime: how it is written, signed and read.
 
-use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions, sigv4::SCHEME_ID};
-use aws_sigv4::http_request::SignableBody;
-use aws_smithy_runtime::client::auth::no_auth::NO_AUTH_SCHEME_ID;
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -32,7 +29,7 @@ use serde_json::Value;
 
 use crate::{
     address::{Address, Carry},
-    catalogue::model::{Auth, Operation, Service},
+    auth::{self, Signer},
     customise::{self, Wishes},
     failure::{Failure, facts_of, shape_of},
     limit::Endless,
@@ -56,6 +53,7 @@ pub(crate) fn plugin(
     prepared: &'static Prepared,
     address: Address,
     prefix: Option<EndpointPrefix>,
+    signer: Signer,
     wishes: Wishes,
 ) -> StaticRuntimePlugin {
     let events = customise::event_member(loaded.service, prepared.operation.output).is_some();
@@ -65,7 +63,7 @@ pub(crate) fn plugin(
     layer.store_put(SharedResponseDeserializer::new(Reader { loaded, prepared, streams: events }));
     layer.store_put(AuthSchemeOptionResolverParams::from(StaticAuthSchemeOptionResolverParams::new()));
     layer.store_put(Metadata::new(operation.name, service.id));
-    layer.store_put(signing(service, operation));
+    layer.store_put(auth::signing(service, operation));
     // Answers hold secrets more often than their models say; none is written to a trace.
     layer.store_put(SensitiveOutput);
     if events {
@@ -76,35 +74,18 @@ pub(crate) fn plugin(
     if let Some(prefix) = prefix {
         layer.store_put(prefix);
     }
-    let scheme = if auth(service, operation) == Auth::None { NO_AUTH_SCHEME_ID } else { SCHEME_ID };
-    let resolver = SharedAuthSchemeOptionResolver::new(StaticAuthSchemeOptionResolver::new(vec![scheme]));
+    let resolver = SharedAuthSchemeOptionResolver::new(StaticAuthSchemeOptionResolver::new(vec![signer.scheme()]));
     let mut components = RuntimeComponentsBuilder::new("trainyard::operation")
         .with_auth_scheme_option_resolver(Some(resolver))
         .with_interceptor(SharedInterceptor::permanent(Carry(address)));
+    if let Signer::Session(session) = signer {
+        session.settings(&mut layer);
+        components = components.with_auth_scheme(session);
+    }
     if !once::repeatable(service, operation) {
         components = components.with_retry_classifier(OnceOnly);
     }
     StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components)
-}
-
-/// How the operation is signed.
-pub(crate) fn auth(service: &Service<'_>, operation: &Operation<'_>) -> Auth {
-    operation.auth.unwrap_or(service.auth)
-}
-
-/// What is signed, and how it is written for that.
-pub(crate) fn signing(service: &Service<'_>, operation: &Operation<'_>) -> SigV4OperationSigningConfig {
-    // S3 takes the path as it is sent, and wants the hash of the body in a header.
-    let s3 = service.signing_name.starts_with("s3");
-    let mut options = SigningOptions::default();
-    options.double_uri_encode = !s3;
-    options.normalize_uri_path = !s3;
-    options.content_sha256_header = s3 || service.name == "glacier";
-    if auth(service, operation) == Auth::SigV4UnsignedPayload {
-        options.content_sha256_header = true;
-        options.payload_override = Some(SignableBody::UnsignedPayload);
-    }
-    SigV4OperationSigningConfig { signing_options: options, ..Default::default() }
 }
 
 /// Hands a success over while it arrives.

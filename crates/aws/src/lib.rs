@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod auth;
 mod blob;
 mod caller;
 pub mod catalogue;
@@ -10,6 +11,7 @@ mod client;
 mod compress;
 mod customise;
 mod describe;
+mod discovery;
 mod dry_run;
 pub mod endpoint;
 mod engine;
@@ -32,6 +34,7 @@ mod prometheus;
 mod protocol;
 mod retry_after;
 mod schema;
+mod scope_info;
 mod service;
 mod settings;
 mod stream;
@@ -39,12 +42,13 @@ pub mod transfer;
 mod validate;
 mod value;
 mod waiting;
+mod way;
 
 pub use blob::{from_base64, show_text, to_base64};
 pub use caller::Caller;
 pub use ceiling::effect;
 pub use describe::{describe_input, describe_output, example_input};
-pub use engine::{CredentialsInfo, Engine, Preview, Reply, ScopeInfo};
+pub use engine::{Engine, Preview, Reply};
 pub use events::EventStream;
 pub use mfa::{Codes, Device};
 pub use operation::{AnyItems, Aws, Items, Operation, Paged, Wanted};
@@ -52,7 +56,8 @@ pub use paging::{Cursor, Page, PageStream, Pages};
 pub use permission::iam_actions;
 pub use presign::Presigned;
 pub use project::project;
-pub use settings::{Role, Scope, Settings, StaticCredentials};
+pub use scope_info::{CredentialsInfo, ScopeInfo};
+pub use settings::{Role, Scope, Settings, StaticCredentials, StaticToken};
 pub use validate::validate;
 pub use value::show_millis;
 pub use waiting::{Patience, Waited};

@@ -245,7 +245,8 @@ const fn agrees(action: &str, effect: Effect) -> bool {
         || starts(action, "Search")
         || starts(action, "Simulate")
         || starts(action, "BatchGet")
-        || starts(action, "Lookup");
+        || starts(action, "Lookup")
+        || starts(action, "Query");
     match effect {
         Effect::Reads | Effect::Reveals => reads,
         Effect::Changes | Effect::Destroys => !reads,

@@ -1,6 +1,9 @@
 //! Which IAM actions an operation takes.
 
-use crate::catalogue::model::{Operation, Service};
+use crate::{
+    catalogue::model::{Operation, Service},
+    discovery,
+};
 
 /// Services whose IAM prefix is not the name that signs their requests.
 const PREFIXES: [(&str, &str); 5] = [
@@ -47,10 +50,14 @@ pub fn iam_actions(service: &Service<'_>, operation: &Operation<'_>) -> Vec<Stri
     let signing = service.signing_name;
     let prefix = PREFIXES.iter().find(|(name, _)| *name == signing).map_or(signing, |(_, prefix)| *prefix);
     let exception = S3.iter().find(|(name, _)| service.name == "s3" && *name == operation.name);
-    match exception {
+    let mut actions: Vec<String> = match exception {
         Some((_, actions)) => actions.iter().map(|action| format!("{prefix}:{action}")).collect(),
         None => vec![format!("{prefix}:{}", operation.name)],
+    };
+    if operation.endpoint_discovery_required {
+        actions.push(format!("{prefix}:{}", discovery::QUESTION));
     }
+    actions
 }
 
 #[cfg(test)]
@@ -71,6 +78,7 @@ mod tests {
         assert_eq!(actions("elbv2", "DescribeLoadBalancers"), ["elasticloadbalancing:DescribeLoadBalancers"]);
         assert_eq!(actions("amp", "ListWorkspaces"), ["aps:ListWorkspaces"]);
         assert_eq!(actions("s3", "ListObjectsV2"), ["s3:ListBucket"]);
+        assert_eq!(actions("timestream-query", "Query"), ["timestream:Query", "timestream:DescribeEndpoints"]);
         assert_eq!(actions("s3", "CopyObject"), ["s3:GetObject", "s3:PutObject"]);
     }
 

@@ -14,7 +14,8 @@ use serde_json::Value;
 use trainyard_contract::{Error, Result};
 
 use crate::{
-    catalogue::model::Protocol,
+    auth::auth,
+    catalogue::model::{Auth, Protocol},
     customise,
     engine::{Checked, Engine, Stopped, named},
     protocol::percent_encode,
@@ -77,6 +78,13 @@ impl Engine {
     ) -> Result<Presigned> {
         let service = call.loaded.service;
         let Stopped { preview, address, identity } = self.stop_before_sending(call, scope).await?;
+        if !matches!(auth(service, call.prepared.operation), Auth::SigV4 | Auth::SigV4UnsignedPayload)
+            || address.session().is_some()
+        {
+            return Err(Error::unsupported(
+                "only signatures of version 4 go into an address, and no session of a bucket",
+            ));
+        }
         let form = matches!(service.protocol, Protocol::Query | Protocol::Ec2);
         if !form && !preview.body.is_empty() {
             return Err(Error::unsupported("a call with a body cannot be signed in its address"));

@@ -39,6 +39,8 @@ pub struct Settings {
     pub cli_cache: Option<PathBuf>,
     /// These credentials, and no look-up.
     pub credentials: Option<StaticCredentials>,
+    /// This bearer token for services that take one, and no look-up of a single sign-on session.
+    pub token: Option<StaticToken>,
     /// This address for every service, before any that the environment configures.
     pub endpoint_url: Option<String>,
 }
@@ -60,6 +62,7 @@ impl Default for Settings {
             codes: None,
             cli_cache: None,
             credentials: None,
+            token: None,
             endpoint_url: None,
         }
     }
@@ -79,6 +82,19 @@ pub struct StaticCredentials {
 impl std::fmt::Debug for StaticCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StaticCredentials").finish_non_exhaustive()
+    }
+}
+
+/// A bearer token given outright.
+#[derive(Clone)]
+pub struct StaticToken(
+    /// As it goes behind `Bearer`.
+    pub String,
+);
+
+impl std::fmt::Debug for StaticToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StaticToken")
     }
 }
 

@@ -24,7 +24,7 @@ use http_body_util::StreamBody;
 use tokio::task::spawn_blocking;
 
 use crate::{
-    invoke,
+    auth, invoke,
     limit::Endless,
     service::{Loaded, Prepared},
     transfer::disk,
@@ -110,7 +110,7 @@ pub(crate) fn plugin(
     let timeouts = TimeoutConfig::builder().connect_timeout(streams.connect).operation_attempt_timeout(streams.attempt);
     layer.store_put(timeouts.build());
     // The signature covers the checksum's header; hashing the body besides would read it once more.
-    let mut signing = invoke::signing(loaded.service, prepared.operation);
+    let mut signing = auth::signing(loaded.service, prepared.operation);
     signing.signing_options.payload_override = Some(SignableBody::UnsignedPayload);
     layer.store_put(signing);
     if streams.answer {

@@ -2,6 +2,7 @@
 
 pub mod botocore;
 mod directory;
+mod extra;
 mod index;
 pub mod model;
 mod names;
@@ -68,13 +69,18 @@ pub fn service(name: &str) -> Result<&'static Service<'static>> {
     if let Some(found) = directory::service(embedded.map_or(name, |entry| entry.name))? {
         return Ok(found);
     }
-    embedded.map(Entry::service).ok_or_else(|| {
-        let error = Error::not_found("AWS service", name).code("unknown_service");
-        match nearest_service(name) {
-            Some(near) => error.hint(format!("did you mean {near:?}?")),
-            None => error,
-        }
-    })
+    embedded
+        .filter(|entry| entry.name == name)
+        .map(Entry::service)
+        .or_else(|| extra::service(name))
+        .or_else(|| embedded.map(Entry::service))
+        .ok_or_else(|| {
+            let error = Error::not_found("AWS service", name).code("unknown_service");
+            match nearest_service(name) {
+                Some(near) => error.hint(format!("did you mean {near:?}?")),
+                None => error,
+            }
+        })
 }
 
 #[cfg(test)]

@@ -79,8 +79,8 @@ pub enum Auth {
     Bearer,
     /// Not signed.
     None,
-    /// A scheme that this client does not speak (Signature version 2).
-    Unsupported,
+    /// Signature version 2.
+    SigV2,
 }
 
 /// What an operation may do, as the service authorization reference and our reviewed exceptions have it.

@@ -39,48 +39,6 @@ const STREAMING_IN: &[&str] = &[
 const NAMED: &[Named] = &[
     Named {
         table: Table::Requests,
-        service: "codecatalyst",
-        operations: &["*"],
-        sign: "refused by both: ",
-        why: "bearer tokens are neither here nor given to botocore",
-    },
-    Named {
-        table: Table::Requests,
-        service: "account-access-runtime",
-        operations: &["GetRoleCredentials", "ListRoles"],
-        sign: "refused by both: ",
-        why: "bearer tokens are neither here nor given to botocore",
-    },
-    Named {
-        table: Table::Requests,
-        service: "timestream-write",
-        operations: &["*"],
-        sign: "refused here: ",
-        why: "the address has to be discovered first; what botocore sends is the question for it",
-    },
-    Named {
-        table: Table::Requests,
-        service: "timestream-query",
-        operations: &["*"],
-        sign: "refused here: ",
-        why: "the address has to be discovered first; what botocore sends is the question for it",
-    },
-    Named {
-        table: Table::Requests,
-        service: "sdb",
-        operations: &["*"],
-        sign: "refused here: ",
-        why: "signature version 2, which no other service of today takes",
-    },
-    Named {
-        table: Table::Requests,
-        service: "importexport",
-        operations: &["*"],
-        sign: "refused here: ",
-        why: "signature version 2, which no other service of today takes",
-    },
-    Named {
-        table: Table::Requests,
         service: "cloudsearchdomain",
         operations: &["*"],
         sign: "refused here: ",

@@ -2,6 +2,7 @@
 
 {"ask": "request", ...}  the request that botocore would send for an input; nothing is sent
 {"ask": "answer", ...}   an answer made of an output, and what botocore understands of it
+{"ask": "signature2", ...}  the signature of version 2 of a form
 """
 
 import json
@@ -9,7 +10,7 @@ import sys
 import warnings
 
 from answers import answer
-from requests_of import Requests
+from requests_of import Requests, signature2
 
 warnings.simplefilter("ignore")
 
@@ -19,7 +20,14 @@ def main():
     for line in sys.stdin:
         call = json.loads(line)
         try:
-            out = json.dumps(answer(requests, call) if call["ask"] == "answer" else requests.of(call))
+            match call["ask"]:
+                case "answer":
+                    found = answer(requests, call)
+                case "signature2":
+                    found = signature2(call)
+                case _:
+                    found = requests.of(call)
+            out = json.dumps(found)
         except Exception as error:  # whatever it is, the reader decides
             out = json.dumps({"error": f"{type(error).__name__}: {error}"[:600]})
         sys.stdout.write(out + "\n")

@@ -1,7 +1,10 @@
 //! Our requests beside botocore's.
 
 use serde_json::{Value, json};
-use trainyard_aws::{Engine, Preview, Scope, Settings, StaticCredentials, catalogue::model::Protocol};
+use trainyard_aws::{
+    Engine, Preview, Scope, Settings, StaticCredentials, StaticToken,
+    catalogue::model::{Protocol, Service},
+};
 use trainyard_contract::Ceiling;
 
 use super::{
@@ -32,6 +35,9 @@ const FREE: &[&str] = &[
     "x-amzn-trace-id",
 ];
 
+/// The service whose signature is part of the form.
+const VERSION_2: &str = "sdb";
+
 pub(crate) async fn compare(plan: &Plan) -> Report {
     let mut botocore = Botocore::start();
     let engine = engine();
@@ -43,7 +49,10 @@ pub(crate) async fn compare(plan: &Plan) -> Report {
         let theirs = botocore.ask(&question);
         let ours = engine.preview(service.name, operation.name, input, &Scope::default()).await;
         let outcome = match (ours, theirs) {
-            (Ok(ours), Ok(theirs)) => same(service.protocol, &ours, &theirs),
+            (Ok(ours), Ok(theirs)) if service.name == VERSION_2 => {
+                signed(&mut botocore, &ours).and_then(|()| same(service, &ours, &theirs))
+            }
+            (Ok(ours), Ok(theirs)) => same(service, &ours, &theirs),
             (Err(ours), Ok(_)) => Err(format!("refused here: {ours}")),
             (Ok(_), Err(theirs)) => Err(format!("refused there: {theirs}")),
             (Err(ours), Err(theirs)) => Err(format!("refused by both: {ours}; {theirs}")),
@@ -62,11 +71,23 @@ fn engine() -> Engine {
             secret_access_key: "secret".to_owned(),
             session_token: None,
         }),
+        token: Some(StaticToken("token".to_owned())),
         ..Settings::default()
     })
 }
 
-fn same(protocol: Protocol, ours: &Preview, theirs: &Value) -> Result<(), String> {
+/// Whether botocore would sign our form of signature version 2 as we did.
+fn signed(botocore: &mut Botocore, ours: &Preview) -> Result<(), String> {
+    let (method, url, body) = (&ours.method, &ours.url, &ours.body);
+    let answer = botocore.ask(&json!({"ask": "signature2", "method": method, "url": url, "body": body}))?;
+    if answer["given"].is_string() && answer["signature"] == answer["given"] {
+        return Ok(());
+    }
+    Err(format!("signature: {} instead of {}", answer["given"], answer["signature"]))
+}
+
+fn same(service: &Service<'_>, ours: &Preview, theirs: &Value) -> Result<(), String> {
+    let protocol = service.protocol;
     let text = |name: &str| theirs[name].as_str().unwrap_or_default().to_owned();
     if ours.method != text("method") {
         return Err(format!("method: {} instead of {}", ours.method, text("method")));
@@ -102,11 +123,19 @@ fn same(protocol: Protocol, ours: &Preview, theirs: &Value) -> Result<(), String
             .map_err(|why| format!("body: {why}"));
     }
     let wanted = String::from_utf8(wanted).unwrap_or_else(|bytes| aws_smithy_types::base64::encode(bytes.as_bytes()));
-    if ours.body == wanted {
+    let wanted = if service.name == VERSION_2 { timeless(&wanted) } else { wanted };
+    let got = if service.name == VERSION_2 { timeless(&ours.body) } else { ours.body.clone() };
+    if got == wanted {
         return Ok(());
     }
-    compare::bodies(protocol, ours.body.as_bytes(), &wanted.replace('+', "%20"))
-        .or_else(|_| compare::bodies(protocol, ours.body.as_bytes(), &wanted).map_err(|why| format!("body: {why}")))
+    compare::bodies(protocol, got.as_bytes(), &wanted.replace('+', "%20"))
+        .or_else(|_| compare::bodies(protocol, got.as_bytes(), &wanted).map_err(|why| format!("body: {why}")))
+}
+
+/// A form without the moment that it was signed at, and what follows from that.
+fn timeless(form: &str) -> String {
+    let of_now = |pair: &&str| pair.starts_with("Timestamp=") || pair.starts_with("Signature=");
+    form.split('&').filter(|pair| !of_now(pair)).collect::<Vec<_>>().join("&")
 }
 
 fn normal(text: &str) -> String {

@@ -1,13 +1,14 @@
 //! `trainyard serve`: MCP on standard input and output, or over HTTP.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{future::Future, net::SocketAddr, path::PathBuf, pin::Pin, process::ExitCode, sync::Arc};
 
 use trainyard_aws::{
+    Codes, Device,
     catalogue::services,
     endpoint::partitions::{Partition, partitions},
 };
 use trainyard_contract::{Error, Result};
-use trainyard_serve::{About, Access, Http, HttpOptions, Listen, OAuth, Tls, Token, Values};
+use trainyard_serve::{About, Access, Http, HttpOptions, Listen, OAuth, Tls, Token, Values, Word, ask_person};
 
 use crate::{args::ServeArguments, config::Config, telemetry::Counts};
 
@@ -21,7 +22,7 @@ pub(crate) async fn run(mut config: Config, arguments: ServeArguments) -> Result
     }
     config.counts = arguments.metrics.then(Arc::<Counts>::default);
     let config = &config;
-    let dispatch = super::dispatch(config, None)?;
+    let dispatch = super::dispatch(config, Some(Arc::new(BehindTheClient)))?;
     let mut instructions = trainyard_tools::instructions(&dispatch.registry().toolset_names(), config.ceiling);
     if arguments.gateway {
         instructions.insert_str(0, GATEWAY);
@@ -46,6 +47,28 @@ pub(crate) async fn run(mut config: Config, arguments: ServeArguments) -> Result
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The person behind a client is asked for codes of MFA devices, where the client can ask.
+#[derive(Debug)]
+struct BehindTheClient;
+
+impl Codes for BehindTheClient {
+    fn code<'a>(&'a self, device: &'a Device) -> Pin<Box<dyn Future<Output = Result<String>> + Send + 'a>> {
+        let Device { serial, profile, role } = device;
+        let question = format!(
+            "The six digits that the MFA device {serial} shows now. Profile {profile} takes on {role} with them, and they \
+             are good once."
+        );
+        let word = ask_person(&question);
+        Box::pin(async move {
+            match word {
+                Word::Told(code) => Ok(code),
+                // Both are told to whoever cannot ask anybody.
+                Word::Asked | Word::Nobody => Err(device.unasked()),
+            }
+        })
+    }
 }
 
 /// Values to choose from that need no call.

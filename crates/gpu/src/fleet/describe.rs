@@ -30,7 +30,7 @@ pub struct NodeDetail {
     pub devices: Vec<CardDetail>,
     /// Devices by number.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub pools: Vec<Pool>,
+    pub pools: Vec<PoolDetail>,
     /// Locks that are held.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub locks: Vec<LockRow>,
@@ -39,6 +39,27 @@ pub struct NodeDetail {
     /// What could not be known for sure.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
+}
+
+/// Devices that are known by number, in full.
+#[derive(Debug, Clone, JsonSchema, Serialize)]
+pub struct PoolDetail {
+    /// What they are, and how many.
+    #[serde(flatten)]
+    pub pool: Pool,
+    /// Who holds some.
+    pub pods: Vec<PodOfPool>,
+}
+
+/// A pod's share of devices that are known by number.
+#[derive(Debug, Clone, JsonSchema, Serialize)]
+pub struct PodOfPool {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// How many.
+    pub units: i64,
 }
 
 /// A device in full.
@@ -148,11 +169,20 @@ impl Fleet {
             schedulable: node.node.schedulable,
             taints: node.node.taints.clone(),
             devices: node.cards.iter().map(|card| self.card_detail(card)).collect(),
-            pools: node.pools.clone(),
+            pools: node.pools.iter().map(|pool| self.pool_detail(node, pool)).collect(),
             findings: self.findings(node, &locks, now),
             locks,
             notes: node.notes.clone(),
         })
+    }
+
+    fn pool_detail(&self, node: &FleetNode, pool: &Pool) -> PoolDetail {
+        let pods = node.pods.iter().filter_map(|number| {
+            let pod = &self.pods[*number];
+            let units = pod.numbered().remove(&pool.resource).filter(|units| *units > 0)?;
+            Some(PodOfPool { namespace: pod.namespace.clone(), name: pod.name.clone(), units })
+        });
+        PoolDetail { pool: pool.clone(), pods: pods.collect() }
     }
 
     fn card_detail(&self, card: &Card) -> CardDetail {

@@ -11,7 +11,7 @@ mod usage;
 
 pub use build::{FleetBuilder, HamiPresence, Options, Work};
 pub use card::{Card, Holder, Used};
-pub use describe::{CardDetail, Finding, NodeDetail, PodOnCard};
+pub use describe::{CardDetail, Finding, NodeDetail, PodOfPool, PodOnCard, PoolDetail};
 pub use fragmentation::{CardFree, Fragmentation, FragmentedGroup, LargestPod, Obstacle};
 pub use pods::{ContainerRow, DeviceRow, PodFilter, PodRow, RequestRow};
 pub use pool::Pool;

@@ -1,5 +1,7 @@
 //! A pod: what it asks for, and what it was given.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -211,6 +213,11 @@ impl Pod {
     /// What it occupies on its node.
     pub fn load(&self, pod: &Value) -> Load {
         Load::of_pod(pod.get("spec").unwrap_or(&Value::Null), &self.containers)
+    }
+
+    /// The numbered resources that it occupies at most at one time.
+    pub fn numbered(&self) -> BTreeMap<String, i64> {
+        Load::numbered(&self.containers)
     }
 
     fn read_grants(&mut self, annotations: &Map<String, Value>, backends: &Backends) {

@@ -31,20 +31,11 @@ pub struct Load {
 }
 
 impl Load {
-    /// What a pod's containers need at most at one time: application containers and sidecars together, or the largest init
-    /// container beside the sidecars.
+    /// What a pod's containers need at most at one time, with its overhead.
     pub(super) fn of_pod(spec: &Value, containers: &[Container]) -> Self {
-        let (mut running, mut starting) = (Self::default(), Self::default());
-        let mut sidecars = Self::default();
-        for (container, raw) in containers.iter().zip(super::pod::raw_containers(spec)) {
-            let load = Self::of_container(raw, container);
-            match container.kind {
-                ContainerKind::App => running.add(&load),
-                ContainerKind::Sidecar => sidecars.add(&load),
-                ContainerKind::Init => starting.raise(&load),
-                ContainerKind::Ephemeral => {}
-            }
-        }
+        let raw = super::pod::raw_containers(spec);
+        let loads =
+            containers.iter().zip(raw).map(|(container, raw)| (container.kind, Self::of_container(raw, container)));
         let mut overhead = quantities(spec, "/overhead");
         let mut whole = Self {
             cpu_milli: overhead.remove("cpu").unwrap_or_default().milli(),
@@ -52,10 +43,34 @@ impl Load {
             pods: 1,
             extended: BTreeMap::new(),
         };
-        running.raise(&starting);
-        whole.add(&running);
-        whole.add(&sidecars);
+        whole.add(&Self::at_one_time(loads));
         whole
+    }
+
+    /// The numbered resources that a pod's containers need at most at one time.
+    pub(super) fn numbered(containers: &[Container]) -> BTreeMap<String, i64> {
+        let loads = containers.iter().map(|container| {
+            let extended = container.asks.iter().map(|(name, amount)| (name.clone(), amount.ceil())).collect();
+            (container.kind, Self { extended, ..Self::default() })
+        });
+        Self::at_one_time(loads).extended
+    }
+
+    /// Application containers and sidecars together, or the largest init container beside the sidecars.
+    fn at_one_time(loads: impl Iterator<Item = (ContainerKind, Self)>) -> Self {
+        let (mut running, mut starting) = (Self::default(), Self::default());
+        let mut sidecars = Self::default();
+        for (kind, load) in loads {
+            match kind {
+                ContainerKind::App => running.add(&load),
+                ContainerKind::Sidecar => sidecars.add(&load),
+                ContainerKind::Init => starting.raise(&load),
+                ContainerKind::Ephemeral => {}
+            }
+        }
+        running.raise(&starting);
+        running.add(&sidecars);
+        running
     }
 
     fn of_container(raw: &Value, container: &Container) -> Self {

@@ -122,7 +122,7 @@ impl Desk {
         match operation.and_then(|operation| operation.auth).unwrap_or(service.auth) {
             Auth::None => Ok(()),
             Auth::SigV4 | Auth::SigV4UnsignedPayload => signature::check(request, &self.keys, service),
-            Auth::SigV4a | Auth::Bearer | Auth::Unsupported => Err(not_here("this way to sign")),
+            Auth::SigV4a | Auth::Bearer | Auth::SigV2 => Err(not_here("this way to sign")),
         }
     }
 

@@ -190,7 +190,7 @@ fn rows(node: NodeSummary, devices: Vec<CardFree>) -> Vec<NodeRow> {
 struct Describe {
     /// Name of the node.
     node: String,
-    /// Who holds a share of each card.
+    /// Who holds what.
     include_pods: Option<bool>,
     /// HAMi's and vendors' annotations as they stand.
     #[serde(default)]
@@ -229,6 +229,7 @@ impl Tool<App> for Describe {
         let mut node = survey.fleet.describe_node(&self.node, survey.now).ok_or_else(missing)?;
         if self.include_pods == Some(false) {
             node.devices.iter_mut().for_each(|device| device.pods.clear());
+            node.pools.iter_mut().for_each(|pool| pool.pods.clear());
         }
         let given = texts(&object, "/metadata/annotations");
         let shown = annotations::shown(given.iter().map(|(key, value)| (key.as_str(), value.as_str())));

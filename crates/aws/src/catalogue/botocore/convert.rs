@@ -110,7 +110,7 @@ fn service_auth(metadata: &Value) -> Result<Auth> {
         (Some("aws.auth#sigv4a"), _) => Auth::SigV4a,
         (Some("smithy.api#httpBearerAuth"), _) | (None, Some("bearer")) => Auth::Bearer,
         (None, Some("v4" | "s3" | "s3v4")) => Auth::SigV4,
-        (None, Some("v2")) => Auth::Unsupported,
+        (None, Some("v2")) => Auth::SigV2,
         other => return Err(format!("authentication {other:?} is new").into()),
     })
 }

@@ -1,14 +1,19 @@
 //! Metrics, from a real Prometheus.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::{Duration, Instant, SystemTime},
+};
 
 use serde_json::{Value, json};
 use trainyard_harness::{
-    Endpoint, Era, Session,
+    Endpoint, Era, Reply, Session, Trainyard,
     prometheus::{self, ACCELERATORS, Prometheus, Setup},
 };
 
 use super::{House, error, rows};
+use crate::BINARY;
 
 /// A mixed fleet whose cards were watched for the last half hour.
 fn watched() -> (House, Prometheus, Endpoint) {
@@ -195,6 +200,87 @@ fn without_hami_devices_that_are_held_and_not_used_are_found_by_what_the_exporte
     assert_eq!((&of("nvidia.com/gpu")["cards"], &of("nvidia.com/gpu")["empty_cards"]), (&json!(8), &json!(5)));
     let pods = session.call("list_gpu_pods", json!({})).unwrap();
     assert_eq!(rows(&pods["structuredContent"]).len(), 5, "{pods:#}");
+    let node = session.call("describe_node", json!({ "node": "plain" })).unwrap()["structuredContent"].take();
+    assert_eq!(node["capacity"]["nvidia.com/mig-1g.10gb"], "7", "{node:#}");
+    assert_eq!(node["labels"]["nvidia.com/gpu.product"], "NVIDIA-H100", "{node:#}");
+    let holders = |resource: &str| {
+        let pools = node["pools"].as_array().unwrap();
+        let pool = pools.iter().find(|pool| pool["resource"] == resource).unwrap_or_else(|| panic!("{node:#}"));
+        let mut names: Vec<&str> =
+            pool["pods"].as_array().unwrap().iter().map(|pod| pod["name"].as_str().unwrap()).collect();
+        names.sort_unstable();
+        (pool["used"].clone(), names.join(" "))
+    };
+    assert_eq!(holders("nvidia.com/gpu"), (json!(3), "dark keen lazy".to_owned()));
+    assert_eq!(holders("nvidia.com/mig-1g.10gb"), (json!(1), "slice".to_owned()));
+}
+
+/// An API server that knows one service and passes on what is asked of it, as far as a tool takes it.
+fn cluster_with(service: &Value, behind: std::net::SocketAddr) -> Endpoint {
+    let found = json!({ "apiVersion": "v1", "kind": "ServiceList", "metadata": {}, "items": [service] });
+    let none = json!({ "apiVersion": "v1", "kind": "ServiceList", "metadata": {}, "items": [] });
+    Endpoint::start(move |seen| {
+        if let Some(rest) = seen.path.strip_prefix(PROXY) {
+            // HTTP/1.0, so that the answer comes in one piece.
+            let mut stream = TcpStream::connect(behind).unwrap();
+            write!(stream, "{} {rest} HTTP/1.0\r\n\r\n", seen.method).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+            return Reply::new(status, "application/json", body);
+        }
+        let labels = "app.kubernetes.io%2Fname";
+        let list =
+            if seen.path.starts_with("/api/v1/services?") && seen.path.contains(labels) { &found } else { &none };
+        Reply::new(200, "application/json", &list.to_string())
+    })
+    .unwrap()
+}
+
+const PROXY: &str = "/api/v1/namespaces/monitoring/services/http:prometheus-server:80/proxy";
+
+#[test]
+fn a_prometheus_that_nobody_named_is_found_in_the_cluster_and_asked_through_its_api_server() {
+    let (_, server, _exporter) = watched();
+    let service = json!({
+        "metadata": { "namespace": "monitoring", "name": "prometheus-server",
+            "labels": { "app.kubernetes.io/name": "prometheus", "app.kubernetes.io/component": "server" } },
+        "spec": { "ports": [{ "name": "http", "port": 80 }] },
+    });
+    let cluster = cluster_with(&service, server.address());
+    let at = Trainyard::bare(BINARY).unwrap();
+    let file = at.home().join("kubeconfig");
+    let kubeconfig = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [{ "name": "c", "cluster": { "server": cluster.url() } }],
+        "users": [{ "name": "u", "user": { "token": "of-the-test" } }],
+        "contexts": [{ "name": "c", "context": { "cluster": "c", "user": "u" } }],
+    });
+    std::fs::write(&file, kubeconfig.to_string()).unwrap();
+    let at = at.with("KUBECONFIG", &file.display().to_string());
+    let mut session = at.serve(&["--toolsets", "gpu"], Era::Legacy).unwrap();
+    session.hello().unwrap();
+    let filled = |answer: &Value| answer["count"].as_u64().is_some_and(|count| count > 0);
+    let result = eventually(&mut session, "get_gpu_metrics", &json!({ "metric": "card_utilization" }), filled);
+    let answer = &result["structuredContent"];
+    assert_eq!(answer["source"], "service monitoring/prometheus-server:80", "{result:#}");
+    let value = rows(answer).into_iter().find(|row| row["labels"]["device_uuid"] == "GPU-a0").unwrap()["value"].clone();
+    assert_eq!(value, json!(73.0));
+    // What is asked is a read, and the token goes to the API server, which is whom it is for.
+    let seen = cluster.take();
+    assert!(seen.iter().all(|seen| seen.method == "GET"), "{seen:?}");
+    assert!(seen.iter().all(|seen| seen.header("authorization") == Some("Bearer of-the-test")), "{seen:?}");
+
+    // Switched off, nobody is looked for.
+    let config = at.home().join("settings.toml");
+    std::fs::write(&config, "[prometheus]\ndiscover = false\n").unwrap();
+    let flags = ["--toolsets", "gpu", "--config", &config.display().to_string()];
+    let mut session = at.serve(&flags, Era::Legacy).unwrap();
+    session.hello().unwrap();
+    let said = error(&mut session, "get_gpu_metrics", json!({ "metric": "card_power" }));
+    assert_eq!(said["code"], "NoPrometheus");
+    assert!(cluster.take().is_empty());
 }
 
 #[test]

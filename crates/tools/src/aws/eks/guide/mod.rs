@@ -1,19 +1,21 @@
 //! A guide to what goes wrong with EKS, at hand without a network.
 
+mod online;
 mod search;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_contract::{Json, Reads, Result, Tool, ToolDef};
 
-use crate::{App, Cx};
+use crate::{App, Cx, common::Profile};
 
 pub(crate) const TOOLS: &[ToolDef<App>] =
     &[ToolDef::reads::<SearchGuide>().formerly(&["search_eks_troubleshooting_guide", "search_eks_documentation"])];
 
 /// Search our guide to trouble with EKS clusters
 ///
-/// Nodes, networking, DNS, images, rights of pods, GPUs, EFA and NCCL, Karpenter, upgrades, capacity. Sends nothing.
+/// Nodes, networking, DNS, images, rights of pods, GPUs, EFA and NCCL, Karpenter, upgrades, capacity. Sends nothing, unless
+/// AWS's own guide is asked, too.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SearchGuide {
@@ -23,6 +25,10 @@ struct SearchGuide {
     #[serde(default = "limit")]
     #[schemars(range(min = 1, max = 10))]
     limit: usize,
+    /// Send the words of the query to AWS's guide (beta, in Oregon), too.
+    #[serde(default)]
+    ask_aws: bool,
+    profile: Option<Profile>,
 }
 
 fn limit() -> usize {
@@ -35,9 +41,14 @@ impl Tool<App> for SearchGuide {
     type Access = Reads;
     type Output = Json<Found>;
 
-    async fn run(self, _: Cx<Reads>) -> Result<Json<Found>> {
+    async fn run(self, cx: Cx<Reads>) -> Result<Json<Found>> {
         let (articles, others) = search::find(&self.query, self.limit);
-        Ok(Json(Found { query: self.query, articles, others }))
+        let aws = if self.ask_aws {
+            Some(online::ask(&cx.aws(None, self.profile.as_ref()), &self.query).await)
+        } else {
+            None
+        };
+        Ok(Json(Found { query: self.query, articles, others, aws }))
     }
 }
 
@@ -49,6 +60,9 @@ struct Found {
     /// Titles of what else there is, where nothing fits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     others: Vec<&'static str>,
+    /// What AWS's guide says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws: Option<online::Said>,
 }
 
 #[derive(Debug, Clone, Serialize, JsonSchema)]
