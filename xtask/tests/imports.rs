@@ -37,7 +37,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
 ];
 
 /// Crates of others that one of ours keeps to itself.
-const KEPT_BY: [(&str, &str); 9] = [
+const KEPT_BY: [(&str, &str); 10] = [
     ("rmcp", "trainyard-serve"),
     ("clap", "trainyard"),
     ("aws-config", "trainyard-aws"),
@@ -46,6 +46,7 @@ const KEPT_BY: [(&str, &str); 9] = [
     ("regex", "trainyard-dispatch"),
     ("kube", "trainyard-k8s"),
     ("forust-ml", "trainyard-train"),
+    ("lightgbm3", "trainyard-train"),
     ("rusqlite", "trainyard-ml"),
 ];
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use trainyard_contract::{Error, ErrorKind, Result};
 use trainyard_train::{self as train, Cell, Column, Feature, FeatureKind, Frame, FrameBuilder, Observer, Values};
-pub use trainyard_train::{Algorithm, Model, Outcome, Prediction, Preset, Spec, Task};
+pub use trainyard_train::{Algorithm, Engine, Model, Outcome, Prediction, Preset, Spec, Task};
 
 use crate::{
     dataset::{self, ColumnProfile, Kind, Layout, Profile, Selection, Watch},
@@ -56,6 +56,7 @@ pub fn error(error: &train::Error) -> Error {
         train::ErrorKind::Schema => (ErrorKind::Validation, "Schema"),
         train::ErrorKind::ModelFile => (ErrorKind::Validation, "ModelFile"),
         train::ErrorKind::Io => (ErrorKind::Unsupported, "LocalFile"),
+        train::ErrorKind::DiskFull => (ErrorKind::Capacity, "DiskFull"),
         train::ErrorKind::Cancelled => (ErrorKind::Cancelled, "cancelled"),
         train::ErrorKind::Limit => (ErrorKind::Capacity, "TrainingLimit"),
     };

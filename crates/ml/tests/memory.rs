@@ -80,3 +80,16 @@ fn memory_does_not_go_with_the_size_of_a_file() {
     assert!(other < one + more / 4, "{one} KiB became {other} KiB for {more} KiB more");
     assert!(other < 64 * 1024, "{other} KiB");
 }
+
+#[test]
+#[ignore = "writes 5 GB and reads them"]
+fn five_gigabytes_are_profiled_in_a_quarter_of_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("huge.csv");
+    let rows = 130_000_000;
+    write(&path, rows);
+    assert!(path.metadata().unwrap().len() > 5_000_000_000);
+    let peak = peak_for(&path, rows);
+    println!("{peak} KiB");
+    assert!(peak < 256 * 1024, "{peak} KiB");
+}

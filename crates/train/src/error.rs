@@ -15,6 +15,8 @@ pub enum ErrorKind {
     ModelFile,
     /// A file could not be read or written.
     Io,
+    /// There is no more room on the disk of a file.
+    DiskFull,
     /// The observer asked to stop.
     Cancelled,
     /// A limit of the spec was reached before there was a model.
@@ -50,11 +52,20 @@ impl Error {
         Self::new(ErrorKind::ModelFile, message)
     }
 
+    pub(crate) fn no_lightgbm() -> Self {
+        Self::spec("LightGBM is not in this build")
+            .hint("leave out engine and algorithm forest, or build with the cargo feature lightgbm")
+    }
+
     pub(crate) fn cancelled() -> Self {
         Self::new(ErrorKind::Cancelled, "training was cancelled")
     }
 
     pub(crate) fn io(what: &std::path::Path, error: &std::io::Error) -> Self {
+        if matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) {
+            return Self::new(ErrorKind::DiskFull, format!("no space left for {}", what.display()))
+                .hint("free some space and repeat the call");
+        }
         Self::new(ErrorKind::Io, format!("{}: {error}", what.display()))
     }
 

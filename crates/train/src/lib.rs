@@ -27,5 +27,5 @@ pub use observer::{Observer, Phase, Progress};
 pub use report::{
     Baseline, CalibrationBin, Candidate, Confusion, CurvePoint, Importance, Metric, Note, NoteKind, Report, Rows,
 };
-pub use spec::{Algorithm, Hyperparameters, Limits, Preset, Spec, Task, Validation};
-pub use train::{Trained, train};
+pub use spec::{Algorithm, Engine, Hyperparameters, Limits, Preset, Spec, Task, Validation};
+pub use train::{Cost, Size, Trained, cost, train};

@@ -43,6 +43,8 @@ pub enum Algorithm {
     Boosting,
     /// Ridge regression or logistic regression.
     Linear,
+    /// A random forest; LightGBM's, where it is built in.
+    Forest,
     /// k-means, for clustering.
     #[serde(rename = "kmeans")]
     KMeans,
@@ -57,10 +59,22 @@ impl Algorithm {
             Self::Auto => "auto",
             Self::Boosting => "boosting",
             Self::Linear => "linear",
+            Self::Forest => "forest",
             Self::KMeans => "kmeans",
             Self::Blend => "blend",
         }
     }
+}
+
+/// Who grows the trees of boosting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// forust, which is in every build.
+    #[default]
+    Forust,
+    /// LightGBM's own core, where it is built in: cargo feature `lightgbm`.
+    LightGbm,
 }
 
 /// How much effort to spend.
@@ -142,6 +156,9 @@ pub struct Spec {
     pub exclude: Vec<String>,
     /// How to learn.
     pub algorithm: Algorithm,
+    /// Who grows the trees of boosting; those of a forest LightGBM grows.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub engine: Engine,
     /// How much effort to spend.
     pub preset: Preset,
     /// Decides every random choice.
@@ -164,6 +181,7 @@ impl Default for Spec {
             features: None,
             exclude: Vec::new(),
             algorithm: Algorithm::Auto,
+            engine: Engine::Forust,
             preset: Preset::Balanced,
             seed: 0,
             validation: Validation::default(),
@@ -172,6 +190,12 @@ impl Default for Spec {
             limits: Limits::default(),
         }
     }
+}
+
+/// Specs of before there was a choice read and hash the same.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_usual(engine: &Engine) -> bool {
+    *engine == Engine::Forust
 }
 
 impl Spec {
@@ -213,6 +237,13 @@ impl Spec {
         if !(fraction > 0.0 && fraction <= 0.5) {
             return Err(Error::spec(format!("fraction is {fraction}; it has to be above 0 and at most 0.5")));
         }
+        if (self.engine == Engine::LightGbm || self.algorithm == Algorithm::Forest) && !cfg!(feature = "lightgbm") {
+            return Err(Error::no_lightgbm());
+        }
+        if self.algorithm == Algorithm::Forest && h.row_sample == Some(1.0) {
+            return Err(Error::spec("each tree of a forest wants a sample of the rows, not all of them")
+                .hint("give a row_sample below 1, or none"));
+        }
         match (self.task, &self.target, self.algorithm) {
             (_, _, Algorithm::Blend) => Err(Error::spec("blend is not asked for: it is what comparing may end at")
                 .hint("algorithm auto with preset best compares it, too")),
@@ -228,7 +259,7 @@ impl Spec {
                 Err(Error::spec("kmeans does not predict a target")
                     .hint("leave out target, or choose boosting or linear"))
             }
-            (_, None, Algorithm::Boosting | Algorithm::Linear) => {
+            (_, None, Algorithm::Boosting | Algorithm::Forest | Algorithm::Linear) => {
                 Err(Error::spec(format!("{} wants a target", self.algorithm.name()))
                     .hint("name the column to predict as target"))
             }

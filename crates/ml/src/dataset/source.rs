@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use trainyard_contract::{Error, ErrorKind, Progress, Result, Unheard};
 
 use super::format::Compression;
+use crate::store::disk_full;
 
 /// Most bytes between two rows. An unclosed quote makes the rest of a file one cell.
 const MAX_ROW_BYTES: u64 = 16 * 1024 * 1024;
@@ -223,12 +224,15 @@ impl std::error::Error for Refusal {}
 /// An error of reading, for its reader.
 #[expect(clippy::needless_pass_by_value, reason = "the form of `map_err`")]
 pub(crate) fn unreadable(path: &Path, error: io::Error) -> Error {
+    // Of what is only read nobody says that.
+    if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        return disk_full(&format!("no space left for a copy of {}", path.display()));
+    }
     let refusal = error.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>());
     let kind = match (refusal, error.kind()) {
         (Some(Refusal::Stopped), _) => ErrorKind::Cancelled,
         (None, io::ErrorKind::NotFound) => ErrorKind::NotFound,
         (None, io::ErrorKind::PermissionDenied) => ErrorKind::AccessDenied,
-        (None, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => ErrorKind::Capacity,
         _ => ErrorKind::Validation,
     };
     Error::new(kind, format!("{}: {error}", path.display())).code("LocalFile")

@@ -129,7 +129,8 @@ fn a_full_disk_is_said_and_leaves_nothing() {
     let path = place.file("t.csv", "a\n1\n");
     let error =
         fingerprint(&path, Some(&mut fs::OpenOptions::new().write(true).open("/dev/full").unwrap()), &Watch::default());
-    assert_eq!(error.unwrap_err().kind(), ErrorKind::Capacity);
+    let error = error.unwrap_err();
+    assert_eq!((error.kind(), error.code_str()), (ErrorKind::Capacity, "DiskFull"), "{error}");
 }
 
 #[test]

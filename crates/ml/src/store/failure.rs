@@ -71,6 +71,7 @@ pub(super) fn of_file(error: &io::Error, path: &Path) -> Error {
     }
 }
 
-fn disk_full(message: &str) -> Error {
+/// There is no more room on a disk.
+pub(crate) fn disk_full(message: &str) -> Error {
     Error::new(ErrorKind::Capacity, message).code("DiskFull").hint("free some space and repeat the call")
 }

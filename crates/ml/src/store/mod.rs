@@ -21,6 +21,7 @@ use trainyard_contract::{Error, Result};
 
 pub(crate) use self::areas::Area;
 pub use self::failure::Failure;
+pub(crate) use self::failure::disk_full;
 
 /// How long one process waits for the others. `SQLite`'s lock is not fair: with eight processes that wrote without pause
 /// the longest wait was 2.9 s.

@@ -1,23 +1,15 @@
-//! Gradient boosting: the trees are forust's, the rounds are ours, so that they can be watched, stopped, and end in several
-//! classes at once.
+//! Gradient boosting: the rounds are ours, so that they can be watched, stopped, and end in several classes at once; the trees
+//! of a round are grown by forust, or by LightGBM where it is built in.
 
-use forust_ml::{
-    Matrix,
-    binning::TiledBins,
-    constraints::ConstraintMap,
-    gradientbooster::GrowPolicy,
-    sampler::SampleMethod,
-    splitter::MissingImputerSplitter,
-    tree::{Tree as Grown, split_bins},
-};
-use rand_xoshiro::rand_core::RngCore;
+mod forust;
+#[cfg(feature = "lightgbm")]
+mod lightgbm;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    bins, convert, number,
+    number,
     problem::{Problem, Target},
-    split,
     watch::Watch,
 };
 use crate::{
@@ -25,10 +17,14 @@ use crate::{
     model::ensemble::{Tree, logistic, softmax},
 };
 
-/// Rows from which on a second copy of the bins, laid out by rows, pays for itself.
-const TILED: usize = 20_000;
-/// Cells from which on threads pay for themselves.
-const PARALLEL: usize = 500_000;
+/// Who grows the trees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grower {
+    Forust,
+    LightGbm,
+    /// LightGBM, each tree on a sample of its own; their mean is the model.
+    Forest,
+}
 
 /// How to boost; all decided.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) patience: usize,
     pub(crate) seed: u64,
     pub(crate) threads: usize,
+    pub(crate) grower: Grower,
 }
 
 /// What boosting came to.
@@ -53,10 +50,9 @@ pub(crate) struct Boosted {
     pub(crate) curve: Vec<CurvePoint>,
 }
 
-/// Rows with their bins, targets and scores.
+/// Rows and their scores, those of a row following each other.
 struct Part<'p> {
     rows: &'p [usize],
-    bins: Vec<u16>,
     scores: Vec<f64>,
 }
 
@@ -64,53 +60,27 @@ impl Part<'_> {
     fn loss(&self, problem: &Problem<'_>) -> f64 {
         loss(&problem.target, self.rows, &self.scores, problem.outputs())
     }
+}
 
-    /// Number of the node where the tree ends for a row.
-    fn end(&self, grown: &Grown, splits: &[u16], row: usize) -> usize {
-        let mut at = 0;
-        loop {
-            let node = &grown.nodes[at];
-            if node.is_leaf {
-                return at;
-            }
-            let bin = self.bins[node.split_feature * self.rows.len() + row];
-            at = match bin {
-                0 => node.missing_node,
-                bin if bin < splits[at] => node.left_child,
-                _ => node.right_child,
-            };
-        }
-    }
-
-    /// Adds the values of trees that were made before, in the same order.
-    fn replay(&mut self, problem: &Problem<'_>, trees: &[Tree], outputs: usize) {
-        let mut values = vec![0.0; problem.inputs.len()];
-        for (&row, scores) in self.rows.iter().zip(self.scores.chunks_mut(outputs)) {
-            for (at, value) in values.iter_mut().enumerate() {
-                *value = problem.value(at, row);
-            }
-            for trees in trees.chunks(outputs) {
-                scores.iter_mut().zip(trees).for_each(|(score, tree)| *score += tree.evaluate(&values));
-            }
-        }
-    }
-
-    /// Adds the tree's values to one output; tells how many rows came by each node.
-    fn add(&mut self, grown: &Grown, splits: &[u16], output: usize, outputs: usize) -> Vec<u64> {
-        let mut counts = vec![0_u64; grown.nodes.len()];
-        for row in 0..self.rows.len() {
-            let end = self.end(grown, splits, row);
-            counts[end] += 1;
-            self.scores[row * outputs + output] += f64::from(grown.nodes[end].weight_value);
-        }
-        // Children come after their parents.
-        for at in (0..grown.nodes.len()).rev() {
-            let node = &grown.nodes[at];
-            if !node.is_leaf {
-                counts[at] = counts[node.left_child] + counts[node.right_child];
-            }
-        }
-        counts
+/// Learns from `rows`; `held` decides when to stop. Goes on from where an earlier run left a checkpoint of this name, where the
+/// grower can.
+pub(crate) fn fit(
+    problem: &Problem<'_>,
+    features: &[Feature],
+    rows: &[usize],
+    held: &[usize],
+    settings: &Settings,
+    checkpoint: &str,
+    watch: &mut Watch<'_>,
+) -> Result<Boosted, Error> {
+    match settings.grower {
+        Grower::Forust => forust::fit(problem, features, rows, held, settings, checkpoint, watch),
+        #[cfg(feature = "lightgbm")]
+        Grower::LightGbm => lightgbm::boost(problem, features, rows, held, settings, watch),
+        #[cfg(feature = "lightgbm")]
+        Grower::Forest => lightgbm::forest(problem, features, rows, settings, watch),
+        #[cfg(not(feature = "lightgbm"))]
+        Grower::LightGbm | Grower::Forest => Err(Error::no_lightgbm()),
     }
 }
 
@@ -138,114 +108,6 @@ pub(crate) fn loss(target: &Target, rows: &[usize], scores: &[f64], outputs: usi
     if matches!(target, Target::Numbers(_)) { mean.sqrt() } else { mean }
 }
 
-/// Learns from `rows`; `held` decides when to stop. Goes on from where an earlier run left a checkpoint of this name.
-pub(crate) fn fit(
-    problem: &Problem<'_>,
-    features: &[Feature],
-    rows: &[usize],
-    held: &[usize],
-    settings: &Settings,
-    checkpoint: &str,
-    watch: &mut Watch<'_>,
-) -> Result<Boosted, Error> {
-    let outputs = problem.outputs();
-    let cuts = bins::cuts(problem, features, rows);
-    let start = start(&problem.target, rows, outputs);
-    let part = |rows| Part { rows, bins: bins::bin(problem, features, rows, &cuts), scores: start.repeat(rows.len()) };
-    let (mut train, mut held) = (part(rows), part(held));
-    let splitter = splitter(settings);
-    let pool = pool(settings.threads.min(rows.len() * features.len() / PARALLEL))?;
-    let parallel = pool.is_some();
-    let tiles = (rows.len() >= TILED)
-        .then(|| TiledBins::new(&Matrix::new(&train.bins, rows.len(), features.len()), &cuts, parallel));
-    let mut random = split::random(settings.seed, 3);
-    let (mut gradients, mut hessians) = (vec![0.0_f32; rows.len()], vec![0.0_f32; rows.len()]);
-    let mut work = Work {
-        trees: start.iter().map(|&value| Tree::constant(value)).collect(),
-        curve: Vec::new(),
-        best: 0,
-        least: f64::INFINITY,
-        rounds: 0,
-    };
-    if let Some(kept) = watch.recall::<Work>(checkpoint).filter(|kept| kept.goes_on(&work.trees, settings.rounds)) {
-        work = kept;
-        train.replay(problem, &work.trees[outputs..], outputs);
-        held.replay(problem, &work.trees[outputs..], outputs);
-        // The same choices are made again, so that the next ones are those that would have come.
-        for _ in outputs..work.trees.len() {
-            let _ = sample_rows(rows.len(), settings.row_sample, &mut random);
-            let _ = sample_columns(features.len(), settings.column_sample, &mut random);
-        }
-    }
-    let every = settings.rounds.div_ceil(200);
-    let mut probabilities = Vec::new();
-    for round in work.rounds + 1..=settings.rounds {
-        if outputs > 1 {
-            probabilities.clone_from(&train.scores);
-            probabilities.chunks_mut(outputs).for_each(softmax);
-        }
-        for output in 0..outputs {
-            slopes(problem, &train, &probabilities, output, &mut gradients, &mut hessians);
-            let (index, method) = sample_rows(rows.len(), settings.row_sample, &mut random);
-            let columns = sample_columns(features.len(), settings.column_sample, &mut random);
-            let mut grown = Grown::new();
-            let bins = Matrix::new(&train.bins, rows.len(), features.len());
-            let grow = || {
-                let depth = settings.max_depth;
-                let (policy, tiles) = (GrowPolicy::DepthWise, tiles.as_ref());
-                grown.fit_with_tiles(
-                    &bins,
-                    index,
-                    &columns,
-                    &cuts,
-                    &gradients,
-                    &hessians,
-                    &splitter,
-                    usize::MAX,
-                    depth,
-                    parallel,
-                    &method,
-                    &policy,
-                    tiles,
-                )
-            };
-            // The rows of each node are told as well; walking the tree finds them for all rows, sampled or not.
-            let _ = match &pool {
-                Some(pool) => pool.install(grow),
-                None => grow(),
-            };
-            let splits = split_bins(&grown, &cuts);
-            let counts = train.add(&grown, &splits, output, outputs);
-            held.add(&grown, &splits, output, outputs);
-            work.trees.push(convert::convert(&grown, features, &counts));
-        }
-        work.rounds = round;
-        let judged = work.judge(problem, &train, &held, round, every, settings, watch);
-        // Before it ends because somebody wants it to, too: it may be wanted again.
-        if watch.should_keep() {
-            watch.keep(checkpoint, &work);
-        }
-        if judged? || watch.is_late() {
-            break;
-        }
-    }
-    let rounds =
-        if held.rows.is_empty() || settings.patience == 0 { work.trees.len() / outputs - 1 } else { work.best };
-    work.trees.truncate((rounds + 1) * outputs);
-    fold_start(&mut work.trees, outputs);
-    watch.fitted();
-    Ok(Boosted { trees: work.trees, rounds, curve: work.curve })
-}
-
-/// Threads of its own; none where one is enough.
-fn pool(threads: usize) -> Result<Option<rayon::ThreadPool>, Error> {
-    if threads < 2 {
-        return Ok(None);
-    }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map(Some).map_err(|error| Error::new(crate::ErrorKind::Limit, format!("threads cannot be started: {error}")))
-}
-
 /// Trees so far, and how good they are.
 #[derive(Clone, Serialize, Deserialize)]
 struct Work {
@@ -258,24 +120,42 @@ struct Work {
 }
 
 impl Work {
+    fn new(start: &[f64]) -> Self {
+        Self {
+            trees: start.iter().map(|&value| Tree::constant(value)).collect(),
+            curve: Vec::new(),
+            best: 0,
+            least: f64::INFINITY,
+            rounds: 0,
+        }
+    }
+
     /// Whether it is the beginning of the same: it started from the same values.
     fn goes_on(&self, start: &[Tree], rounds: usize) -> bool {
         self.trees.starts_with(start) && self.rounds <= rounds && self.trees.len() == start.len() * (self.rounds + 1)
     }
 
+    /// The trees that count, with the start among them.
+    fn finish(mut self, judged: bool, outputs: usize, watch: &mut Watch<'_>) -> Boosted {
+        let rounds = if judged { self.best } else { self.trees.len() / outputs - 1 };
+        self.trees.truncate((rounds + 1) * outputs);
+        fold_start(&mut self.trees, outputs);
+        watch.fitted();
+        Boosted { trees: self.trees, rounds, curve: self.curve }
+    }
+
     /// Whether to stop.
-    #[expect(clippy::too_many_arguments, reason = "one step of `fit`, kept apart to be read")]
     fn judge(
         &mut self,
         problem: &Problem<'_>,
         train: &Part<'_>,
         held: &Part<'_>,
         round: usize,
-        every: usize,
         settings: &Settings,
         watch: &mut Watch<'_>,
     ) -> Result<bool, Error> {
         let judged = !held.rows.is_empty();
+        let every = settings.rounds.div_ceil(200);
         let validation = if judged { held.loss(problem) } else { f64::NAN };
         if validation < self.least {
             self.least = validation;
@@ -329,23 +209,8 @@ fn fold_start(trees: &mut Vec<Tree>, outputs: usize) {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "forust works in single precision")]
-fn splitter(settings: &Settings) -> MissingImputerSplitter {
-    let least = settings.min_leaf_weight as f32;
-    MissingImputerSplitter::new(
-        0.0,
-        settings.l2 as f32,
-        0.0,
-        0.0,
-        least,
-        settings.learning_rate as f32,
-        true,
-        ConstraintMap::new(),
-    )
-}
-
 /// First and second derivatives of the loss by the scores of one output.
-#[expect(clippy::cast_possible_truncation, reason = "forust works in single precision")]
+#[expect(clippy::cast_possible_truncation, reason = "growers work in single precision")]
 fn slopes(
     problem: &Problem<'_>,
     part: &Part<'_>,
@@ -373,29 +238,4 @@ fn slopes(
         gradients[at] = gradient as f32;
         hessians[at] = hessian.max(1e-16) as f32;
     }
-}
-
-fn sample_rows(rows: usize, share: f64, random: &mut impl RngCore) -> (Vec<usize>, SampleMethod) {
-    if share >= 1.0 {
-        return ((0..rows).collect(), SampleMethod::None);
-    }
-    let chosen: Vec<usize> = (0..rows).filter(|_| uniform(random) < share).collect();
-    if chosen.is_empty() { ((0..rows).collect(), SampleMethod::None) } else { (chosen, SampleMethod::Random) }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count")]
-fn sample_columns(columns: usize, share: f64, random: &mut impl RngCore) -> Vec<usize> {
-    let mut all: Vec<usize> = (0..columns).collect();
-    if share < 1.0 {
-        split::shuffle(&mut all, random);
-        all.truncate(((number(columns) * share).ceil() as usize).max(1));
-        all.sort_unstable();
-    }
-    all
-}
-
-/// From 0 to below 1.
-#[expect(clippy::cast_precision_loss, reason = "53 bits")]
-fn uniform(random: &mut impl RngCore) -> f64 {
-    (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }

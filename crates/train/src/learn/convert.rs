@@ -52,7 +52,7 @@ fn bound(split: f64) -> f64 {
 
 /// The set of categories on the side where missing values do not go, and whether that is the left side: in LightGBM, what is
 /// in no set goes right.
-fn categories(ranks: &[Option<u32>], split: f64, missing_left: bool) -> (Test, bool) {
+pub(super) fn categories(ranks: &[Option<u32>], split: f64, missing_left: bool) -> (Test, bool) {
     let mut bits = vec![0_u32; ranks.len().div_ceil(32).max(1)];
     for (code, rank) in ranks.iter().enumerate() {
         if rank.is_some_and(|rank| (f64::from(rank) < split) != missing_left) {

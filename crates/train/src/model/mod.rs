@@ -17,6 +17,12 @@ pub(crate) use self::metadata::file_names;
 pub use self::metadata::{Feature, FeatureKind, Metadata};
 use crate::{Error, Frame, Task};
 
+/// The trees of a text that LightGBM itself has just written.
+#[cfg(feature = "lightgbm")]
+pub(crate) fn grown_by_lightgbm(text: &str, features: usize) -> Result<Vec<ensemble::Tree>, Error> {
+    parse::trees(text, features)
+}
+
 /// LightGBM's text.
 pub const TEXT_FILE: &str = "model.txt";
 /// Names, categories, classes.

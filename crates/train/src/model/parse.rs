@@ -16,27 +16,15 @@ pub(super) struct Parsed {
     pub(super) names: Vec<String>,
 }
 
+/// A line of the header without a value.
+const AVERAGED: &str = "average_output";
+
 type Fields<'a> = HashMap<&'a str, &'a str>;
 
 pub(super) fn parse(text: &str) -> Result<Parsed, Error> {
-    let mut lines = text.lines();
-    if lines.next().map(str::trim) != Some("tree") {
-        return Err(Error::model_file("the file does not begin as LightGBM's text does")
-            .hint("a LightGBM model is saved with booster.save_model(\"model.txt\")"));
-    }
-    let mut blocks = vec![Fields::new()];
-    for line in lines {
-        let line = line.trim_end();
-        if line == "end of trees" {
-            break;
-        }
-        if line.starts_with("Tree=") {
-            blocks.push(Fields::new());
-        } else if let (Some((name, value)), Some(fields)) = (line.split_once('='), blocks.last_mut()) {
-            fields.insert(name, value);
-        } else if line == "average_output" {
-            return Err(Error::model_file("random forests of LightGBM, which average, are not read"));
-        }
+    let blocks = blocks(text)?;
+    if blocks[0].contains_key(AVERAGED) {
+        return Err(Error::model_file("random forests of LightGBM, which average, are not read"));
     }
     let header = &blocks[0];
     let outputs: usize = one(header, "num_tree_per_iteration")?;
@@ -55,6 +43,36 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Error> {
         return Err(wrong(format!("{} trees are not whole rounds of {outputs}", trees.len())));
     }
     Ok(Parsed { ensemble: Ensemble { objective, features, trees }, names })
+}
+
+/// The trees alone, whatever they are for.
+#[cfg(feature = "lightgbm")]
+pub(super) fn trees(text: &str, features: usize) -> Result<Vec<Tree>, Error> {
+    blocks(text)?[1..].iter().map(|fields| tree(fields, features)).collect()
+}
+
+/// The header, and each tree.
+fn blocks(text: &str) -> Result<Vec<Fields<'_>>, Error> {
+    let mut lines = text.lines();
+    if lines.next().map(str::trim) != Some("tree") {
+        return Err(Error::model_file("the file does not begin as LightGBM's text does")
+            .hint("a LightGBM model is saved with booster.save_model(\"model.txt\")"));
+    }
+    let mut blocks = vec![Fields::new()];
+    for line in lines {
+        let line = line.trim_end();
+        if line == "end of trees" {
+            break;
+        }
+        if line.starts_with("Tree=") {
+            blocks.push(Fields::new());
+        } else if let (Some((name, value)), Some(fields)) = (line.split_once('='), blocks.last_mut()) {
+            fields.insert(name, value);
+        } else if let (AVERAGED, Some(fields)) = (line, blocks.last_mut()) {
+            fields.insert(AVERAGED, "");
+        }
+    }
+    Ok(blocks)
 }
 
 fn objective(text: &str, classes: usize) -> Result<Objective, Error> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Algorithm, Candidate, CurvePoint, Error, Feature, Hyperparameters,
     learn::{
-        boosting::{self, Settings},
+        boosting::{self, Grower, Settings},
         encoding,
         linear::{self, Care},
         number,
@@ -23,7 +23,7 @@ const STOPPING: f64 = 0.1;
 /// Fewer rows are too few to spare any.
 const LEAST_TO_STOP: usize = 50;
 
-/// A way to learn with every setting decided.
+/// A way to learn with every setting decided. A forest is grown with the settings of boosting.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Choice {
     Boosting(Settings),
@@ -44,6 +44,7 @@ pub(super) struct Fit {
 impl Choice {
     pub(super) fn algorithm(&self) -> Algorithm {
         match self {
+            Self::Boosting(settings) if settings.grower == Grower::Forest => Algorithm::Forest,
             Self::Boosting(_) => Algorithm::Boosting,
             Self::Linear { .. } => Algorithm::Linear,
         }

@@ -1,11 +1,13 @@
 //! From a frame and a spec to a model and a report.
 
 mod blend;
+mod cost;
 mod fits;
 mod presets;
 mod search;
 mod verdict;
 
+pub use self::cost::{Cost, Size, cost};
 use self::fits::{Choice, Fit};
 use crate::{
     Algorithm, Baseline, Error, Frame, Hyperparameters, Importance, Metric, Model, Note, NoteKind, Observer, Outcome,

@@ -1,12 +1,21 @@
 //! What each preset means.
 
 use super::fits::Choice;
-use crate::{Algorithm, Preset, Spec, Task, learn::boosting::Settings};
+use crate::{
+    Algorithm, Engine, Preset, Spec, Task,
+    learn::boosting::{Grower, Settings},
+};
+
+/// Rounds or trees, learning rate, depth, share of rows, share of columns, patience.
+type Shape = (usize, f64, usize, f64, f64, usize);
 
 /// Ways to learn: for fast and balanced at most one of a kind, boosting first; for best, all that are to be compared.
 pub(super) fn choices(spec: &Spec, task: Task) -> Vec<Choice> {
-    let boosting: &[(usize, f64, usize, f64, f64, usize)] = match spec.preset {
-        // Rounds, learning rate, depth, share of rows, share of columns, patience.
+    let forest = spec.algorithm == Algorithm::Forest;
+    let trees: &[Shape] = match spec.preset {
+        Preset::Fast if forest => &[(100, 1.0, 12, 0.6, 0.5, 0)],
+        Preset::Balanced if forest => &[(300, 1.0, 14, 0.6, 0.5, 0)],
+        Preset::Best if forest => &[(500, 1.0, 14, 0.6, 0.3, 0), (500, 1.0, 16, 0.8, 0.6, 0)],
         Preset::Fast => &[(150, 0.3, 6, 1.0, 1.0, 10)],
         Preset::Balanced => &[(600, 0.1, 5, 0.8, 0.5, 30)],
         Preset::Best => {
@@ -16,18 +25,19 @@ pub(super) fn choices(spec: &Spec, task: Task) -> Vec<Choice> {
     let penalties: &[f64] = if spec.preset == Preset::Best { &[0.1, 1.0, 10.0, 100.0] } else { &[1.0] };
     let mut choices = Vec::new();
     if spec.algorithm != Algorithm::Linear {
-        choices.extend(boosting.iter().map(|&shape| Choice::Boosting(settings(spec, task, shape))));
+        choices.extend(trees.iter().map(|&shape| Choice::Boosting(settings(spec, task, shape))));
     }
-    if spec.algorithm != Algorithm::Boosting {
+    if !matches!(spec.algorithm, Algorithm::Boosting | Algorithm::Forest) {
         choices.extend(penalties.iter().map(|&l2| Choice::Linear { l2: spec.hyperparameters.l2.unwrap_or(l2) }));
     }
     choices.dedup();
     choices
 }
 
-fn settings(spec: &Spec, task: Task, shape: (usize, f64, usize, f64, f64, usize)) -> Settings {
+fn settings(spec: &Spec, task: Task, shape: Shape) -> Settings {
     let (rounds, learning_rate, max_depth, row_sample, column_sample, patience) = shape;
     let asked = &spec.hyperparameters;
+    let forest = spec.algorithm == Algorithm::Forest;
     // Second derivatives: one a row for quantities. For classes a quarter at most, and next to nothing for rows of which
     // the model is sure: with a bound near one, rare classes among several are never told apart.
     let least = if task == Task::Regression { 5.0 } else { 0.03 };
@@ -39,8 +49,14 @@ fn settings(spec: &Spec, task: Task, shape: (usize, f64, usize, f64, f64, usize)
         l2: asked.l2.unwrap_or(1.0),
         row_sample: asked.row_sample.unwrap_or(row_sample),
         column_sample: asked.column_sample.unwrap_or(column_sample),
-        patience: spec.early_stopping.unwrap_or(patience),
+        // More trees never make a forest worse.
+        patience: if forest { 0 } else { spec.early_stopping.unwrap_or(patience) },
         seed: spec.seed,
         threads: spec.limits.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+        grower: match spec.engine {
+            _ if forest => Grower::Forest,
+            Engine::Forust => Grower::Forust,
+            Engine::LightGbm => Grower::LightGbm,
+        },
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use trainyard_contract::{Access, Changes, Error, ErrorKind, Json, Preview, Reads, Result, Target, Tool};
 use trainyard_ml::{
     datasets::Datasets,
-    estimate::{Estimate, estimate, pace},
+    estimate::{Estimate, estimate, pace, slowness},
     job::{Checkpoints, Limits, NewJob, State, local::Local, process, queue},
     store::elsewhere,
     training::{self, Request, Spec},
@@ -39,8 +39,16 @@ enum AlgorithmName {
     Auto,
     Boosting,
     Linear,
+    Forest,
     #[serde(rename = "kmeans")]
     KMeans,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum EngineName {
+    Forust,
+    LightGbm,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -62,8 +70,10 @@ pub(super) struct Wanted {
     target: Option<String>,
     /// By the target when absent.
     task: Option<TaskName>,
-    /// How to learn; boosting or a linear model, whichever does better, when absent.
+    /// How to learn; boosting or a linear model, whichever does better, when absent. A forest wants LightGBM in this build.
     algorithm: Option<AlgorithmName>,
+    /// Who grows trees; forust, which every build has, when absent.
+    engine: Option<EngineName>,
     /// How much effort to spend; balanced when absent.
     preset: Option<PresetName>,
     /// Learn from these columns only.
@@ -104,7 +114,12 @@ impl Wanted {
             None | Some(AlgorithmName::Auto) => training::Algorithm::Auto,
             Some(AlgorithmName::Boosting) => training::Algorithm::Boosting,
             Some(AlgorithmName::Linear) => training::Algorithm::Linear,
+            Some(AlgorithmName::Forest) => training::Algorithm::Forest,
             Some(AlgorithmName::KMeans) => training::Algorithm::KMeans,
+        };
+        spec.engine = match self.engine {
+            None | Some(EngineName::Forust) => training::Engine::Forust,
+            Some(EngineName::LightGbm) => training::Engine::LightGbm,
         };
         spec.preset = match self.preset {
             Some(PresetName::Fast) => training::Preset::Fast,
@@ -143,15 +158,26 @@ impl Wanted {
         let dataset = datasets.sound(&self.dataset_id, self.dataset_version)?;
         let spec = self.spec()?;
         let columns = training::columns(&dataset, &spec)?;
-        let mut estimate = estimate(&dataset, &columns, &spec);
+        let estimate = estimate(&dataset, &columns, &spec);
         let completed = workers
             .database()
             .read_here(|transaction| queue::list(transaction, &[State::Completed], None, LOOKED_AT))?;
         let pace = pace(&datasets, &completed);
-        estimate.cpu_seconds *= pace.map_or(1.0, |(factor, _)| factor);
+        let (estimate, basis) = match pace {
+            Some((factor, 1)) => (estimate.times(factor), "the training before on this machine".to_owned()),
+            Some((factor, count)) => (estimate.times(factor), format!("{count} trainings before on this machine")),
+            None => {
+                let factor = slowness();
+                let basis = format!(
+                    "figures of another machine, on which a small training took {:.0} % of the time that it took here just now",
+                    100.0 / factor
+                );
+                (estimate.times(factor), basis)
+            }
+        };
         let request = Request { token, model: self.model_id.clone(), limits: self.limits(&estimate)?, spec };
         let job = training::job(&dataset, &request)?;
-        let plan = planned(workers, &estimate, pace.map_or(0, |(_, count)| count), &job);
+        let plan = planned(workers, &estimate, basis, &job);
         Ok(Prepared { job, plan })
     }
 }
@@ -179,10 +205,7 @@ pub(super) struct Planned {
     memory_bytes: u64,
     /// Memory that this machine has free, where known.
     memory_available_bytes: Option<u64>,
-    /// Expected seconds of one processor, within a factor of about three.
-    cpu_seconds: f64,
-    /// Earlier trainings here that the pace was measured on; with none it is that of another machine.
-    measured_on: usize,
+    cpu_seconds: Seconds,
     cost_usd: f64,
     /// What ends it.
     max_seconds: i64,
@@ -194,6 +217,27 @@ pub(super) struct Planned {
     blockers: Vec<String>,
 }
 
+/// An estimate of the seconds of one processor.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Seconds {
+    /// Likely within a factor of about three.
+    estimate: f64,
+    /// With early stopping as soon as it may be.
+    from: f64,
+    /// With every round that may be made.
+    to: f64,
+    /// What the estimate goes by.
+    basis: String,
+}
+
+impl Seconds {
+    fn of(estimate: &Estimate, basis: String) -> Self {
+        let rounded = |seconds: f64| (seconds * 10.0).ceil() / 10.0;
+        let cpu = estimate.cpu;
+        Self { estimate: rounded(cpu.likely), from: rounded(cpu.least), to: rounded(cpu.most), basis }
+    }
+}
+
 /// The rule of thumb by rows, which the estimate overrules.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Rule {
@@ -203,7 +247,7 @@ struct Rule {
     decided_by: &'static str,
 }
 
-fn planned(workers: &Local, estimate: &Estimate, measured: usize, job: &NewJob) -> Planned {
+fn planned(workers: &Local, estimate: &Estimate, basis: String, job: &NewJob) -> Planned {
     let available = process::memory_available();
     let mut blockers = Vec::new();
     if let Some(available) = available.filter(|available| estimate.memory > *available) {
@@ -217,15 +261,15 @@ fn planned(workers: &Local, estimate: &Estimate, measured: usize, job: &NewJob) 
         ));
     }
     #[expect(clippy::cast_precision_loss, reason = "seconds")]
-    if estimate.cpu_seconds * 1000.0 > job.limits.time as f64 {
-        blockers.push(format!("may take {} s and needs about {:.0}", job.limits.time / 1000, estimate.cpu_seconds));
+    if estimate.cpu.likely * 1000.0 > job.limits.time as f64 {
+        blockers.push(format!("may take {} s and needs about {:.0}", job.limits.time / 1000, estimate.cpu.likely));
     }
     if let Some(free) = process::disk_free(workers.state()).filter(|free| *free < 64 << 20) {
         blockers.push(format!("{} MiB are free on the disk of the state folder", free >> 20));
     }
     let open = workers.database().read_here(queue::open).unwrap_or_default();
     let many = estimate.rows > MANY_ROWS;
-    let size = format!("about {} MiB and {:.0} CPU-seconds", estimate.memory >> 20, estimate.cpu_seconds.ceil());
+    let size = format!("about {} MiB and {:.0} CPU-seconds", estimate.memory >> 20, estimate.cpu.likely.ceil());
     let reason = if many {
         format!("more than {MANY_ROWS} rows, and still {size}: less than another machine takes to start")
     } else {
@@ -244,8 +288,7 @@ fn planned(workers: &Local, estimate: &Estimate, measured: usize, job: &NewJob) 
         bytes: estimate.bytes,
         memory_bytes: estimate.memory,
         memory_available_bytes: available,
-        cpu_seconds: (estimate.cpu_seconds * 10.0).round() / 10.0,
-        measured_on: measured,
+        cpu_seconds: Seconds::of(estimate, basis),
         cost_usd: 0.0,
         max_seconds: job.limits.time / 1000,
         max_memory_bytes: job.limits.memory,
