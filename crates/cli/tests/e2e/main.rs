@@ -39,6 +39,8 @@ mod operator;
 mod records;
 mod roles;
 mod s3;
+mod sandbox;
+mod scenarios;
 mod shell;
 mod size;
 mod stdio;
