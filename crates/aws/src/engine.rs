@@ -19,7 +19,7 @@ use crate::{
     customise::{self, Wishes},
     discovery,
     error::{self, Call},
-    identity::{self, Identities, Identity},
+    identity::{Identities, Identity},
     invoke::{self, Answer},
     listing,
     service::{self, Loaded, Prepared},
@@ -66,32 +66,6 @@ pub struct Preview {
     /// Values that the model does not list where it lists values, each with its place. The service may know them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,
-}
-
-/// What a scope means, as far as it can be found out without calling a service.
-#[derive(Debug)]
-pub struct ScopeInfo {
-    /// The region and where it is written.
-    pub region: Result<(String, &'static str)>,
-    /// The credentials.
-    pub credentials: Result<CredentialsInfo>,
-    /// Address that all services are called at instead of their own.
-    pub endpoint_override: Option<String>,
-    /// Profile that was named.
-    pub profile: Option<String>,
-}
-
-/// Credentials, without anything secret.
-#[derive(Debug, Clone, Serialize)]
-pub struct CredentialsInfo {
-    /// First and last letters of the access key id.
-    pub access_key_id: String,
-    /// Where they come from.
-    pub provider: String,
-    /// When they end.
-    pub expires: Option<std::time::SystemTime>,
-    /// Account that they belong to, where the provider knows.
-    pub account: Option<String>,
 }
 
 /// A call that passed every check that needs no network.
@@ -157,31 +131,6 @@ impl Engine {
         Ok(stopped.preview)
     }
 
-    /// What a scope means. Looks for credentials and, where nothing else says it, asks the instance for its region.
-    pub async fn describe_scope(&self, scope: &Scope) -> ScopeInfo {
-        let settings = &self.0.settings;
-        let identity = match self.0.identities.get(settings, scope).await {
-            Ok(identity) => identity,
-            Err(error) => {
-                let (profile, region) = (scope.profile.clone(), Err(error.clone()));
-                return ScopeInfo { region, credentials: Err(error), endpoint_override: None, profile };
-            }
-        };
-        let region = identity.region(settings, scope).await;
-        let credentials = identity.credentials().await.map(|found| CredentialsInfo {
-            access_key_id: masked(found.access_key_id()),
-            provider: identity::provider_of(&found),
-            expires: found.expiry(),
-            account: found.account_id().map(|account| account.as_str().to_owned()),
-        });
-        ScopeInfo {
-            region: region.map(|(region, source)| (region.to_string(), source)),
-            credentials,
-            endpoint_override: identity.config.endpoint_url().map(str::to_owned),
-            profile: identity.profile().map(str::to_owned),
-        }
-    }
-
     /// A sound call that the operator allows.
     pub(crate) fn permitted(&self, service: &str, operation: &str, input: Value) -> Result<Checked> {
         let loaded = service::load(service)?;
@@ -211,7 +160,7 @@ impl Engine {
 
     /// The region that a scope means.
     pub(crate) async fn region(&self, scope: &Scope) -> Result<String> {
-        let identity = self.0.identities.get(&self.0.settings, scope).await?;
+        let identity = self.known_identity(scope).await?;
         Ok(identity.region(&self.0.settings, scope).await?.0.to_string())
     }
 
@@ -228,9 +177,14 @@ impl Engine {
 
     /// Who calls in a scope.
     pub(crate) async fn identity(&self, scope: &Scope) -> Result<Arc<Identity>> {
-        let identity = self.0.identities.get(&self.0.settings, scope).await?;
+        let identity = self.known_identity(scope).await?;
         identity.sign_in().await?;
         Ok(identity)
+    }
+
+    /// As [`Self::identity`], before anybody is asked for a code.
+    pub(crate) async fn known_identity(&self, scope: &Scope) -> Result<Arc<Identity>> {
+        self.0.identities.get(&self.0.settings, scope).await
     }
 
     /// Sends a call, whatever its account is.
@@ -412,12 +366,4 @@ fn doubted(error: Error, call: &Checked) -> Error {
 /// The error with the name of the call.
 pub(crate) fn named(error: Error, call: &Checked) -> Error {
     error.operation(call.loaded.service.name, call.prepared.operation.name)
-}
-
-/// Enough of a key id to recognise it by.
-fn masked(key: &str) -> String {
-    match (key.get(..4), key.len().checked_sub(4).and_then(|at| key.get(at..))) {
-        (Some(start), Some(end)) if key.len() >= 16 => format!("{start}…{end}"),
-        _ => "…".to_owned(),
-    }
 }

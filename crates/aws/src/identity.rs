@@ -1,5 +1,7 @@
 //! Who calls and from where: credentials and region by AWS's own rules, looked up when a call first needs them.
 
+mod sources;
+
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError},
@@ -7,28 +9,17 @@ use std::{
 };
 
 use aws_config::{
-    BehaviorVersion, ConfigLoader, SdkConfig,
-    default_provider::credentials::DefaultCredentialsChain,
-    environment::EnvironmentVariableRegionProvider,
+    BehaviorVersion, SdkConfig,
     identity::IdentityCache,
     imds::{self, region::ImdsRegionProvider},
-    meta::region::ProvideRegion,
-    profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
     provider_config::ProviderConfig,
-    sts::AssumeRoleProvider,
 };
 use aws_credential_types::{
-    Credentials, Token,
+    Credentials,
     provider::{SharedCredentialsProvider, error::CredentialsError},
 };
-use aws_smithy_http_client::{
-    Builder, ConnectorBuilder,
-    proxy::ProxyConfig,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
 use aws_smithy_runtime_api::client::{http::SharedHttpClient, runtime_plugin::RuntimePlugins};
-use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
-use aws_types::{app_name::AppName, region::Region};
+use aws_types::region::Region;
 use tokio::sync::{Mutex, OnceCell};
 use trainyard_contract::{Error, ErrorKind, Result};
 
@@ -39,7 +30,7 @@ use crate::{
     client,
     discovery::Discovered,
     mfa::{Session, Way},
-    settings::{Role, Scope, Settings, StaticToken},
+    settings::{Role, Scope, Settings},
 };
 
 /// Instance metadata answers within a millisecond where it exists; elsewhere its address swallows packets.
@@ -122,7 +113,7 @@ impl Identities {
     }
 
     async fn load(&self, settings: &Settings, scope: &Scope, who: Who) -> Result<Identity> {
-        let http = self.http.get_or_init(|| async { http_client() }).await.clone();
+        let http = self.http.get_or_init(|| async { sources::http_client() }).await.clone();
         let settings = settings.clone();
         let fallback = scope.region.clone().map(Region::new);
         // A malformed AWS_RETRY_MODE or AWS_MAX_ATTEMPTS makes aws-config panic; a task turns that into an error.
@@ -135,7 +126,7 @@ impl Identities {
 impl Identity {
     async fn load(settings: &Settings, who: Who, fallback: Option<Region>, http: SharedHttpClient) -> Result<Self> {
         let profile = who.profile.as_deref();
-        let region = configured_region(settings, profile).await;
+        let region = sources::configured_region(settings, profile).await;
         let home = region.as_ref().map(|(region, _)| region.clone()).or(fallback);
         let providers = ProviderConfig::without_region()
             .with_http_client(http.clone())
@@ -147,8 +138,8 @@ impl Identity {
             .connect_timeout(METADATA_TIMEOUT)
             .read_timeout(METADATA_TIMEOUT)
             .build();
-        let mut credentials = credentials(settings, profile, home.clone(), &providers, &metadata).await;
-        let loader = loader(settings, profile, http)?;
+        let mut credentials = sources::credentials(settings, profile, home.clone(), &providers, &metadata).await;
+        let loader = sources::loader(settings, profile, http)?;
         let mut config = loader.region(home).credentials_provider(credentials.clone()).load().await;
         let session = match Way::configured(settings, profile).await? {
             Some(way) => {
@@ -163,7 +154,7 @@ impl Identity {
             config = config.into_builder().credentials_provider(credentials.clone()).identity_cache(cache).build();
         }
         if let Some(role) = &who.role {
-            let assumed = SharedCredentialsProvider::new(assumed(role, credentials, &config).await);
+            let assumed = SharedCredentialsProvider::new(sources::assumed(role, credentials, &config).await);
             // A cache of its own: what is cached is told apart by nothing but the configuration that it belongs to.
             let cache = IdentityCache::lazy().build();
             config = config.into_builder().credentials_provider(assumed).identity_cache(cache).build();
@@ -288,6 +279,11 @@ impl Who {
     /// A role becomes part of a request that is signed before anybody else looks at it.
     fn check(&self) -> Result<()> {
         let Some(role) = &self.role else { return Ok(()) };
+        if role.arn.is_empty() {
+            return Err(Error::policy_denied("this caller has no role of AWS on this server, so nothing was sent")
+                .code("NoIdentity")
+                .hint("the operator gives one with `aws_role` under [[identities]] in the settings file"));
+        }
         let mut parts = role.arn.splitn(6, ':');
         let (arn, service, resource) = (parts.next(), parts.nth(1), parts.nth(2));
         let sound = arn == Some("arn") && service == Some("iam");
@@ -298,21 +294,6 @@ impl Who {
             .code("InvalidRole")
             .hint("it looks like arn:aws:iam::123456789012:role/name"))
     }
-}
-
-/// The credentials of a role, fetched by an identity that may take it on.
-async fn assumed(role: &Role, base: SharedCredentialsProvider, config: &SdkConfig) -> AssumeRoleProvider {
-    let mut builder = AssumeRoleProvider::builder(&role.arn).configure(config);
-    if let Some(id) = &role.external_id {
-        builder = builder.external_id(id);
-    }
-    if let Some(name) = &role.session_name {
-        builder = builder.session_name(name);
-    }
-    if !role.tags.is_empty() {
-        builder = builder.tags(role.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
-    }
-    builder.build_from_provider(base).await
 }
 
 /// Name of the provider that credentials came from.
@@ -359,18 +340,6 @@ fn deepest(error: &dyn std::error::Error) -> String {
     last.to_string()
 }
 
-fn http_client() -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(|settings, components| {
-        let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-        connector.set_connector_settings(settings.cloned());
-        connector.set_proxy_config(Some(ProxyConfig::from_env()));
-        if let Some(components) = components {
-            connector.set_sleep_impl(components.sleep_impl());
-        }
-        connector.build()
-    })
-}
-
 /// Regions become part of host names, so nothing but their letters may pass.
 fn checked(region: &str) -> Result<Region> {
     let sound = !region.is_empty()
@@ -380,76 +349,4 @@ fn checked(region: &str) -> Result<Region> {
         return Err(Error::validation(format!("{region:?} is not the name of a region")).code("InvalidRegion"));
     }
     Ok(Region::new(region.to_owned()))
-}
-
-async fn configured_region(settings: &Settings, profile: Option<&str>) -> Option<(Region, &'static str)> {
-    if let Some(region) = &settings.region {
-        return Some((Region::new(region.clone()), "the server's settings"));
-    }
-    if let Some(region) = EnvironmentVariableRegionProvider::new().region().await {
-        return Some((region, "AWS_REGION or AWS_DEFAULT_REGION"));
-    }
-    let mut from_profile = ProfileFileRegionProvider::builder();
-    if let Some(profile) = profile {
-        from_profile = from_profile.profile_name(profile);
-    }
-    from_profile.build().region().await.map(|region| (region, "the profile"))
-}
-
-/// A profile that was asked for by name goes before keys in the environment, as in AWS's own command line: who names
-/// a profile means that account.
-async fn credentials(
-    settings: &Settings,
-    profile: Option<&str>,
-    region: Option<Region>,
-    providers: &ProviderConfig,
-    metadata: &imds::Client,
-) -> SharedCredentialsProvider {
-    if let Some(given) = &settings.credentials {
-        return SharedCredentialsProvider::new(Credentials::new(
-            given.access_key_id.clone(),
-            given.secret_access_key.clone(),
-            given.session_token.clone(),
-            None,
-            "settings",
-        ));
-    }
-    match profile {
-        Some(profile) => SharedCredentialsProvider::new(
-            ProfileFileCredentialsProvider::builder().profile_name(profile).configure(providers).build(),
-        ),
-        None => SharedCredentialsProvider::new(
-            DefaultCredentialsChain::builder()
-                .region(region)
-                .imds_client(metadata.clone())
-                .configure(providers.clone())
-                .build()
-                .await,
-        ),
-    }
-}
-
-fn loader(settings: &Settings, profile: Option<&str>, http: SharedHttpClient) -> Result<ConfigLoader> {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(settings.connect_timeout)
-        .operation_attempt_timeout(settings.attempt_timeout)
-        .operation_timeout(settings.operation_timeout)
-        .build();
-    let app_name = AppName::new(settings.user_agent)
-        .map_err(|_| Error::internal(format!("{:?} is not an application name", settings.user_agent)))?;
-    let mut loader =
-        aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(timeouts).app_name(app_name);
-    if let Some(attempts) = settings.max_attempts {
-        loader = loader.retry_config(RetryConfig::standard().with_max_attempts(attempts.max(1)));
-    }
-    if let Some(profile) = profile {
-        loader = loader.profile_name(profile);
-    }
-    if let Some(StaticToken(token)) = &settings.token {
-        loader = loader.token_provider(Token::new(token.clone(), None));
-    }
-    if let Some(url) = &settings.endpoint_url {
-        loader = loader.endpoint_url(url);
-    }
-    Ok(loader)
 }

@@ -51,6 +51,24 @@ pub struct Device {
     pub role: String,
 }
 
+impl Device {
+    /// The error of a call that wants its code where nobody can be asked.
+    pub fn unasked(&self) -> Error {
+        let Self { profile, role, serial } = self;
+        Error::new(
+            ErrorKind::Credentials,
+            format!(
+                "profile {profile:?} takes on {role} with a code of the MFA device {serial}, and there is nobody to ask"
+            ),
+        )
+        .code("MfaCodeRequired")
+        .hint(format!(
+            "`aws sts get-caller-identity --profile {profile}` in a terminal asks for the code; its session is used here \
+             until it ends"
+        ))
+    }
+}
+
 /// Whoever can be asked for the code that a device shows now: six digits.
 ///
 /// It is asked once for each session, an hour long or as `duration_seconds` has it. It may take its time, since no timeout
@@ -265,8 +283,8 @@ impl Inner {
     }
 
     async fn ask(&self, step: &Step, serial: &str) -> Result<String> {
-        let Some(codes) = &self.codes else { return Err(nobody(step, serial)) };
         let device = Device { serial: serial.to_owned(), profile: step.profile.clone(), role: step.role.clone() };
+        let Some(codes) = &self.codes else { return Err(device.unasked()) };
         let code = codes.code(&device).await?;
         let code = code.trim();
         if code.len() != 6 || !code.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -287,21 +305,6 @@ fn without_owner(profile: &str) -> Error {
     Error::new(ErrorKind::Credentials, format!("profile {profile:?} has an MFA device and nobody whose it is"))
         .code("MfaWithoutIdentity")
         .hint("add `source_profile`, or `credential_source = Environment`, to it")
-}
-
-fn nobody(step: &Step, serial: &str) -> Error {
-    let Step { profile, role, .. } = step;
-    Error::new(
-        ErrorKind::Credentials,
-        format!(
-            "profile {profile:?} takes on {role} with a code of the MFA device {serial}, and there is nobody to ask"
-        ),
-    )
-    .code("MfaCodeRequired")
-    .hint(format!(
-        "`aws sts get-caller-identity --profile {profile}` in a terminal asks for the code; its session is used here \
-         until it ends"
-    ))
 }
 
 fn refused(step: &Step, code: Option<&str>, said: &str) -> Error {

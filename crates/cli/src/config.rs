@@ -12,7 +12,7 @@ use tracing::level_filters::LevelFilter;
 use trainyard_aws::StaticCredentials;
 use trainyard_contract::{Ceiling, Error, Result};
 use trainyard_dispatch::{Policy, Selection};
-use trainyard_tools::Buckets;
+use trainyard_tools::{Buckets, Identities, Identity};
 
 use crate::{
     args::{AuthMode, Confirm, Options},
@@ -50,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) prometheus: trainyard_k8s::prometheus::Settings,
     /// Namespace and name of HAMi's ConfigMap, where it is not to be looked for.
     pub(crate) hami_config_map: Option<(String, String)>,
+    /// Whom calls of those who sign in are made as. Not from the environment: it is a gate.
+    pub(crate) identities: Identities,
     /// Buckets of the ML platform.
     pub(crate) buckets: Buckets,
     /// The MLflow server that models are mirrored to.
@@ -102,6 +104,7 @@ struct Settings {
     allowed_accounts: Option<Vec<String>>,
     template_buckets: Option<Vec<String>>,
     local_paths: Option<Vec<PathBuf>>,
+    identities: Option<Vec<Identity>>,
     ml: Option<MlSettings>,
     state_dir: Option<PathBuf>,
     aws_models: Option<Vec<PathBuf>>,
@@ -160,6 +163,7 @@ impl Config {
             allowed_accounts: settings.allowed_accounts,
             template_buckets: list(&options.template_buckets, None, settings.template_buckets),
             local_paths: local_paths(&options.local_paths, settings.local_paths)?,
+            identities: Identities::new(settings.identities.unwrap_or_default())?,
             mlflow: mlflow(settings.ml.as_ref(), &environment)?,
             buckets: buckets(settings.ml.unwrap_or_default(), &environment)?,
             call_timeout: Duration::from_secs(call_timeout),

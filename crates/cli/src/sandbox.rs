@@ -17,6 +17,8 @@ use trainyard_sandbox::{
     scenario::Scenario,
 };
 
+use trainyard_tools::Identities;
+
 use crate::{
     args::FleetArguments,
     config::{Config, Fixed},
@@ -122,6 +124,8 @@ impl Sandbox {
         config.allowed_accounts = None;
         config.profile_files = Vec::new();
         config.cli_cache = None;
+        // They lead to profiles.
+        config.identities = Identities::default();
         config.state_dir = Some(self.folder().to_owned());
         config.prometheus = trainyard_k8s::prometheus::Settings::default();
         config.mlflow = trainyard_ml::mlflow::Settings::default();

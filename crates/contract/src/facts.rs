@@ -14,6 +14,8 @@ pub struct Inquiry<'a> {
     pub tool: &'static str,
     /// Which of its calls.
     pub call: &'static str,
+    /// Who calls; empty for whoever started the process.
+    pub principal: &'a str,
     /// Its arguments, in the form of its schema.
     pub arguments: &'a Value,
     /// What it is aimed at, if it changes something.

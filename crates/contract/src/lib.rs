@@ -27,7 +27,7 @@ pub use facts::{Found, Inquiry};
 pub use guide::{Completion, Guide, Prompt, PromptArgument, Reading};
 pub use impact::{Amount, Count, Foreseen, Impact, Plan, Weighed};
 pub use nearest::nearest;
-pub use others::{OTHERS, Others};
+pub use others::{OTHERS, Others, declare_others, reads_like_a_sentence};
 pub use page::{Cursor, DEFAULT_LIMIT, MAX_LIMIT, Place};
 pub use permit::Permit;
 pub use picture::{Picture, Pictured};

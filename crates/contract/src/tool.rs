@@ -24,6 +24,12 @@ pub trait Context: Send + Sync + 'static {
     /// Makes the handle for one call.
     fn at<A: Access>(&self, call: &Call) -> Self::At<A>;
 
+    /// Whether calls of this principal can be made at all, where people share one process and act with rights of their
+    /// own. A principal without a name is whoever started the process.
+    fn admits(&self, _principal: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// Finds out what a policy asks about a call, changing nothing. What cannot be found out stays unknown.
     fn facts<'a>(&'a self, _inquiry: Inquiry<'a>) -> BoxFuture<'a, Found> {
         Box::pin(async { Found::default() })
@@ -86,6 +92,8 @@ pub struct Call {
     pub id: String,
     /// Digest of tool and arguments, paging arguments apart: a cursor made in one call is good only in the same one.
     pub binding: String,
+    /// Who calls, as far as the door has made sure of it; empty for whoever started the process.
+    pub principal: Arc<str>,
     /// Where long work says how far it is.
     pub progress: Arc<dyn Progress>,
 }

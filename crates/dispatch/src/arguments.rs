@@ -207,8 +207,15 @@ fn fit(schema: &Value, value: &mut Value, path: &str, depth: usize) -> Result<()
 
 fn fit_object(schema: &Value, members: &mut Map<String, Value>, path: &str, depth: usize) -> Result<()> {
     let properties = properties(schema);
-    let names: Vec<String> = members.keys().cloned().collect();
-    for name in names {
+    let mut others = Vec::new();
+    for (name, value) in members.iter_mut() {
+        match properties.get(name) {
+            // Spelt as the schema has it, as nearly all are.
+            Some(property) if !value.is_null() => fit(property, value, &join(path, name), depth + 1)?,
+            _ => others.push(name.clone()),
+        }
+    }
+    for name in others {
         let Some(spelling) = known(properties, &name) else {
             if let Some(rest) = schema.get("additionalProperties").filter(|rest| rest.is_object()) {
                 let value = members.get_mut(&name).expect("the name was just read from the map");

@@ -228,7 +228,8 @@ impl<C: Context> Dispatch<C> {
         let envelope = entry.tool.envelope;
         let watch = self.watch.as_deref();
         let mut watched = watch.map(|watch| Watched::new(watch, (entry.tool.name, entry.toolset), &request.caller));
-        let outcome = match self.road(entry, request, watched.as_mut()).await {
+        // In a box from here on: it is large, and every layer around it that moves it would move all of it.
+        let outcome = match Box::pin(self.road(entry, request, watched.as_mut())).await {
             Ok(outcome) => outcome,
             Err(error) => Outcome::Failed(harmless(error), envelope),
         };
@@ -255,7 +256,8 @@ impl<C: Context> Dispatch<C> {
         let facts = self.facts(entry, &said, arguments, &caller, target.as_ref(), &judgement, &id);
         let mut record = self.audit.open(&facts, when(said.needs, &judgement, &caller))?;
         drop(facts);
-        let call = Call { tool: entry.tool.name, id, binding: said.binding.clone(), progress };
+        let principal = caller.principal.as_str().into();
+        let call = Call { tool: entry.tool.name, id, binding: said.binding.clone(), principal, progress };
         let way = Way { entry, said: &said, caller: &caller, call: &call, number: record.call() };
         let handle = self.handle(&said, person, agreed);
         let result = record.during(self.judged(&way, decoded, target, judgement.step, handle.as_ref())).await;
@@ -278,13 +280,15 @@ impl<C: Context> Dispatch<C> {
         let only_asks = way.said.dry_run || (matches!(step, Step::Ask) && handle.is_none());
         let destroys = way.said.needs.effect == Effect::Destroys && !only_asks;
         let _turn = self.turns.take(way.caller, limits, destroys)?;
+        // What plain reads never do is in boxes of its own, so that they do not carry it along.
         if way.said.dry_run {
-            return self.show_plan(way, &*decoded, target.as_ref()).await;
+            return Box::pin(self.show_plan(way, &*decoded, target.as_ref())).await;
         }
         match (&step, handle) {
-            (Step::Ask, None) => return self.ask(way, &*decoded, target).await.map(Outcome::Ask),
-            (Step::Ask, Some(handle)) => self.redeem(way, &*decoded, handle).await?,
-            _ => self.check_reach(way, &*decoded).await?,
+            (Step::Ask, None) => return Box::pin(self.ask(way, &*decoded, target)).await.map(Outcome::Ask),
+            (Step::Ask, Some(handle)) => Box::pin(self.redeem(way, &*decoded, handle)).await?,
+            _ if self.plans_first(way) => Box::pin(self.check_reach(way, &*decoded)).await?,
+            _ => {}
         }
         let result = self.act(way, decoded).await;
         if let Some(handle) = handle.filter(|_| matches!(step, Step::Ask)) {
@@ -322,11 +326,13 @@ impl<C: Context> Dispatch<C> {
             .hint("call again without `confirm` to get a new plan"))
     }
 
-    /// Holds a change against the limits that only its plan tells of, where there are such limits.
+    /// Whether this is a change, and there are limits that only its plan tells of.
+    fn plans_first(&self, way: &Way<'_, C>) -> bool {
+        way.said.needs.effect.writes() && limits::go_by_plan(self.options.policy.limits())
+    }
+
+    /// Holds a change against the limits that only its plan tells of.
     async fn check_reach(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>) -> Result<()> {
-        if !way.said.needs.effect.writes() || !limits::go_by_plan(self.options.policy.limits()) {
-            return Ok(());
-        }
         self.in_limits(way, &self.plan(decoded, way.call).await?)
     }
 

@@ -75,6 +75,9 @@ impl<C: Context> Dispatch<C> {
         if let Some(error) = caller.refusal(entry.toolset, said.needs) {
             return Judgement::refuse("grants", error);
         }
+        if let Err(error) = self.context.admits(&caller.principal) {
+            return Judgement::refuse("identities", error);
+        }
         if let Some((flag, error)) = policy::refusal(self.options.ceiling, said.needs) {
             return Judgement::refuse(flag, error);
         }
@@ -86,7 +89,7 @@ impl<C: Context> Dispatch<C> {
         if self.options.policy.is_empty() {
             return self.by_wish(said, target, None);
         }
-        let found = self.found(entry, said, target).await;
+        let found = self.found(entry, said, target, caller).await;
         let facts = Facts::new(entry, said, target, caller, found);
         self.by_wish(said, target, Some(self.options.policy.judge(&facts)))
     }
@@ -118,11 +121,12 @@ impl<C: Context> Dispatch<C> {
     }
 
     /// What the engines find out for the policy.
-    async fn found(&self, entry: &Entry<C>, said: &Said<C>, target: Option<&Target>) -> Found {
+    async fn found(&self, entry: &Entry<C>, said: &Said<C>, target: Option<&Target>, caller: &Caller) -> Found {
         let wants = self.options.policy.wants(said.needs.effect.writes());
         let inquiry = Inquiry {
             tool: entry.tool.name,
             call: said.call.name,
+            principal: &caller.principal,
             arguments: &said.arguments,
             target,
             account: wants.account,
@@ -151,6 +155,7 @@ impl<C: Context> Dispatch<C> {
         let inquiry = Inquiry {
             tool: entry.tool.name,
             call: said.call.name,
+            principal: &caller.principal,
             arguments: &said.arguments,
             target: target.as_ref(),
             account: false,
@@ -170,6 +175,8 @@ impl<C: Context> Dispatch<C> {
         let policy = (!self.options.policy.is_empty()).then(|| self.options.policy.decide(&facts));
         let judgement = if let Some(error) = caller.refusal(entry.toolset, said.needs) {
             Judgement::refuse("grants", error)
+        } else if let Err(error) = self.context.admits(&caller.principal) {
+            Judgement::refuse("identities", error)
         } else if let Some((flag, error)) = policy::refusal(self.options.ceiling, said.needs) {
             Judgement::refuse(flag, error)
         } else {

@@ -18,6 +18,7 @@ mod records;
 mod redact;
 mod registry;
 mod results;
+mod sentences;
 mod state;
 mod text;
 mod unfinished;

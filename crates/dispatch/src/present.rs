@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use trainyard_contract::{Answer, Error, OTHERS, Picture, Result};
 
-use crate::{audit::hex, budget, redact};
+use crate::{audit::hex, budget, redact, sentences};
 
 /// An answer as it leaves. `by_name` is off where what was asked for has a secret's name.
 pub(crate) fn answer(answer: Answer, by_name: bool, tokens: usize) -> Result<Value> {
@@ -25,6 +25,7 @@ pub(crate) fn whole_or_cut(
     {
         object.insert("redacted".into(), count.into());
     }
+    sentences::declare(&mut answer.value);
     let kept = if budget::fits(&answer.value, tokens) { None } else { keep(&answer.value)? };
     let mut value = budget::fit(answer, tokens);
     let note = mark_others(&mut value)?;
@@ -81,7 +82,7 @@ fn others(value: &Value) -> Option<&str> {
 fn holds_others(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(holds_others),
-        Value::Object(members) => others(value).is_some() || members.values().any(holds_others),
+        Value::Object(members) => members.iter().any(|(name, member)| name.starts_with(OTHERS) || holds_others(member)),
         _ => false,
     }
 }
@@ -93,9 +94,23 @@ fn mark(value: &mut Value, marker: &str) {
     }
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| mark(item, marker)),
-        Value::Object(members) => members.values_mut().for_each(|member| mark(member, marker)),
+        Value::Object(members) => {
+            if members.keys().any(|name| name.starts_with(OTHERS)) {
+                mark_names(members, marker);
+            }
+            members.values_mut().for_each(|member| mark(member, marker));
+        }
         _ => {}
     }
+}
+
+/// Members whose names are words of others, such as tags.
+fn mark_names(members: &mut Map<String, Value>, marker: &str) {
+    let taken = std::mem::take(members);
+    members.extend(taken.into_iter().map(|(name, member)| match name.strip_prefix(OTHERS) {
+        Some(text) => (format!("[[{marker}: {text} :{marker}]]"), member),
+        None => (name, member),
+    }));
 }
 
 /// Digest of what a plan says about its target. The order of lists makes no difference: services answer in any.

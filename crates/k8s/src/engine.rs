@@ -24,12 +24,12 @@ use crate::{
     error,
     request::Request,
     secret,
-    settings::{Cluster, Settings},
+    settings::{Cluster, Settings, User},
 };
 
 /// Calls Kubernetes. Clones are the same engine; making one does nothing.
 #[derive(Clone)]
-pub struct Engine(Arc<Inner>);
+pub struct Engine(Arc<Inner>, Option<Arc<Result<HeaderMap>>>);
 
 struct Inner {
     settings: Settings,
@@ -81,7 +81,14 @@ impl Engine {
     /// An engine that has done nothing yet: no file read, no connection opened.
     pub fn new(settings: Settings, aws: AwsEngine) -> Self {
         let kubeconfigs = Kubeconfigs::new(settings.kubeconfig.clone());
-        Self(Arc::new(Inner { settings, aws, kubeconfigs, connections: Mutex::default() }))
+        Self(Arc::new(Inner { settings, aws, kubeconfigs, connections: Mutex::default() }), None)
+    }
+
+    /// The same engine with every request made as somebody else: the cluster holds it against the rights of that user,
+    /// and refuses it unless this process has the right to impersonate them. One whose name makes no sense can ask nothing.
+    #[must_use]
+    pub fn impersonating(&self, user: &User) -> Self {
+        Self(Arc::clone(&self.0), Some(Arc::new(user.headers())))
     }
 
     /// The settings it was made with.
@@ -168,15 +175,24 @@ impl Engine {
 
     /// The client of a cluster for requests like this one, and what has to go with each. What is above the operator's
     /// ceiling is refused.
-    pub(crate) async fn door(
-        &self,
-        cluster: &Cluster,
-        request: &Request,
-    ) -> Result<(kube::Client, Option<HeaderValue>)> {
+    pub(crate) async fn door(&self, cluster: &Cluster, request: &Request) -> Result<(kube::Client, HeaderMap)> {
         request.check(self.0.settings.ceiling)?;
         let (_, cell) = self.connection(cluster).await?;
         let connection = connected(&cell)?;
-        Ok((connection.entry.client.clone(), connection.authorization().await?))
+        Ok((connection.entry.client.clone(), self.who(connection).await?))
+    }
+
+    /// Headers that say who asks, and as whom.
+    async fn who(&self, connection: &Connection) -> Result<HeaderMap> {
+        let mut headers = match self.1.as_deref() {
+            Some(Ok(user)) => user.clone(),
+            Some(Err(nobody)) => return Err(nobody.clone()),
+            None => connection.entry.acting_as.clone(),
+        };
+        if let Some(value) = connection.authorization().await? {
+            headers.insert(AUTHORIZATION, value);
+        }
+        Ok(headers)
     }
 
     /// One request. What is above the operator's ceiling is refused and nothing is sent.
@@ -270,11 +286,9 @@ impl Engine {
             // Events packed one by one are not unpacked by every layer below.
             built = built.header(ACCEPT_ENCODING, "identity");
         }
-        if let Some(value) = connection.authorization().await? {
-            built = built.header(AUTHORIZATION, value);
-        }
-        let built =
+        let mut built =
             built.body(Body::from(request.body.clone())).map_err(|error| Error::validation(error.to_string()))?;
+        built.headers_mut().extend(self.who(connection).await?);
         connection.entry.client.send(built).await.map_err(|error| error::of_client(request, &error))
     }
 

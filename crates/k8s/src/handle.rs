@@ -320,8 +320,8 @@ impl<A: Access + Covers<Reads>> Kubernetes<A> {
         // An expression that the caller wrote may show what belongs to others, and only a call that reveals passes one on.
         let reveals = A::EFFECT == Effect::Reveals;
         let request = Request::through(&service.namespace, &service.proxy_name(), reveals);
-        let (client, authorization) = self.engine.door(&self.cluster, &request).await?;
-        Ok(prometheus.through(client, authorization, service))
+        let (client, who) = self.engine.door(&self.cluster, &request).await?;
+        Ok(prometheus.through(client, who, service))
     }
 
     /// What would come of applying an object. Nothing is changed.

@@ -27,7 +27,7 @@ pub use logs::LogQuestion;
 pub use resource::Resource;
 pub use secret::{LAST_APPLIED, withhold};
 pub use selection::{Form, Page, Selection};
-pub use settings::{AuthMode, Cluster, InCluster, Proxy, Settings};
+pub use settings::{AuthMode, Cluster, InCluster, Proxy, Settings, User};
 pub use table::{Column, Row, Table};
 pub use watching::{Watch, WatchEvent};
 

@@ -2,7 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use trainyard_contract::Ceiling;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use trainyard_contract::{Ceiling, Error, Result};
 
 /// Settings of an engine, fixed for its life.
 #[derive(Debug, Clone)]
@@ -82,4 +83,58 @@ pub struct Cluster {
     pub profile: Option<String>,
     /// Where the operator does not say how names are understood, this one is an EKS cluster's.
     pub eks: bool,
+}
+
+/// Somebody whom requests are made as.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct User {
+    /// Name, as the cluster's authorization knows it.
+    pub name: String,
+    /// Groups.
+    pub groups: Vec<String>,
+}
+
+impl User {
+    /// The headers of an impersonated request. Kubernetes ignores groups without a user, so a name has to be there.
+    pub(crate) fn headers(&self) -> Result<HeaderMap> {
+        if *self == Self::default() {
+            return Err(Error::policy_denied(
+                "this caller is no user of Kubernetes on this server, so nothing was sent",
+            )
+            .code("NoIdentity")
+            .hint("the operator names one with `kubernetes_user` under [[identities]] in the settings file"));
+        }
+        let value = |text: &str| {
+            let printable = !text.is_empty() && !text.chars().any(char::is_control);
+            HeaderValue::from_str(text).ok().filter(|_| printable).ok_or_else(|| {
+                Error::validation(format!("{text:?} is no name of a user or group of Kubernetes"))
+                    .code("InvalidIdentity")
+            })
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static("impersonate-user"), value(&self.name)?);
+        for group in &self.groups {
+            headers.append(HeaderName::from_static("impersonate-group"), value(group)?);
+        }
+        Ok(headers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_impersonated_by_half() {
+        let user = |name: &str, groups: &[&str]| User {
+            name: name.to_owned(),
+            groups: groups.iter().map(|&group| group.to_owned()).collect(),
+        };
+        let headers = user("ann", &["vision", "research"]).headers().unwrap();
+        assert_eq!(headers["impersonate-user"], "ann");
+        assert_eq!(headers.get_all("impersonate-group").iter().count(), 2);
+        for wrong in [user("", &["vision"]), user("a\r\nb", &[]), user("a", &[""]), user("a\tb", &[])] {
+            assert_eq!(wrong.headers().unwrap_err().code_str(), "InvalidIdentity", "{wrong:?}");
+        }
+    }
 }

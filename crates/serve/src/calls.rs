@@ -7,7 +7,7 @@ use std::{
 
 use rmcp::{
     ErrorData, RoleServer,
-    model::{CallToolRequestParams, CallToolResponse, RequestMetaObject},
+    model::{CallToolRequestParams, CallToolResponse, Implementation, RequestMetaObject},
     service::RequestContext,
 };
 use serde_json::{Map, Value};
@@ -19,10 +19,11 @@ use trainyard_contract::{Context, Envelope, Progress, Unheard};
 use trainyard_dispatch::{Caller, Grant, Outcome, Question, Request};
 
 use crate::{
-    consent::{self, Reach},
+    consent::{self, Client, Reach},
     gateway,
     http::Identity,
     mcp::Server,
+    person::Person,
     progress::{self, Teller},
     render,
 };
@@ -43,28 +44,70 @@ impl<C: Context> Server<C> {
             let why = error.map_or_else(|| "no such tool".to_owned(), |error| error.to_string());
             return Err(ErrorData::invalid_params(why, None));
         }
-        let reach = consent::reach(context.protocol_version().as_ref(), context.client_capabilities().as_ref());
         if let Some(state) = &params.request_state
             && !self.dispatch.awaits(state)
         {
             // Tampered with, used before, or too old. The client brought it, not the model, so it is the client's error.
             return Err(ErrorData::invalid_params("no question waits for an answer with this requestState", None));
         }
+        let client = Client::of(&context);
         let request = |person: bool| {
             let arguments = params.arguments.clone().unwrap_or_default();
             self.request(&params.name, arguments, &context, person)
         };
-        match (&params.request_state, consent::in_responses(params.input_responses.as_ref())) {
-            (Some(handle), Some(Ok(()))) if reach == Reach::Answer => {
-                let agreed = Request { agreed: Some(handle.clone()), ..request(true) };
-                self.run_agreed(agreed, &context).await
+        let responses = params.input_responses.as_ref();
+        let (mut word, answer) = (responses.and_then(consent::word_in), responses.and_then(consent::in_responses));
+        // Who was asked and did not say it is not asked again.
+        let silent = word.is_none() && responses.is_some_and(consent::was_asked);
+        loop {
+            let person = Person::who_said(word.take());
+            let ended = match (&params.request_state, &answer) {
+                (Some(handle), Some(Ok(()))) if client.reach == Reach::Answer => {
+                    let agreed = Request { agreed: Some(handle.clone()), ..request(true) };
+                    self.finish(agreed, &context, client, &person).await?
+                }
+                (_, Some(Err(error))) => return Ok(render::failed(error, Envelope::Plain).into()),
+                _ => self.finish(request(client.reach != Reach::None), &context, client, &person).await?,
+            };
+            match ended {
+                Ended::Answered(response) => return Ok(response),
+                // A plan that was agreed to is not asked about again.
+                Ended::Asked(question) if answer.is_some() && params.request_state.is_some() => {
+                    return Ok(render::unasked(&question).into());
+                }
+                Ended::Asked(question) => {
+                    return Box::pin(self.ask(question, client, request(true), &context)).await;
+                }
+                Ended::Wants(_, failed) if silent => return Ok(failed),
+                Ended::Wants(question, failed) => match Box::pin(self.word(&question, client, &context)).await? {
+                    Wanted::Said(said) => word = Some(said),
+                    Wanted::Asked(response) => return Ok(*response),
+                    Wanted::Nothing => return Ok(failed),
+                },
             }
-            (_, Some(Err(error))) => Ok(render::failed(&error, Envelope::Plain).into()),
-            _ => match self.finish(request(reach != Reach::None), &context).await? {
-                Ended::Asked(question) => Box::pin(self.ask(question, reach, request(true), &context)).await,
-                Ended::Answered(response) => Ok(response),
-            },
         }
+    }
+
+    /// Asks the person for a word that a call wants.
+    async fn word(
+        &self,
+        question: &str,
+        client: Client,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Wanted, ErrorData> {
+        Ok(match client.reach {
+            Reach::None => Wanted::Nothing,
+            Reach::Answer => {
+                consent::word_as_answer(question).map_or(Wanted::Nothing, |it| Wanted::Asked(Box::new(it.into())))
+            }
+            Reach::Request => {
+                let word = tokio::select! {
+                    word = consent::word_by_request(&context.peer, question) => word,
+                    error = self.taken_back(context) => return Err(error),
+                };
+                word.map_or(Wanted::Nothing, Wanted::Said)
+            }
+        })
     }
 
     /// The grants that a message needs and its sender has not. What cannot be told is left to dispatch.
@@ -98,7 +141,7 @@ impl<C: Context> Server<C> {
 
     /// Who makes a request: as the door found out, not as the client says.
     pub(crate) fn caller(&self, context: &RequestContext<RoleServer>) -> Caller {
-        let client = context.client_info().map(|info| format!("{} {}", info.name, info.version));
+        let client = client_name(context);
         let parts = context.extensions.get::<http::request::Parts>();
         let identity = parts.and_then(|parts| parts.extensions.get::<Identity>()).cloned();
         let (principal, grants) = identity.map_or_else(Default::default, |who| (who.principal, who.grants));
@@ -115,33 +158,54 @@ impl<C: Context> Server<C> {
         let (progress, mut heard) = Heard::of(context);
         let call = self.dispatch.call(Request { progress, ..request });
         tokio::select! {
+            // Most calls end at once, and then nobody has to listen for anything else.
+            biased;
             outcome = heard.during(call) => Ok(outcome),
             // Leaving here drops the call, and with it every request that it has under way.
             error = self.taken_back(context) => Err(error),
         }
     }
 
-    /// The same, until it ends or has become a task.
-    async fn finish(&self, request: Request, context: &RequestContext<RoleServer>) -> Result<Ended, ErrorData> {
-        if !context.client_capabilities().is_some_and(|can| can.supports_tasks()) {
-            return self.run(request, context).await.map(Ended::from);
+    /// The same, with a person behind it who may be asked for a word, until it ends or has become a task.
+    async fn finish(
+        &self,
+        request: Request,
+        context: &RequestContext<RoleServer>,
+        client: Client,
+        person: &Arc<Person>,
+    ) -> Result<Ended, ErrorData> {
+        if client.tasks {
+            return Box::pin(self.finish_or_go_on(request, context, person)).await;
         }
+        let outcome = person.behind(self.run(request, context)).await?;
+        Ok(Ended::of(outcome, person))
+    }
+
+    /// The same for a client that knows tasks.
+    async fn finish_or_go_on(
+        &self,
+        request: Request,
+        context: &RequestContext<RoleServer>,
+        person: &Arc<Person>,
+    ) -> Result<Ended, ErrorData> {
         let principal = request.caller.principal.clone();
         let (progress, mut heard) = Heard::of(context);
-        let server = self.clone();
+        let (server, behind) = (self.clone(), Arc::clone(person));
         // On its own, so that it can outlive this request.
         let mut call =
-            Dropped(tokio::spawn(async move { server.dispatch.call(Request { progress, ..request }).await }));
+            Dropped(tokio::spawn(
+                async move { behind.behind(server.dispatch.call(Request { progress, ..request })).await },
+            ));
         let soon = Instant::now() + PATIENCE;
         tokio::select! {
-            outcome = heard.during(&mut call.0) => Ok(outcome.map_err(|error| broke(&error))?.into()),
+            outcome = heard.during(&mut call.0) => Ok(Ended::of(outcome.map_err(|error| broke(&error))?, person)),
             error = self.taken_back(context) => Err(error),
             () = sleep_until(soon) => {
                 let closing = self.closing.clone();
                 let task = self.tasks.start(principal, async move {
                     tokio::select! {
                         outcome = &mut call.0 => match Ended::from(outcome.map_err(|error| broke(&error))?) {
-                            Ended::Answered(response) => Ok(response),
+                            Ended::Answered(response) | Ended::Wants(_, response) => Ok(response),
                             Ended::Asked(question) => Ok(render::unasked(&question).into()),
                         },
                         () = closing.cancelled() => Err(ErrorData::internal_error("the server is stopping", None)),
@@ -161,29 +225,16 @@ impl<C: Context> Server<C> {
         ErrorData::internal_error(why, None)
     }
 
-    /// Runs a call again with the person's word.
-    async fn run_agreed(
-        &self,
-        request: Request,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        match self.finish(request, context).await? {
-            // A plan that was agreed to is not asked about again.
-            Ended::Asked(question) => Ok(render::unasked(&question).into()),
-            Ended::Answered(response) => Ok(response),
-        }
-    }
-
     async fn ask(
         &self,
         question: Question,
-        reach: Reach,
+        client: Client,
         request: Request,
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let envelope = question.envelope;
         let failed = |error| CallToolResponse::from(render::failed(&error, envelope));
-        match reach {
+        match client.reach {
             Reach::None => Ok(render::unasked(&question).into()),
             Reach::Answer => Ok(consent::as_answer(&question).map_or_else(failed, CallToolResponse::from)),
             Reach::Request => {
@@ -191,13 +242,35 @@ impl<C: Context> Server<C> {
                     answer = consent::by_request(&context.peer, &question) => answer,
                     error = self.taken_back(context) => return Err(error),
                 };
-                match answer {
-                    Ok(()) => self.run_agreed(Request { agreed: Some(question.handle), ..request }, context).await,
-                    Err(error) => Ok(failed(error)),
+                if let Err(error) = answer {
+                    return Ok(failed(error));
+                }
+                let request = Request { agreed: Some(question.handle), ..request };
+                match self.finish(request, context, client, &Person::who_said(None)).await? {
+                    // A plan that was agreed to is not asked about again.
+                    Ended::Asked(question) => Ok(render::unasked(&question).into()),
+                    Ended::Answered(response) | Ended::Wants(_, response) => Ok(response),
                 }
             }
         }
     }
+}
+
+/// Name and version that a client gives itself.
+fn client_name(context: &RequestContext<RoleServer>) -> Option<String> {
+    let name = |info: &Implementation| format!("{} {}", info.name, info.version);
+    match context.meta.client_info() {
+        Some(info) => Some(name(&info)),
+        None => context.peer.peer_info().map(|peer| name(&peer.client_info)),
+    }
+}
+
+/// What became of a question to the person.
+enum Wanted {
+    Said(String),
+    /// They are asked by this answer.
+    Asked(Box<CallToolResponse>),
+    Nothing,
 }
 
 /// The trace that a request belongs to: in the message itself, or in the header of the HTTP request that brought it.
@@ -210,6 +283,17 @@ fn trace(meta: &RequestMetaObject, parts: Option<&http::request::Parts>) -> Opti
 enum Ended {
     Answered(CallToolResponse),
     Asked(Question),
+    /// It failed for want of a word of the person.
+    Wants(String, CallToolResponse),
+}
+
+impl Ended {
+    fn of(outcome: Outcome, person: &Person) -> Self {
+        match (Self::from(outcome), person.wanted()) {
+            (Self::Answered(response), Some(question)) => Self::Wants(question, response),
+            (ended, _) => ended,
+        }
+    }
 }
 
 impl From<Outcome> for Ended {

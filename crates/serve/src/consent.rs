@@ -8,6 +8,7 @@ use rmcp::{
         ClientCapabilities, ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema,
         InputRequest, InputRequiredResult, InputResponses, ProtocolVersion,
     },
+    service::RequestContext,
 };
 use serde_json::json;
 use trainyard_contract::{Error, Result};
@@ -17,6 +18,10 @@ use crate::render;
 
 /// Name of the one question among the inputs that a result asks for.
 const KEY: &str = "confirm";
+/// Name of a question for a word.
+const WORD: &str = "word";
+/// Longest word that is taken, in bytes.
+const LONGEST_WORD: usize = 64;
 /// A plan is good for ten minutes; nobody waits longer for an answer to it.
 const PATIENCE: Duration = Duration::from_mins(10);
 
@@ -31,7 +36,29 @@ pub(crate) enum Reach {
     Answer,
 }
 
-pub(crate) fn reach(version: Option<&ProtocolVersion>, capabilities: Option<&ClientCapabilities>) -> Reach {
+/// What matters of the client that made a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Client {
+    pub(crate) reach: Reach,
+    /// It knows tasks.
+    pub(crate) tasks: bool,
+}
+
+impl Client {
+    pub(crate) fn of(context: &RequestContext<RoleServer>) -> Self {
+        // What stands in the message goes before what was said when the session was opened.
+        let (version, capabilities) = (context.meta.protocol_version(), context.meta.client_capabilities());
+        let peer = context.peer.peer_info();
+        let version = version.as_ref().or_else(|| Some(&peer.as_ref()?.protocol_version));
+        let capabilities = capabilities.as_ref().or_else(|| Some(&peer.as_ref()?.capabilities));
+        Self {
+            reach: reach(version, capabilities),
+            tasks: capabilities.is_some_and(ClientCapabilities::supports_tasks),
+        }
+    }
+}
+
+fn reach(version: Option<&ProtocolVersion>, capabilities: Option<&ClientCapabilities>) -> Reach {
     let form = capabilities
         .and_then(|capabilities| capabilities.elicitation.as_ref())
         // An empty capability means forms.
@@ -74,13 +101,55 @@ pub(crate) async fn by_request(peer: &Peer<RoleServer>, question: &Question) -> 
     }
 }
 
-/// What the repeated call brings along. `Ok(None)` when the answer is missing and has to be asked for again.
-pub(crate) fn in_responses(responses: Option<&InputResponses>) -> Option<Result<()>> {
-    let answer = responses?.get(KEY)?;
+/// What the repeated call brings along. `None` when the answer is missing and has to be asked for again.
+pub(crate) fn in_responses(responses: &InputResponses) -> Option<Result<()>> {
+    let answer = responses.get(KEY)?;
     Some(match serde_json::from_value::<ElicitResult>(answer.clone()) {
         Ok(answer) => agreed(&answer),
         Err(error) => Err(Error::validation(format!("the answer to the question is malformed: {error}"))),
     })
+}
+
+/// A form with one line for a word. Nothing that stays good is asked for in this way: a form is no place for passwords, and
+/// the code of a device is good once, for half a minute.
+fn line(question: &str) -> Result<ElicitRequestParams> {
+    let schema = json!({
+        "type": "object",
+        "properties": { WORD: { "type": "string", "title": "Answer", "maxLength": LONGEST_WORD } },
+        "required": [WORD]
+    });
+    let serde_json::Value::Object(schema) = schema else { unreachable!("an object is written above") };
+    let requested_schema =
+        ElicitationSchema::from_json_schema(schema).map_err(|error| Error::internal(error.to_string()))?;
+    Ok(ElicitRequestParams::FormElicitationParams { meta: None, message: question.to_owned(), requested_schema })
+}
+
+/// A question for a word as an answer. It needs no state: the call that is repeated says everything again.
+pub(crate) fn word_as_answer(question: &str) -> Option<InputRequiredResult> {
+    let request = InputRequest::Elicitation(ElicitRequest::new(line(question).ok()?));
+    Some(InputRequiredResult::new(Some(BTreeMap::from([(WORD.to_owned(), request)])), None))
+}
+
+/// Asks for a word by a request and waits for the person.
+pub(crate) async fn word_by_request(peer: &Peer<RoleServer>, question: &str) -> Option<String> {
+    let answer = peer.create_elicitation_with_timeout(line(question).ok()?, Some(PATIENCE)).await;
+    said(&answer.ok()?)
+}
+
+/// The word that a repeated call brings along.
+pub(crate) fn word_in(responses: &InputResponses) -> Option<String> {
+    said(&serde_json::from_value(responses.get(WORD)?.clone()).ok()?)
+}
+
+/// Whether a repeated call answers a question for a word, be it with one or without.
+pub(crate) fn was_asked(responses: &InputResponses) -> bool {
+    responses.contains_key(WORD)
+}
+
+fn said(answer: &ElicitResult) -> Option<String> {
+    let accepted = matches!(answer.action, ElicitationAction::Accept);
+    let word = answer.content.as_ref().filter(|_| accepted)?[WORD].as_str()?;
+    Some(word.to_owned()).filter(|word| !word.is_empty() && word.len() <= LONGEST_WORD)
 }
 
 /// Only a ticked box is a yes.

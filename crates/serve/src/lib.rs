@@ -10,6 +10,7 @@ mod guide;
 mod http;
 mod mcp;
 mod message;
+mod person;
 mod progress;
 mod render;
 mod stdio;
@@ -18,6 +19,7 @@ mod tasks;
 pub use http::{Access, ENDPOINT, Http, HttpOptions, Listen, OAuth, Tls, Token};
 #[doc(hidden)]
 pub use mcp::Server as Handler;
+pub use person::{Word, ask_person};
 
 use std::{fmt, sync::Arc};
 

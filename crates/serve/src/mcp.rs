@@ -96,7 +96,7 @@ impl<C: Context> Server<C> {
             .with_instructions(self.about.instructions.clone())
     }
 
-    /// Of every answer: who gave it.
+    /// Of every answer in the newest protocol, which opens no session to say it in: who gave it.
     pub(crate) fn meta(&self) -> Option<MetaObject> {
         let made = || {
             let mut meta = MetaObject::default();
@@ -178,7 +178,9 @@ impl<C: Context> ServerHandler for Server<C> {
         } else {
             params
         };
-        Box::pin(self.call(params, context)).await.map(|response| self.signed(response))
+        let signs = context.protocol_version().is_none_or(|it| it.as_str() >= ProtocolVersion::V_2026_07_28.as_str());
+        let response = Box::pin(self.call(params, context)).await?;
+        Ok(if signs { self.signed(response) } else { response })
     }
 
     async fn get_task(&self, params: GetTaskParams, context: RequestContext<RoleServer>) -> Answer<GetTaskResult> {

@@ -1,6 +1,10 @@
 //! One JSON message a line. Lines that are not messages are answered, and the connection lives on.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use rmcp::{RoleServer, service::TxJsonRpcMessage, transport::Transport};
 use serde::Serialize;
@@ -24,14 +28,49 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Messages over a pair of byte streams.
 pub(crate) struct Lines<W> {
     messages: mpsc::Receiver<Message>,
-    output: Arc<Mutex<Option<W>>>,
+    output: Arc<Output<W>>,
+}
+
+/// The way out. Lines are put in order when they are given, and whoever gets to write writes all that are there: answers
+/// that are ready at the same time leave in one piece.
+struct Output<W> {
+    lines: std::sync::Mutex<Vec<u8>>,
+    /// `None` once it is closed.
+    stream: Mutex<Option<W>>,
+}
+
+impl<W: AsyncWrite + Unpin> Output<W> {
+    /// Adds a line to those that wait.
+    fn add(&self, message: &impl Serialize) -> io::Result<()> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = lines.len();
+        if let Err(error) = serde_json::to_writer(&mut *lines, message) {
+            lines.truncate(start);
+            return Err(error.into());
+        }
+        lines.push(b'\n');
+        Ok(())
+    }
+
+    /// Writes what waits.
+    async fn write(&self) -> io::Result<()> {
+        let mut stream = self.stream.lock().await;
+        let lines = std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner));
+        if lines.is_empty() {
+            // Somebody else has written it.
+            return Ok(());
+        }
+        let stream = stream.as_mut().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))?;
+        stream.write_all(&lines).await?;
+        stream.flush().await
+    }
 }
 
 impl<W: AsyncWrite + Send + Unpin + 'static> Lines<W> {
     /// Reads `input` in a task of its own, so that a message is never lost half-way when the service turns to
     /// something else. `closing` is cancelled some time after the input has ended.
     pub(crate) fn new<R: AsyncRead + Send + Unpin + 'static>(input: R, output: W, closing: CancellationToken) -> Self {
-        let output = Arc::new(Mutex::new(Some(output)));
+        let output = Arc::new(Output { lines: std::sync::Mutex::default(), stream: Mutex::new(Some(output)) });
         let (sender, messages) = mpsc::channel(64);
         let reader = Reader { output: Arc::clone(&output), sender, complaints: 0 };
         tokio::spawn(async move {
@@ -44,7 +83,7 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Lines<W> {
 }
 
 struct Reader<W> {
-    output: Arc<Mutex<Option<W>>>,
+    output: Arc<Output<W>>,
     sender: mpsc::Sender<Message>,
     complaints: u32,
 }
@@ -99,7 +138,11 @@ impl<W: AsyncWrite + Send + Unpin> Reader<W> {
             return;
         }
         let answer = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": why } });
-        if let Err(error) = write(&self.output, &answer).await {
+        let written = match self.output.add(&answer) {
+            Ok(()) => self.output.write().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
             tracing::debug!("could not answer a bad line: {error}");
         }
     }
@@ -129,16 +172,6 @@ async fn skip_line<R: AsyncRead + Unpin>(input: &mut BufReader<R>) -> bool {
     }
 }
 
-async fn write<W: AsyncWrite + Unpin>(output: &Mutex<Option<W>>, message: &impl Serialize) -> io::Result<()> {
-    let mut line = Vec::with_capacity(512);
-    serde_json::to_writer(&mut line, message)?;
-    line.push(b'\n');
-    let mut output = output.lock().await;
-    let output = output.as_mut().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected))?;
-    output.write_all(&line).await?;
-    output.flush().await
-}
-
 impl<W: AsyncWrite + Send + Unpin + 'static> Transport<RoleServer> for Lines<W> {
     type Error = io::Error;
 
@@ -147,7 +180,11 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Transport<RoleServer> for Lines<W> 
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
         let output = Arc::clone(&self.output);
-        async move { write(&output, &message).await }
+        let added = output.add(&message);
+        async move {
+            added?;
+            output.write().await
+        }
     }
 
     async fn receive(&mut self) -> Option<Message> {
@@ -155,7 +192,7 @@ impl<W: AsyncWrite + Send + Unpin + 'static> Transport<RoleServer> for Lines<W> 
     }
 
     async fn close(&mut self) -> Result<(), io::Error> {
-        self.output.lock().await.take();
+        self.output.stream.lock().await.take();
         Ok(())
     }
 }

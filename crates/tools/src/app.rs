@@ -14,6 +14,7 @@ use trainyard_ml::job::local::Local;
 use crate::{
     aws::{ec2::InstanceTypes, s3::LocalPaths},
     common::{At, Profile, Region},
+    identities::Identities,
     ml::Buckets,
 };
 
@@ -40,6 +41,8 @@ pub struct App {
     pub mlflow: trainyard_ml::mlflow::Settings,
     /// What was found out about EC2 instance types.
     pub instance_types: InstanceTypes,
+    /// Whom calls of those who sign in are made as.
+    pub identities: Identities,
     /// Workers of training jobs; `None` where this process has no folder to keep them in.
     pub workers: Option<Local>,
 }
@@ -51,8 +54,28 @@ impl Context for App {
         Cx { app: self.clone(), call: call.clone(), access: PhantomData }
     }
 
+    fn admits(&self, principal: &str) -> Result<()> {
+        self.identities.of(principal).map(|_| ())
+    }
+
     fn facts<'a>(&'a self, inquiry: Inquiry<'a>) -> BoxFuture<'a, Found> {
         Box::pin(crate::policy::facts(self, inquiry))
+    }
+}
+
+impl App {
+    /// AWS as whoever calls.
+    pub(crate) fn aws_as<A: Access>(&self, principal: &str, scope: Scope) -> Aws<A> {
+        let role = self.identities.admitted(principal).role.or_else(|| scope.role.clone());
+        Aws::new(self.aws.clone(), Scope { role, ..scope })
+    }
+
+    /// Kubernetes as whoever calls.
+    pub(crate) fn kubernetes_as(&self, principal: &str) -> trainyard_k8s::Engine {
+        match self.identities.admitted(principal).user {
+            Some(user) => self.kubernetes.impersonating(&user),
+            None => self.kubernetes.clone(),
+        }
     }
 }
 
@@ -67,8 +90,7 @@ impl<A: Access> Cx<A> {
     /// AWS in this region, as this profile; the process's own where none is given.
     pub(crate) fn aws(&self, region: Option<&Region>, profile: Option<&Profile>) -> Aws<A> {
         let (region, profile) = (region.map(ToString::to_string), profile.map(ToString::to_string));
-        let scope = Scope { profile, region, role: None };
-        Aws::new(self.app.aws.clone(), scope)
+        self.app.aws_as(&self.call.principal, Scope { profile, region, role: None })
     }
 
     /// AWS where and as whom a call says.
@@ -78,7 +100,7 @@ impl<A: Access> Cx<A> {
 
     /// Kubernetes in this cluster.
     pub(crate) fn kubernetes(&self, cluster: Cluster) -> Kubernetes<A> {
-        Kubernetes::new(self.app.kubernetes.clone(), cluster)
+        Kubernetes::new(self.app.kubernetes_as(&self.call.principal), cluster)
     }
 
     /// The Prometheus that is asked about metrics.

@@ -159,3 +159,33 @@ fn what_a_plan_sends_is_among_it_and_what_a_neighbour_sends_is_not() {
     assert_eq!(of("iam_get_caller_identity"), ["sts:GetCallerIdentity"]);
     assert_eq!(of("aws_search"), [""; 0]);
 }
+
+/// What a person has to agree to under the name of its own tool, they are asked about as a raw call as well.
+#[test]
+fn a_raw_call_is_asked_about_wherever_a_tool_that_sends_the_same_is() {
+    let mut tools = TOOLSETS.iter().flat_map(|set| set.nouns.iter().copied().flatten());
+    let free = tools.find(|tool| tool.name == crate::policy::FREE).unwrap();
+    let trainyard_contract::Behind::ByEffect { needs, .. } = &free.behind else { panic!("aws_call picks by effect") };
+    let raw = |name: &str| {
+        let (service, operation) = name.split_once(':').unwrap();
+        needs(&serde_json::json!({ "service": service, "operation": operation })).unwrap()
+    };
+    let mut compared = 0;
+    for (tool, call, effect) in all() {
+        let sent = crate::policy::operations(tool.name, call).unwrap_or_default();
+        let changing: Vec<_> = sent.iter().map(|name| raw(name)).filter(|needs| needs.effect.writes()).collect();
+        if changing.is_empty() {
+            continue;
+        }
+        if effect == Effect::Destroys {
+            assert!(changing.iter().any(|needs| needs.effect == Effect::Destroys), "{call}: {sent:?}");
+        }
+        if tool.spends && effect.writes() {
+            let asked = |needs: &trainyard_contract::Needs| needs.spends || needs.effect == Effect::Destroys;
+            assert!(changing.iter().any(asked), "{call}: {sent:?}");
+        }
+        compared += 1;
+    }
+    assert!(compared > 60, "{compared} calls were compared");
+    assert_eq!(raw("ec2:DeleteKeyPair").effect, Effect::Destroys);
+}

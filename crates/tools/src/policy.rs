@@ -22,7 +22,7 @@ pub(crate) async fn facts(app: &App, inquiry: Inquiry<'_>) -> Found {
     let text = |name: &str| inquiry.arguments.get(name).and_then(Value::as_str).map(str::to_owned);
     let region = text("region").or_else(|| text("region_name")).or_else(|| one_of(&inquiry.arguments["regions"]));
     let scope = Scope { profile: text("profile").or_else(|| text("profile_name")), region, role: None };
-    let aws: Aws<Reads> = Aws::new(app.aws.clone(), scope);
+    let aws: Aws<Reads> = app.aws_as(inquiry.principal, scope);
     let mut found = Found::default();
     if inquiry.tool == FREE {
         (found.operations, found.clusters) = free(inquiry.arguments);
@@ -43,7 +43,7 @@ pub(crate) async fn facts(app: &App, inquiry: Inquiry<'_>) -> Found {
         && let Some(target) = inquiry.target
     {
         let tags = match target.system {
-            "kubernetes" => crate::k8s::labels(&app.kubernetes, inquiry.arguments).await,
+            "kubernetes" => crate::k8s::labels(&app.kubernetes_as(inquiry.principal), inquiry.arguments).await,
             _ => tags(&aws, &target.kind, &target.ids).await,
         };
         // Tags that cannot be read are not known, and the policy says so where that decides.

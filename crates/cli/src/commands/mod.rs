@@ -114,6 +114,7 @@ fn dispatch(config: &Config, codes: Option<Arc<dyn Codes>>) -> Result<Arc<Dispat
         buckets: config.buckets.clone(),
         mlflow: config.mlflow.clone(),
         instance_types: InstanceTypes::default(),
+        identities: config.identities.clone(),
         workers: workers(config),
     };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));

@@ -1,18 +1,21 @@
 //! `trainyard serve`: MCP on standard input and output, or over HTTP.
 
 use std::{
+    future::Future,
     net::SocketAddr,
     path::{Path, PathBuf},
+    pin::Pin,
     process::ExitCode,
     sync::Arc,
 };
 
 use trainyard_aws::{
+    Codes, Device,
     catalogue::services,
     endpoint::partitions::{Partition, partitions},
 };
 use trainyard_contract::{Error, Result};
-use trainyard_serve::{About, Access, Http, HttpOptions, Listen, OAuth, Tls, Token, Values};
+use trainyard_serve::{About, Access, Http, HttpOptions, Listen, OAuth, Tls, Token, Values, Word, ask_person};
 
 use crate::{args::ServeArguments, config::Config, sandbox::Sandbox, telemetry::Counts, transcript::Transcript};
 
@@ -33,7 +36,7 @@ pub(crate) async fn run(mut config: Config, arguments: ServeArguments) -> Result
     }
     config.witness = arguments.transcript.as_deref().map(|file| written(file, &arguments)).transpose()?;
     let config = &config;
-    let dispatch = super::dispatch(config, None)?;
+    let dispatch = super::dispatch(config, Some(Arc::new(BehindTheClient)))?;
     if let Some(sandbox) = &mut sandbox {
         sandbox.ends(dispatch.context().workers.clone());
     }
@@ -83,6 +86,28 @@ fn sandbox(arguments: &ServeArguments) -> Result<Option<Sandbox>> {
 fn written(file: &Path, arguments: &ServeArguments) -> Result<Arc<Transcript>> {
     let scenario = arguments.scenario.as_deref();
     Ok(Arc::new(Transcript::begin(file, scenario, arguments.fleet.seed)?))
+}
+
+/// The person behind a client is asked for codes of MFA devices, where the client can ask.
+#[derive(Debug)]
+struct BehindTheClient;
+
+impl Codes for BehindTheClient {
+    fn code<'a>(&'a self, device: &'a Device) -> Pin<Box<dyn Future<Output = Result<String>> + Send + 'a>> {
+        let Device { serial, profile, role } = device;
+        let question = format!(
+            "The six digits that the MFA device {serial} shows now. Profile {profile} takes on {role} with them, and they \
+             are good once."
+        );
+        let word = ask_person(&question);
+        Box::pin(async move {
+            match word {
+                Word::Told(code) => Ok(code),
+                // Both are told to whoever cannot ask anybody.
+                Word::Asked | Word::Nobody => Err(device.unasked()),
+            }
+        })
+    }
 }
 
 /// Values to choose from that need no call.

@@ -136,6 +136,15 @@ pub(crate) fn recorder() -> Endpoint {
 
 #[test]
 fn what_is_refused_names_its_flag_and_sends_nothing_and_what_is_allowed_arrives() {
+    gates_hold(Era::Legacy);
+}
+
+#[test]
+fn what_is_refused_sends_nothing_and_what_is_allowed_arrives_in_the_newest_protocol_as_well() {
+    gates_hold(Era::Modern);
+}
+
+fn gates_hold(era: Era) {
     let recorder = recorder();
     let at = Trainyard::at(BINARY, &recorder.url()).unwrap();
     let cases = cases(&at);
@@ -146,10 +155,10 @@ fn what_is_refused_names_its_flag_and_sends_nothing_and_what_is_allowed_arrives(
         let files = at.home().join("files").display().to_string();
         let mut flags = vec!["--toolsets", "all", "--confirm", "never", "--local-paths", &files];
         flags.extend(gates);
-        let mut session = at.serve(&flags, Era::Legacy).unwrap();
+        let mut session = at.serve(&flags, era).unwrap();
         session.hello().unwrap();
         for case in &cases {
-            let what = format!("{} {} under {gates:?}", case.tool, case.arguments);
+            let what = format!("{} {} under {gates:?} in {era:?}", case.tool, case.arguments);
             let mut ask = || {
                 let result = session.call(&case.tool, case.arguments.clone()).unwrap();
                 (result, recorder.take())
@@ -192,6 +201,12 @@ fn what_is_refused_names_its_flag_and_sends_nothing_and_what_is_allowed_arrives(
 
 #[test]
 fn a_call_that_would_be_asked_about_sends_nothing_but_reads_before_the_answer() {
+    for era in [Era::Legacy, Era::Modern] {
+        asked_about(era);
+    }
+}
+
+fn asked_about(era: Era) {
     let recorder = Endpoint::start(|seen| {
         if seen.action() == Some("ListClusterNodes") {
             return Reply::new(200, "application/x-amz-json-1.1", r#"{"ClusterNodeSummaries":[]}"#);
@@ -200,7 +215,7 @@ fn a_call_that_would_be_asked_about_sends_nothing_but_reads_before_the_answer() 
     })
     .unwrap();
     let at = Trainyard::at(BINARY, &recorder.url()).unwrap();
-    let mut session = at.serve(&[WRITE], Era::Legacy).unwrap();
+    let mut session = at.serve(&[WRITE], era).unwrap();
     session.hello().unwrap();
     let arguments = json!({ "operation": "batch_delete", "cluster_name": "c", "node_ids": ["i-0123456789abcdef0"] });
     let actions = |recorder: &Endpoint| -> Vec<String> {

@@ -9,7 +9,7 @@ use tiktoken_rs::o200k_base;
 use trainyard_harness::{Era, Session, Trainyard};
 use trainyard_sandbox::kubernetes::{Options, Server};
 
-use crate::BINARY;
+use crate::{BINARY, own_cluster::own_cluster};
 
 /// Every gate open, nobody asked.
 const OPEN: [&str; 6] = ["--toolsets", "k8s", "--allow-write", "--allow-sensitive-data-access", "--confirm", "never"];
@@ -21,11 +21,6 @@ struct World {
     /// `None` where the cluster is somebody's own.
     sandbox: Option<Server>,
     trainyard: Trainyard,
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one variable of these tests")]
-fn own_cluster() -> Option<String> {
-    std::env::var("TRAINYARD_TEST_KUBECONFIG").ok()
 }
 
 impl World {

@@ -17,6 +17,8 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use trainyard_contract::{Error, ErrorKind, Result};
 
+use crate::alive::at_once;
+
 pub(crate) use self::read::newest_of;
 pub use self::read::{Fault, Follow, Report, find, tail, verify};
 use self::{chain::Chain, lines::Lines};
@@ -262,6 +264,9 @@ impl Record<'_> {
     pub(crate) async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         if self.facts.is_some() {
+            if let Some(done) = at_once(work.as_mut()).await {
+                return done;
+            }
             if let Ok(done) = tokio::time::timeout(SOON, &mut work).await {
                 return done;
             }

@@ -1,6 +1,6 @@
 //! Which rule decides, and why.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,7 @@ impl Policy {
     fn weigh<'a>(&'a self, facts: &'a Facts) -> Vec<Weighed<'a>> {
         let rules = self.rules.rules.iter().map(|rule| {
             let (fits, because) = rule.fits(facts);
-            Weighed { rule: Cow::Borrowed(&rule.name), verdict: rule.verdict, fits, because }
+            Weighed { rule: Name::Own(&rule.name), verdict: rule.verdict, fits, because }
         });
         self.only(facts).into_iter().chain(self.protected(facts)).chain(rules).collect()
     }
@@ -127,7 +127,7 @@ impl Policy {
         };
         let said = |one: &Weighed<'_>| {
             let why = if one.fits == Fit::Yes { "it fits the call".to_owned() } else { one.because.said(facts) };
-            (one.verdict, one.rule.clone().into_owned(), why)
+            (one.verdict, one.rule.to_string(), why)
         };
         if let Some(one) = fits(Verdict::Deny, true) {
             return said(one);
@@ -163,22 +163,22 @@ impl Policy {
     /// The allow-lists as rules that refuse.
     fn only(&self, facts: &Facts) -> Vec<Weighed<'static>> {
         let only = &self.rules.only;
-        let refuses = |name: &'static str, fit: Fit, unknown: Because| {
+        let refuses = |name: &'static str, fit: Fit, unknown: fn(&'static str) -> Because<'static>| {
             let (fits, because) = match fit {
                 Fit::Yes => (Fit::No, Because::Nothing),
-                Fit::Maybe => (Fit::Maybe, unknown),
+                Fit::Maybe => (Fit::Maybe, unknown(name)),
                 Fit::No => (Fit::Yes, Because::Nothing),
             };
-            Weighed { rule: format!("only.{name}").into(), verdict: Verdict::Deny, fits, because }
+            Weighed { rule: Name::Only(name), verdict: Verdict::Deny, fits, because }
         };
         let mut found = Vec::new();
         for (name, patterns, fact) in places(only, facts) {
             if !patterns.is_empty() && fact != &Fact::Absent {
-                found.push(refuses(name, all_of(patterns, fact), Because::Unknown(vec![name])));
+                found.push(refuses(name, all_of(patterns, fact), |name| Because::Unknown(vec![name])));
             }
         }
         if !only.tags.is_empty() && facts.effect.writes() {
-            found.push(refuses("tags", tagged(&only.tags, facts, true), Because::UnknownTags));
+            found.push(refuses("tags", tagged(&only.tags, facts, true), |_| Because::UnknownTags));
         }
         found
     }
@@ -188,9 +188,9 @@ impl Policy {
         if !facts.effect.writes() {
             return Vec::new();
         }
-        let refuses = |name: String, fits: Fit, unknown: Because| {
+        let refuses = |name: String, fits: Fit, unknown: Because<'static>| {
             let because = if fits == Fit::Maybe { unknown } else { Because::Nothing };
-            Weighed { rule: format!("protected.{name}").into(), verdict: Verdict::Deny, fits, because }
+            Weighed { rule: Name::Protected(name), verdict: Verdict::Deny, fits, because }
         };
         let protected = &self.rules.protected;
         let mut found = Vec::new();
@@ -209,16 +209,36 @@ impl Policy {
 
 /// One rule beside one call, not yet in words.
 struct Weighed<'a> {
-    rule: Cow<'a, str>,
+    rule: Name<'a>,
     verdict: Verdict,
     fits: Fit,
-    because: Because,
+    because: Because<'a>,
+}
+
+/// What a rule is called. Written out only where somebody reads it.
+enum Name<'a> {
+    /// Of the file's own rules.
+    Own(&'a str),
+    /// An allow-list.
+    Only(&'static str),
+    /// A protection.
+    Protected(String),
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(name) => f.write_str(name),
+            Self::Only(name) => write!(f, "only.{name}"),
+            Self::Protected(name) => write!(f, "protected.{name}"),
+        }
+    }
 }
 
 impl Weighed<'_> {
     fn considered(&self, facts: &Facts) -> Considered {
         Considered {
-            rule: self.rule.clone().into_owned(),
+            rule: self.rule.to_string(),
             verdict: self.verdict,
             fits: self.fits,
             because: self.because.said(facts),
@@ -227,14 +247,14 @@ impl Weighed<'_> {
 }
 
 /// What of a rule does not fit, or is not known. Put in words only where somebody reads them.
-enum Because {
+enum Because<'a> {
     Nothing,
     /// The call does something else.
     Effect,
     /// This of the call is another.
-    Other(&'static str, String),
+    Other(&'static str, &'a str),
     /// The call has these instead.
-    Others(&'static str, Vec<String>),
+    Others(&'static str, &'a [String]),
     /// The call has no such thing.
     Without(&'static str),
     OtherTags,
@@ -242,7 +262,7 @@ enum Because {
     Unknown(Vec<&'static str>),
 }
 
-impl Because {
+impl Because<'_> {
     fn said(&self, facts: &Facts) -> String {
         match self {
             Self::Nothing => String::new(),
@@ -271,7 +291,7 @@ fn places<'a>(places: &'a Places, facts: &'a Facts) -> [(&'static str, &'a [Stri
 
 impl Rule {
     /// Whether the rule fits, and what does not.
-    fn fits(&self, facts: &Facts) -> (Fit, Because) {
+    fn fits<'a>(&'a self, facts: &'a Facts) -> (Fit, Because<'a>) {
         let effect = self.effects.contains(&facts.effect) || (facts.reveals && self.effects.contains(&Effect::Reveals));
         if !self.effects.is_empty() && !effect {
             return (Fit::No, Because::Effect);
@@ -283,7 +303,7 @@ impl Rule {
         ];
         for (name, patterns, text) in own {
             if !patterns.is_empty() && !patterns.iter().any(|pattern| pattern::fits(pattern, text)) {
-                return (Fit::No, Because::Other(name, text.clone()));
+                return (Fit::No, Because::Other(name, text));
             }
         }
         // To allow, a rule must fit everything that the call reaches; to refuse or ask, one thing is enough.
@@ -296,7 +316,7 @@ impl Rule {
             match (fit(patterns, fact), fact) {
                 (Fit::Yes, _) => {}
                 (Fit::Maybe, _) => maybe.push(name),
-                (Fit::No, Fact::Known(values)) => return (Fit::No, Because::Others(name, values.clone())),
+                (Fit::No, Fact::Known(values)) => return (Fit::No, Because::Others(name, values)),
                 (Fit::No, _) => return (Fit::No, Because::Without(name)),
             }
         }

@@ -3,7 +3,17 @@
 /// Whether `text` is what `pattern` says. Case, `-`, `_` and blanks make no difference: an operation or a kind that is
 /// spelt another way must not slip past a rule.
 pub(crate) fn fits(pattern: &str, text: &str) -> bool {
-    let (mut pattern, mut text) = (folded(pattern), folded(text));
+    if pattern.is_ascii() && text.is_ascii() {
+        return fits_folded(folded_bytes(pattern), folded_bytes(text), |letter| *letter == b'*');
+    }
+    fits_folded(folded(pattern), folded(text), |letter| *letter == '*')
+}
+
+fn fits_folded<L: PartialEq, I: Iterator<Item = L> + Clone>(
+    mut pattern: I,
+    mut text: I,
+    is_star: impl Fn(&L) -> bool,
+) -> bool {
     // Where to take up again: after the last star, with one more letter given to it.
     let mut star = None;
     loop {
@@ -11,7 +21,7 @@ pub(crate) fn fits(pattern: &str, text: &str) -> bool {
         let Some(letter) = read.next() else { break };
         let mut wanted = pattern.clone();
         match wanted.next() {
-            Some('*') => {
+            Some(same) if is_star(&same) => {
                 star = Some((wanted.clone(), text.clone()));
                 pattern = wanted;
             }
@@ -23,11 +33,16 @@ pub(crate) fn fits(pattern: &str, text: &str) -> bool {
             }
         }
     }
-    pattern.all(|letter| letter == '*')
+    pattern.all(|letter| is_star(&letter))
 }
 
 fn folded(text: &str) -> impl Iterator<Item = char> + Clone {
     text.chars().filter(|letter| !matches!(letter, '-' | '_' | ' ')).flat_map(char::to_lowercase)
+}
+
+/// The same for plain text, which nearly all of it is.
+fn folded_bytes(text: &str) -> impl Iterator<Item = u8> + Clone {
+    text.bytes().filter(|letter| !matches!(letter, b'-' | b'_' | b' ')).map(|letter| letter.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -44,6 +59,7 @@ mod tests {
             ("ec2 instance", "EC2_Instance"),
             ("a*b*c", "a-x-b-b-y-c"),
             ("eu-*", "eu-west-1"),
+            ("GRÜ*", "grü-ße"),
         ] {
             assert!(fits(pattern, text), "{pattern} {text}");
         }

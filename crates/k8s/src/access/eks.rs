@@ -66,7 +66,8 @@ pub(super) async fn enter(settings: &Settings, aws: &AwsEngine, name: &str, scop
     let scope = Scope { region: Some(reply.region), ..scope };
     let token = Token::new(aws.clone(), scope, name.to_owned());
     let client = client(settings, config).await?;
-    Ok(Entry { client, token: Some(token), namespace: "default".into(), url: url.to_string() })
+    let (acting_as, namespace) = (http::HeaderMap::new(), "default".to_owned());
+    Ok(Entry { client, token: Some(token), acting_as, namespace, url: url.to_string() })
 }
 
 /// Certificates of a PEM text, as DER.

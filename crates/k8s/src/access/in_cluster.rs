@@ -24,5 +24,5 @@ pub(super) async fn enter(settings: &Settings) -> Result<Entry> {
     config.auth_info.token_file = Some(folder.join("token").display().to_string());
     let client = client(settings, config).await?;
     let namespace = namespace.map_or_else(|| "default".to_owned(), |text| text.trim().to_owned());
-    Ok(Entry { client, token: None, namespace, url: url.to_string() })
+    Ok(Entry { client, token: None, acting_as: http::HeaderMap::new(), namespace, url: url.to_string() })
 }

@@ -6,13 +6,14 @@ use std::{
     time::SystemTime,
 };
 
+use http::HeaderMap;
 use kube::config::{AuthInfo, Context, ExecConfig, KubeConfigOptions, Kubeconfig};
 use serde::Serialize;
 use trainyard_aws::Engine as AwsEngine;
 use trainyard_contract::{Error, ErrorKind, Result, nearest};
 
 use super::{Entry, Token, client, eks, proxy};
-use crate::settings::Settings;
+use crate::settings::{Settings, User};
 
 /// A context, as far as it is no secret.
 #[derive(Debug, Clone, Serialize)]
@@ -160,9 +161,28 @@ pub(super) async fn enter(
     if token.is_some() {
         config.auth_info = AuthInfo { exec: None, ..config.auth_info };
     }
+    let acting_as = acting_as(&config.auth_info)?;
     let (namespace, url) = (config.default_namespace.clone(), config.cluster_url.to_string());
     let client = client(settings, config).await?;
-    Ok(Entry { client, token, namespace, url })
+    Ok(Entry { client, token, acting_as, namespace, url })
+}
+
+/// Headers of whom a kubeconfig says to act as (`as`, `as-groups`), which the client below leaves out: without them a call
+/// would have the rights of whoever may impersonate others.
+fn acting_as(auth: &AuthInfo) -> Result<HeaderMap> {
+    let AuthInfo { impersonate, impersonate_uid, impersonate_groups, impersonate_user_extra, .. } = auth;
+    if impersonate_uid.is_some() || impersonate_user_extra.is_some() {
+        return Err(Error::unsupported("the kubeconfig acts as somebody with `as-uid` or `as-user-extra`")
+            .code("InvalidIdentity")
+            .hint("`as` and `as-groups` are understood"));
+    }
+    match (impersonate, impersonate_groups) {
+        (None, None) => Ok(HeaderMap::new()),
+        (name, groups) => {
+            let (name, groups) = (name.clone().unwrap_or_default(), groups.clone().unwrap_or_default());
+            User { name, groups }.headers()
+        }
+    }
 }
 
 /// Whether the cluster of a context names a proxy itself, which goes before those of the environment.

@@ -8,6 +8,7 @@ mod token;
 
 use std::fmt;
 
+use http::HeaderMap;
 use serde::Serialize;
 use trainyard_aws::Engine as AwsEngine;
 use trainyard_contract::{Error, Result};
@@ -61,6 +62,8 @@ impl fmt::Display for Way {
 pub(crate) struct Entry {
     pub(crate) client: kube::Client,
     pub(crate) token: Option<Token>,
+    /// Headers of whom the kubeconfig says to act as.
+    pub(crate) acting_as: HeaderMap,
     pub(crate) namespace: String,
     pub(crate) url: String,
 }

@@ -9,7 +9,7 @@ mod settings;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use http::{HeaderName, HeaderValue, Request, StatusCode, Uri, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header::AUTHORIZATION};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use kube::client::Body;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -63,19 +63,25 @@ impl Prometheus {
     pub async fn named(&self) -> Result<Option<Api>> {
         let Some(base) = &self.0.base else { return Ok(None) };
         let client = self.0.client.get_or_try_init(|| self.client(base)).await?.clone();
-        Ok(Some(Api { client, prefix: String::new(), authorization: None, whose: self.clone(), at: base.to_string() }))
+        Ok(Some(Api {
+            client,
+            prefix: String::new(),
+            who: HeaderMap::new(),
+            whose: self.clone(),
+            at: base.to_string(),
+        }))
     }
 
     /// The one behind a service of the cluster that this process runs in, by its name there.
     pub async fn at_service(&self, service: &Service) -> Result<Api> {
         let base: Uri = service.url().parse().map_err(|_| Error::internal("a service has a name that is no host"))?;
         let client = self.0.client.get_or_try_init(|| self.client(&base)).await?.clone();
-        Ok(Api { client, prefix: String::new(), authorization: None, whose: self.clone(), at: base.to_string() })
+        Ok(Api { client, prefix: String::new(), who: HeaderMap::new(), whose: self.clone(), at: base.to_string() })
     }
 
     /// One that was found in a cluster, asked through that cluster's API server.
-    pub(crate) fn through(&self, client: kube::Client, authorization: Option<HeaderValue>, service: &Service) -> Api {
-        Api { client, prefix: service.proxy_path(), authorization, whose: self.clone(), at: service.to_string() }
+    pub(crate) fn through(&self, client: kube::Client, who: HeaderMap, service: &Service) -> Api {
+        Api { client, prefix: service.proxy_path(), who, whose: self.clone(), at: service.to_string() }
     }
 
     /// Headers that say who asks.
@@ -145,8 +151,8 @@ pub struct Stretch {
 pub struct Api {
     client: kube::Client,
     prefix: String,
-    /// Who we are in a cluster whose client does not say so itself.
-    authorization: Option<HeaderValue>,
+    /// Headers that say who asks in a cluster, where its client does not say so itself.
+    who: HeaderMap,
     whose: Prometheus,
     at: String,
 }
@@ -268,9 +274,7 @@ impl Api {
                 request.headers_mut().insert(name, value);
             }
         }
-        if let Some(authorization) = &self.authorization {
-            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
-        }
+        request.headers_mut().extend(self.who.clone());
         Ok(request)
     }
 

@@ -8,7 +8,7 @@ use tokio::{
     process::{ChildStdin, ChildStdout, Command},
 };
 
-use crate::{CALLS, Speed};
+use crate::{CALLS, Peer, Speed};
 
 const HELLO: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"load","version":"1"}}}"#;
 const READY: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
@@ -35,10 +35,11 @@ impl Child {
     }
 
     /// Another server, and a call that it answers well.
-    pub(crate) async fn peer(command: &[&str], tool: &str, arguments: &str) -> Self {
-        let [program, rest @ ..] = command else { panic!("no command") };
+    pub(crate) async fn peer(peer: &Peer) -> Self {
+        let [program, rest @ ..] = peer.command.as_slice() else { panic!("no command") };
         let mut command = Command::new(program);
         command.args(rest).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let Peer { tool, arguments, .. } = peer;
         let call = format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}"#
         );

@@ -2,8 +2,9 @@
 //! call (policy, audit log, redaction, budget), beside the same tool on the bare SDK.
 //!
 //! `cargo run --release -p trainyard-serve --example load` prints a table of both, from one run.
-//! `… --example load -- beside TOOL ARGUMENTS COMMAND…` measures another server over stdio beside ours in the same run.
-//! `… --example load -- soak 3600` calls for an hour over HTTP and prints how the memory went.
+//! `… --example load -- beside FILE` measures servers of others over stdio beside ours and the bare SDK, in one run; a line
+//! of the file is a name, a tool, its arguments and a command, with tabs between them.
+//! `… --example load -- soak 3600 200` calls for an hour over HTTP, 200 times a second, and prints how the memory went.
 
 #![expect(clippy::unwrap_used, reason = "a broken measurement ends")]
 #![expect(clippy::print_stdout, reason = "its figures are what it is for")]
@@ -32,10 +33,13 @@ async fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         [] => table().await,
-        ["beside", tool, arguments, command @ ..] if !command.is_empty() => beside(tool, arguments, command).await,
-        ["soak", seconds] => match seconds.parse() {
-            Ok(seconds) => soak(Duration::from_secs(seconds)).await,
-            Err(_) => return usage(),
+        ["beside", file] => match Peer::read(file) {
+            Some(peers) => beside(&peers).await,
+            None => return usage(),
+        },
+        ["soak", seconds, rate] => match (seconds.parse(), rate.parse()) {
+            (Ok(seconds), Ok(rate)) if rate > 0 => soak(Duration::from_secs(seconds), rate).await,
+            _ => return usage(),
         },
         ["serve", kind @ ("bare" | "ours"), "stdio"] => servers::stdio(kind).await,
         ["serve", kind @ ("bare" | "ours"), "http"] => servers::http(kind).await,
@@ -45,7 +49,7 @@ async fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: load | load beside TOOL ARGUMENTS COMMAND… | load soak SECONDS");
+    eprintln!("usage: load | load beside FILE | load soak SECONDS CALLS_A_SECOND");
     ExitCode::from(2)
 }
 
@@ -60,24 +64,57 @@ async fn table() {
     many().await;
 }
 
-/// Another server and ours in turns, with fewer calls: some servers take a millisecond for each.
-async fn beside(tool: &str, arguments: &str, command: &[&str]) {
+/// A server that somebody else wrote, and a call that it answers out of its own memory.
+struct Peer {
+    name: String,
+    tool: String,
+    arguments: String,
+    command: Vec<String>,
+}
+
+impl Peer {
+    /// Each line of a file is one: name, tool, arguments and command, with tabs between them.
+    fn read(path: &str) -> Option<Vec<Self>> {
+        let text = std::fs::read_to_string(path).ok()?;
+        text.lines().filter(|line| !line.is_empty()).map(Self::of).collect()
+    }
+
+    fn of(line: &str) -> Option<Self> {
+        let mut cells = line.split('\t').map(str::to_owned);
+        let (name, tool, arguments) = (cells.next()?, cells.next()?, cells.next()?);
+        let command = cells.next()?.split_whitespace().map(str::to_owned).collect();
+        Some(Self { name, tool, arguments, command })
+    }
+}
+
+/// Ours, the bare SDK and other servers in turns, over stdio and with fewer calls: some take a millisecond for each.
+async fn beside(peers: &[Peer]) {
     const FEW: usize = CALLS / 10;
-    println!("{:<40} {:>12} {:>12} {:>22}", "", "peer calls/s", "ours calls/s", "CPU a call, us");
-    for (name, wide) in [("stdio, one after the other", 1), ("stdio, 64 in the pipe", WIDE)] {
-        let (mut peer, mut ours) = (Speed(0.0, f64::MAX), Speed(0.0, f64::MAX));
-        for _ in 0..ROUNDS {
-            for (is_peer, best) in [(true, &mut peer), (false, &mut ours)] {
-                let mut child =
-                    if is_peer { Child::peer(command, tool, arguments).await } else { Child::stdio("ours").await };
+    println!(
+        "{:<32} {:>16} {:>16} {:>14} {:>12}",
+        "", "calls/s, single", "calls/s, 64", "CPU a call, us", "memory, MiB"
+    );
+    let mut best = vec![(Speed(0.0, f64::MAX), Speed(0.0, f64::MAX), 0.0_f64); peers.len() + 2];
+    for _ in 0..ROUNDS {
+        for (at, best) in best.iter_mut().enumerate() {
+            let mut child = match at {
+                0 => Child::stdio("ours").await,
+                1 => Child::stdio("bare").await,
+                at => Child::peer(&peers[at - 2]).await,
+            };
+            for (wide, best) in [(1, &mut best.0), (WIDE, &mut best.1)] {
                 let before = child.processor();
                 let started = Instant::now();
                 child.pipe().calls(FEW, wide).await;
                 let Speed(calls, processor) = child.speed(started, before, FEW / wide * wide);
                 *best = Speed(best.0.max(calls), best.1.min(processor));
             }
+            best.2 = child.memory();
         }
-        println!("{name:<40} {:>12.0} {:>12.0} {:>10.1} {:>10.1}", peer.0, ours.0, peer.1, ours.1);
+    }
+    let names = ["ours", "bare SDK"].into_iter().chain(peers.iter().map(|peer| peer.name.as_str()));
+    for (name, (single, wide, memory)) in names.zip(best) {
+        println!("{name:<32} {:>16.0} {:>16.0} {:>14.1} {memory:>12.1}", single.0, wide.0, single.1);
     }
 }
 
@@ -150,31 +187,35 @@ async fn many() {
     );
 }
 
-/// Some thousand calls a second, and what the memory is every so often.
-async fn soak(time: Duration) {
+/// So many calls a second over eight connections, and what the memory is every so often.
+async fn soak(time: Duration, rate: u32) {
+    const WORKERS: u32 = 8;
+    const BURST: u32 = 10;
     let child = Child::http("ours").await;
+    let pause = Duration::from_secs(1) * WORKERS * BURST / rate;
     let end = Instant::now() + time;
     let mut workers = Vec::new();
-    for _ in 0..8 {
+    for _ in 0..WORKERS {
         let mut connection = Connection::open(child.address()).await;
         workers.push(tokio::spawn(async move {
             let mut calls = 0;
+            let mut next = tokio::time::interval(pause);
             while Instant::now() < end {
-                connection.calls(100).await;
-                calls += 100;
-                // Hours of work in the background of other work.
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                next.tick().await;
+                connection.calls(BURST as usize).await;
+                calls += u64::from(BURST);
             }
             calls
         }));
     }
     let step = (time / 12).max(Duration::from_secs(1));
     let started = Instant::now();
+    println!("{:>6} s  {:>7.2} MiB", 0, child.memory());
     while Instant::now() + step < end {
         tokio::time::sleep(step).await;
         println!("{:>6} s  {:>7.2} MiB", started.elapsed().as_secs(), child.memory());
     }
-    let mut calls = 0_usize;
+    let mut calls = 0;
     for worker in workers {
         calls += worker.await.unwrap();
     }

@@ -1,5 +1,7 @@
 //! Tokens of a real identity provider, and tokens that no provider would make.
 
+mod identities;
+
 use std::{
     process::Command,
     time::{Duration, Instant},

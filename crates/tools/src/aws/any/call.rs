@@ -14,7 +14,7 @@ use trainyard_aws::{
     effect, project, show_text, validate,
 };
 use trainyard_contract::{
-    Access, Error, Impact, Json, MayChange, Needs, Preview, Reads, Result, Target, Tool, Weighed,
+    Access, Error, Impact, Json, MayChange, Needs, Preview, Reads, Result, Target, Tool, Weighed, declare_others,
 };
 
 use crate::{
@@ -94,6 +94,8 @@ impl<A: Access> Tool<App> for Call<A> {
         if let Some(query) = &self.query {
             answer.result = project(query, &answer.result)?;
         }
+        // Nothing is known of what a free call shows: messages, tags, bodies of objects.
+        declare_others(&mut answer.result);
         Ok(Json(answer))
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use trainyard_aws::{Operation, Paged, catalogue, show_text};
-use trainyard_contract::{Error, Json, Listing, Reads, Result, Reveals, Tool, ToolDef};
+use trainyard_contract::{Error, Json, Listing, Others, Reads, Result, Reveals, Tool, ToolDef};
 
 use crate::{
     App, Cx,
@@ -154,7 +154,13 @@ impl Tool<App> for Get {
         let object = Object::of(head, region);
         // There is no range of an empty object.
         if self.from >= object.size {
-            return Ok(Json(Content { object, text: Some(String::new()), base64: None, from: self.from, next: None }));
+            return Ok(Json(Content {
+                object,
+                text: Some(Others::default()),
+                base64: None,
+                from: self.from,
+                next: None,
+            }));
         }
         let end = self.from.saturating_add(self.max_bytes).min(object.size);
         let mut input =
@@ -166,7 +172,7 @@ impl Tool<App> for Get {
         let service = catalogue::service("s3")?;
         let is_text = service.operation("GetObject").is_some_and(|get| show_text(service, get, &mut output));
         let body = output["Body"].as_str().unwrap_or_default().to_owned();
-        let (text, base64) = if is_text { (Some(body), None) } else { (None, Some(body)) };
+        let (text, base64) = if is_text { (Some(Others(body)), None) } else { (None, Some(body)) };
         let next = (end < object.size).then_some(end);
         Ok(Json(Content { object, text, base64, from: self.from, next }))
     }
@@ -234,7 +240,7 @@ struct Content {
     object: Object,
     /// Where it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
+    text: Option<Others>,
     /// Where it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
