@@ -192,9 +192,8 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: &Call, path: &ResourcePath) -> 
                     return None;
                 }
                 // Containers that write by themselves do so without news.
-                match tokio::time::timeout(LOOK, news.changed()).await {
-                    Ok(Err(_)) => return None,
-                    Ok(Ok(())) | Err(_) => {}
+                if let Ok(Err(_)) = tokio::time::timeout(LOOK, news.changed()).await {
+                    return None;
                 }
             }
         }

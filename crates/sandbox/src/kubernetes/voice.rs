@@ -14,8 +14,11 @@ const APART: i64 = 10;
 /// Most lines that are made at once: who runs for days has a log that was cut.
 const MOST: i64 = 400;
 
+/// Makes a line of its number and of chance.
+type Voice = fn(i64, u64) -> String;
+
 /// What a container says, by a part of its image's name; the rest are silent.
-const VOICES: &[(&str, fn(i64, u64) -> String)] = &[
+const VOICES: &[(&str, Voice)] = &[
     ("registry.example/train", training),
     ("registry.example/serve", serving),
     ("registry.example/embed", serving),
@@ -59,7 +62,7 @@ impl Cluster {
 }
 
 /// What a container says, and since when, if it runs.
-fn voice(pod: &Value, container: &str) -> Option<(fn(i64, u64) -> String, OffsetDateTime)> {
+fn voice(pod: &Value, container: &str) -> Option<(Voice, OffsetDateTime)> {
     let mut statuses = pod["status"]["containerStatuses"].as_array()?.iter();
     let status = statuses.find(|status| status["name"] == container)?;
     let started = clock::parse(status["state"]["running"]["startedAt"].as_str()?)?;
