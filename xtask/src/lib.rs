@@ -8,7 +8,6 @@ mod bundle;
 mod catalogue;
 mod check;
 mod compile_cost;
-mod demo;
 mod environment;
 mod fetch;
 mod release;
@@ -19,8 +18,7 @@ use std::path::PathBuf;
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 const USAGE: &str = "\
-usage: cargo xtask demo                                    show in a minute what an assistant sees; needs Python 3
-       cargo xtask test [--without-npm]                    run every check and test
+usage: cargo xtask test [--without-npm]                    run every check and test
        cargo xtask test-data [--without-npm]               fetch what the tests need but the repository does not hold
        cargo xtask bench [--peers]                         measure size, start, calls and load of the release build
        cargo xtask bundle [--url FOLDER]                   pack the release build for clients that install with a click
@@ -33,7 +31,6 @@ pub fn run(arguments: &[String]) -> Result<()> {
     match words.as_slice() {
         ["bench"] => bench::run(false),
         ["bench", "--peers"] => bench::run(true),
-        ["demo"] => demo::run(),
         ["test"] => check::run(true),
         ["test", "--without-npm"] => check::run(false),
         ["test-data"] => environment::all(true),

@@ -18,6 +18,7 @@ pub(crate) struct Arguments {
 
 const AFTER: &str = "\
 Start here:
+  trainyard demo                                         what this is, on a fleet inside of this program
   trainyard doctor                                       what works from here, and what is missing
   trainyard tools                                        what there is
   trainyard tools ec2_list_instances                     one tool: parameters and an example
@@ -31,6 +32,10 @@ Nothing is changed and no secret is shown unless you say --allow-write or --allo
 pub(crate) enum Command {
     /// Serve MCP on standard input and output, or over HTTP
     Serve(ServeArguments),
+    /// Show what an assistant asks and sees, on a GPU fleet inside of this program
+    Demo(FleetArguments),
+    /// Grade how an assistant handled an incident of the sandbox
+    Eval(EvalArguments),
     /// List the tools, or show one
     Tools {
         /// Show this tool
@@ -89,6 +94,17 @@ pub(crate) struct ServeArguments {
     /// List four tools that find, describe and call all the others
     #[arg(long)]
     pub(crate) gateway: bool,
+    /// An AWS account and a cluster inside of this program, to practise on, in place of yours
+    #[arg(long, help_heading = "Sandbox")]
+    pub(crate) sandbox: bool,
+    /// An incident to play there: `trainyard eval --list` shows which there are
+    #[arg(long, value_name = "NAME", requires = "sandbox", help_heading = "Sandbox")]
+    pub(crate) scenario: Option<String>,
+    /// Write all calls and their answers to this file, for `trainyard eval`
+    #[arg(long, value_name = "FILE", requires = "sandbox", help_heading = "Sandbox")]
+    pub(crate) transcript: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArguments,
     /// File with the token that clients have to send; made where there is none
     #[arg(long, value_name = "FILE", requires = "http", help_heading = "HTTP")]
     pub(crate) token_file: Option<PathBuf>,
@@ -126,6 +142,53 @@ pub(crate) struct ServeArguments {
     /// Show numbers of calls at /metrics, for Prometheus, to everybody who can connect
     #[arg(long, requires = "http", help_heading = "HTTP")]
     pub(crate) metrics: bool,
+}
+
+impl Command {
+    /// Whether all that it reaches is in the sandbox.
+    pub(crate) fn is_sandboxed(&self) -> bool {
+        matches!(self, Self::Demo(_) | Self::Serve(ServeArguments { sandbox: true, .. }))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalArguments {
+    /// The incident
+    #[arg(required_unless_present = "list")]
+    pub(crate) scenario: Option<String>,
+    /// What `trainyard serve --sandbox --transcript FILE` wrote
+    #[arg(long, value_name = "FILE", required_unless_present = "list")]
+    pub(crate) transcript: Option<PathBuf>,
+    /// What the assistant concluded, where the transcript does not say it; @FILE reads it from a file, - from standard input
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) conclusion: Option<String>,
+    /// Show the incidents that there are, and what somebody asks in each
+    #[arg(long, conflicts_with_all = ["scenario", "transcript", "conclusion"])]
+    pub(crate) list: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The fleet of the sandbox.
+#[derive(Debug, Default, Clone, Args)]
+pub(crate) struct FleetArguments {
+    /// Nodes of the sandbox's cluster
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=1000), help_heading = "Sandbox")]
+    pub(crate) nodes: Option<u32>,
+    /// Pods on them; five a node when absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=20_000), help_heading = "Sandbox")]
+    pub(crate) pods: Option<u32>,
+    /// Where its chance begins: the same number makes the same fleet
+    #[arg(long, value_name = "N", help_heading = "Sandbox")]
+    pub(crate) seed: Option<u64>,
+}
+
+impl FleetArguments {
+    /// Whether anything is said of it.
+    pub(crate) fn is_given(&self) -> bool {
+        self.nodes.is_some() || self.pods.is_some() || self.seed.is_some()
+    }
 }
 
 #[derive(Debug, Args)]

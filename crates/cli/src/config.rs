@@ -1,7 +1,7 @@
 //! Settings: flags before environment before settings file. The only reader of the environment.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -9,6 +9,7 @@ use std::{
 
 use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
+use trainyard_aws::StaticCredentials;
 use trainyard_contract::{Ceiling, Error, Result};
 use trainyard_dispatch::{Policy, Selection};
 use trainyard_tools::{Buckets, Identities, Identity};
@@ -17,6 +18,7 @@ use crate::{
     args::{AuthMode, Confirm, Options},
     install::Folders,
     telemetry::{Counts, Signals, Telemetry},
+    transcript::Transcript,
 };
 
 /// Longest time for one call: clients give up at 60 seconds.
@@ -33,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) selection: Selection,
     pub(crate) profile: Option<String>,
     pub(crate) region: Option<String>,
+    /// In place of what the environment and the profiles say; never read from them.
+    pub(crate) fixed: Option<Arc<Fixed>>,
     /// Profiles that calls may name, and accounts that they may be made in. Not from the environment: they are gates.
     pub(crate) allowed_profiles: Option<Vec<String>>,
     pub(crate) allowed_accounts: Option<Vec<String>>,
@@ -69,8 +73,17 @@ pub(crate) struct Config {
     pub(crate) telemetry: Option<Arc<Telemetry>>,
     /// Who counts calls for whoever asks this process, if it was told to.
     pub(crate) counts: Option<Arc<Counts>>,
+    /// Who sees calls whole. There is nobody, except in the sandbox.
+    pub(crate) witness: Option<Arc<Transcript>>,
     /// The settings file that was read, if there is one.
     pub(crate) file: Option<PathBuf>,
+}
+
+/// One address for all of AWS, and the key that it knows.
+#[derive(Debug)]
+pub(crate) struct Fixed {
+    pub(crate) endpoint_url: String,
+    pub(crate) credentials: StaticCredentials,
 }
 
 /// The settings file. An unknown key is an error: a misspelt gate must not stand open, or closed, unnoticed.
@@ -145,6 +158,7 @@ impl Config {
             },
             profile: options.profile.clone().or(settings.profile),
             region: options.region.clone().or(settings.region),
+            fixed: None,
             allowed_profiles: settings.allowed_profiles,
             allowed_accounts: settings.allowed_accounts,
             template_buckets: list(&options.template_buckets, None, settings.template_buckets),
@@ -167,6 +181,7 @@ impl Config {
             signals: signals(&environment),
             telemetry: None,
             counts: None,
+            witness: None,
             file: file.filter(|(path, _)| path.exists()).map(|(path, _)| path),
         })
     }
@@ -342,6 +357,60 @@ fn log_level(verbose: u8, environment: &Environment) -> LevelFilter {
     }
 }
 
+/// Variables that mean nothing to AWS, Kubernetes or a collector: how to talk to a terminal, what to offer.
+const HARMLESS: &[&str] = &[
+    "COLORTERM",
+    "COLUMNS",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "NO_COLOR",
+    "PATH",
+    "RUST_BACKTRACE",
+    "TERM",
+    "TMPDIR",
+    "TRAINYARD_LOG",
+    "TRAINYARD_TOOLS",
+    "TRAINYARD_TOOLSETS",
+    "TZ",
+];
+/// What stands in place of all others: a home without settings, and no machine to ask for credentials.
+const OF_THE_SANDBOX: &[(&str, &str)] = &[("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/nonexistent")];
+
+/// Goes on in an environment that leads nowhere, so that no variable, profile or kubeconfig of whoever starts the sandbox
+/// can lead out of it: not even one that only AWS's own libraries know. Starts this program anew in this process, once.
+pub(crate) fn leave_environment() -> Result<()> {
+    use std::os::unix::process::CommandExt;
+    if is_left(std::env::vars_os()) {
+        return Ok(());
+    }
+    let failed =
+        |error: std::io::Error| Error::internal(format!("the sandbox could not leave this environment: {error}"));
+    let mut again = std::process::Command::new(std::env::current_exe().map_err(failed)?);
+    again.args(std::env::args_os().skip(1)).env_clear();
+    again.envs(std::env::vars_os().filter(|(name, _)| is_harmless(name))).envs(OF_THE_SANDBOX.iter().copied());
+    // Comes back only where it fails.
+    Err(failed(again.exec()))
+}
+
+fn is_harmless(name: &OsStr) -> bool {
+    HARMLESS.iter().any(|harmless| name == *harmless)
+}
+
+/// Whether an environment leads nowhere already.
+fn is_left(variables: impl IntoIterator<Item = (OsString, OsString)>) -> bool {
+    let mut of_the_sandbox = 0;
+    for (name, value) in variables {
+        if OF_THE_SANDBOX.iter().any(|(known, wanted)| name == *known && value == *wanted) {
+            of_the_sandbox += 1;
+        // Some systems give every process variables of their own, which begin so.
+        } else if !is_harmless(&name) && !name.as_encoded_bytes().starts_with(b"__") {
+            return false;
+        }
+    }
+    of_the_sandbox == OF_THE_SANDBOX.len()
+}
+
 /// The process's environment, read here and nowhere else.
 struct Environment;
 
@@ -448,6 +517,18 @@ mod tests {
         assert!(toml::from_str::<Settings>("[prometheus]\npassword = \"x\"\n").is_err(), "secrets stand in files");
         assert_eq!(config_map(Some("a/b")).unwrap(), Some(("a".into(), "b".into())));
         assert!(config_map(Some("b")).is_err() && config_map(Some("a/")).is_err());
+    }
+
+    #[test]
+    fn an_environment_is_left_once_and_wholly() {
+        let of = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect::<Vec<_>>();
+        let left = [&[("PATH", "/bin"), ("__CF_USER_TEXT_ENCODING", "x")], OF_THE_SANDBOX].concat();
+        assert!(is_left(of(&left)));
+        assert!(!is_left(of(&left[..3])), "the home is another one");
+        for name in ["AWS_PROFILE", "AWS_ENDPOINT_URL_EC2", "KUBECONFIG", "HTTPS_PROXY", "XDG_CONFIG_HOME"] {
+            assert!(!is_left(of(&[&left[..], &[(name, "x")]].concat())), "{name}");
+        }
+        assert!(!is_left(of(&[("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/home/anna")])));
     }
 
     #[test]

@@ -7,7 +7,9 @@ mod exit;
 mod install;
 mod log;
 mod output;
+mod sandbox;
 mod telemetry;
+mod transcript;
 
 use std::process::ExitCode;
 
@@ -15,6 +17,11 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
+    if arguments.command.is_sandboxed()
+        && let Err(error) = config::leave_environment()
+    {
+        return exit::failed(&error);
+    }
     let mut config = match config::Config::read(&arguments.options) {
         Ok(config) => config,
         Err(error) => return exit::failed(&error),

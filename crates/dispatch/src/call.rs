@@ -27,6 +27,7 @@ use crate::{
     state::{self, Switch, random_id},
     unfinished::{self, Mark},
     watch::{Ending, Watch, Watched},
+    witness::Witness,
 };
 
 /// Where clients read large answers: this, followed by a name.
@@ -137,6 +138,7 @@ pub struct Dispatch<C: Context> {
     turns: Turns,
     slots: Semaphore,
     watch: Option<Arc<dyn Watch>>,
+    witness: Option<Arc<dyn Witness>>,
 }
 
 /// One call that was understood, on its way.
@@ -156,13 +158,20 @@ impl<C: Context> Dispatch<C> {
         let plans = Plans::of(options.state.as_deref());
         let switch = Switch::of(options.state.as_deref());
         let (turns, results) = (Turns::default(), Results::default());
-        Self { context, registry, options, audit, plans, results, switch, turns, slots, watch: None }
+        Self { context, registry, options, audit, plans, results, switch, turns, slots, watch: None, witness: None }
     }
 
     /// Tells somebody of each call that ended.
     #[must_use]
     pub fn watched_by(mut self, watch: Arc<dyn Watch>) -> Self {
         self.watch = Some(watch);
+        self
+    }
+
+    /// Shows somebody each call whole.
+    #[must_use]
+    pub fn witnessed_by(mut self, witness: Arc<dyn Witness>) -> Self {
+        self.witness = Some(witness);
         self
     }
 
@@ -204,6 +213,14 @@ impl<C: Context> Dispatch<C> {
 
     /// Takes one call down the road. Dropping the future cancels the call.
     pub async fn call(&self, request: Request) -> Outcome {
+        let Some(witness) = &self.witness else { return self.taken(request).await };
+        let (tool, arguments) = (request.tool.clone(), request.arguments.clone());
+        let outcome = self.taken(request).await;
+        witness.saw(&tool, &arguments, &outcome);
+        outcome
+    }
+
+    async fn taken(&self, request: Request) -> Outcome {
         let entry = match self.registry.find(&request.tool) {
             Ok(entry) => entry,
             Err(error) => return Outcome::Failed(harmless(error), Envelope::Plain),

@@ -23,6 +23,7 @@ mod state;
 mod text;
 mod unfinished;
 mod watch;
+mod witness;
 
 pub use audit::Audit;
 pub use budget::tokens;
@@ -35,3 +36,4 @@ pub use redact::harmless_text;
 pub use registry::{Hints, Registry, Selection, View};
 pub use state::Switch;
 pub use watch::{Ended, Ending, Watch};
+pub use witness::Witness;

@@ -3,3 +3,4 @@
 pub mod aws;
 pub mod kubernetes;
 mod loopback;
+pub mod scenario;

@@ -37,7 +37,7 @@ pub(crate) fn run(peers: bool) -> Result<()> {
     let mut figures = vec![Figure::new("release binary, stripped", size, "MB").at_most(25.0)];
     let ours = start::ours(&binary)?;
     figures.extend(start::figures(&ours));
-    let venv = environment::python("demo-venv", "tests/requirements-demo.txt")?;
+    let venv = environment::python("bench-venv", "tests/requirements-bench.txt")?;
     figures.extend(calls::services(&binary, &venv)?);
     figures.extend(calls::own_share(&binary)?);
     figures.extend(load::figures(&binary)?);

@@ -161,7 +161,7 @@ pub(crate) fn forms(dispatch: &Dispatch<App>, tool: &str) -> Forms {
     properties.into_iter().flatten().filter_map(|(name, property)| Some((name.clone(), form(property)?))).collect()
 }
 
-fn source(text: &str) -> Result<String> {
+pub(super) fn source(text: &str) -> Result<String> {
     if text == "-" {
         let mut read = String::new();
         return match std::io::stdin().read_to_string(&mut read) {

@@ -3,7 +3,9 @@
 mod approve;
 pub(crate) mod audit;
 mod call;
+mod demo;
 mod doctor;
+mod eval;
 mod install;
 mod pictures;
 mod platform;
@@ -33,6 +35,8 @@ use crate::{
 pub(crate) async fn run(command: Command, config: Config) -> Result<ExitCode> {
     match command {
         Command::Serve(arguments) => serve::run(config, arguments).await,
+        Command::Demo(arguments) => Box::pin(demo::run(config, &arguments)).await,
+        Command::Eval(arguments) => eval::run(&config, &arguments),
         Command::Tools { name, json } => tools::run(&config, name.as_deref(), json),
         Command::Call(arguments) => call::run(&config, arguments).await,
         Command::Doctor { json } => doctor::run(&config, json).await,
@@ -82,6 +86,8 @@ fn dispatch(config: &Config, codes: Option<Arc<dyn Codes>>) -> Result<Arc<Dispat
         allowed_profiles: config.allowed_profiles.clone(),
         allowed_accounts: config.allowed_accounts.clone(),
         region: config.region.clone(),
+        endpoint_url: config.fixed.as_ref().map(|fixed| fixed.endpoint_url.clone()),
+        credentials: config.fixed.as_ref().map(|fixed| fixed.credentials.clone()),
         user_agent: concat!("trainyard-", env!("CARGO_PKG_VERSION")),
         codes,
         cli_cache: config.cli_cache.clone(),
@@ -112,7 +118,10 @@ fn dispatch(config: &Config, codes: Option<Arc<dyn Codes>>) -> Result<Arc<Dispat
         workers: workers(config),
     };
     let audit = config.audit_path().map_or_else(Audit::off, |path| Audit::at(&path));
-    let dispatch = Dispatch::new(app, registry(config)?, options, audit);
+    let mut dispatch = Dispatch::new(app, registry(config)?, options, audit);
+    if let Some(witness) = &config.witness {
+        dispatch = dispatch.witnessed_by(Arc::clone(witness) as _);
+    }
     let sent = config.telemetry.iter().map(|telemetry| Arc::clone(telemetry) as Arc<dyn Watch>);
     let watches = sent.chain(config.counts.iter().map(|counts| Arc::clone(counts) as _)).collect();
     Ok(Arc::new(match All::of(watches) {

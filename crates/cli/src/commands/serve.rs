@@ -1,6 +1,13 @@
 //! `trainyard serve`: MCP on standard input and output, or over HTTP.
 
-use std::{future::Future, net::SocketAddr, path::PathBuf, pin::Pin, process::ExitCode, sync::Arc};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    pin::Pin,
+    process::ExitCode,
+    sync::Arc,
+};
 
 use trainyard_aws::{
     Codes, Device,
@@ -10,7 +17,7 @@ use trainyard_aws::{
 use trainyard_contract::{Error, Result};
 use trainyard_serve::{About, Access, Http, HttpOptions, Listen, OAuth, Tls, Token, Values, Word, ask_person};
 
-use crate::{args::ServeArguments, config::Config, telemetry::Counts};
+use crate::{args::ServeArguments, config::Config, sandbox::Sandbox, telemetry::Counts, transcript::Transcript};
 
 const GATEWAY: &str = "The tools named below are not in the list: find_tools finds them, describe_tools shows what they take, \
                        call_read and call_write call them.\n";
@@ -21,8 +28,18 @@ pub(crate) async fn run(mut config: Config, arguments: ServeArguments) -> Result
         config.selection.toolsets.push("all".to_owned());
     }
     config.counts = arguments.metrics.then(Arc::<Counts>::default);
+    // It answers until it is dropped, after everything else here.
+    let mut sandbox = sandbox(&arguments)?;
+    if let Some(sandbox) = &sandbox {
+        sandbox.replace(&mut config);
+        eprintln!("sandbox: AWS at {}, kubeconfig at {}", sandbox.aws_url(), sandbox.kubeconfig().display());
+    }
+    config.witness = arguments.transcript.as_deref().map(|file| written(file, &arguments)).transpose()?;
     let config = &config;
     let dispatch = super::dispatch(config, Some(Arc::new(BehindTheClient)))?;
+    if let Some(sandbox) = &mut sandbox {
+        sandbox.ends(dispatch.context().workers.clone());
+    }
     let mut instructions = trainyard_tools::instructions(&dispatch.registry().toolset_names(), config.ceiling);
     if arguments.gateway {
         instructions.insert_str(0, GATEWAY);
@@ -35,6 +52,11 @@ pub(crate) async fn run(mut config: Config, arguments: ServeArguments) -> Result
         gateway: arguments.gateway,
     };
     match &arguments.http {
+        // The sandbox is taken down, whatever ends this; otherwise there is nothing to take down.
+        None if sandbox.is_some() => tokio::select! {
+            ended = Box::pin(trainyard_serve::stdio(dispatch, about)) => ended?,
+            () = told_to_stop() => {}
+        },
         None => Box::pin(trainyard_serve::stdio(dispatch, about)).await?,
         Some(address) => {
             let listen = listen(address)?;
@@ -47,6 +69,23 @@ pub(crate) async fn run(mut config: Config, arguments: ServeArguments) -> Result
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The sandbox, where one is wanted.
+fn sandbox(arguments: &ServeArguments) -> Result<Option<Sandbox>> {
+    if arguments.sandbox {
+        return Sandbox::start(&arguments.fleet, arguments.scenario.as_deref()).map(Some);
+    }
+    if arguments.fleet.is_given() {
+        return Err(Error::validation("--nodes, --pods and --seed are about the sandbox").hint("add --sandbox"));
+    }
+    Ok(None)
+}
+
+/// Where calls are written down.
+fn written(file: &Path, arguments: &ServeArguments) -> Result<Arc<Transcript>> {
+    let scenario = arguments.scenario.as_deref();
+    Ok(Arc::new(Transcript::begin(file, scenario, arguments.fleet.seed)?))
 }
 
 /// The person behind a client is asked for codes of MFA devices, where the client can ask.
@@ -170,7 +209,7 @@ fn access(config: &Config, arguments: &ServeArguments, listen: &Listen) -> Resul
 }
 
 /// Until somebody presses Ctrl-C or the system asks to end.
-async fn told_to_stop() {
+pub(super) async fn told_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         // Then the usual end of a process has to do.

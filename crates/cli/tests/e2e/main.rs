@@ -42,6 +42,8 @@ mod own_cluster;
 mod records;
 mod roles;
 mod s3;
+mod sandbox;
+mod scenarios;
 mod shell;
 mod size;
 mod stdio;

@@ -123,6 +123,15 @@ impl Local {
         self.0.database.read_here(|transaction| Ok(queue::open(transaction)?.len()))
     }
 
+    /// Ends all workers at once and without a record: for whoever is about to take the state folder away.
+    pub fn kill_all(&self) {
+        // A database that cannot be read has no workers, either.
+        let open = self.0.database.read_here(queue::open).unwrap_or_default();
+        for worker in open.iter().filter_map(|job| job.worker.as_ref()) {
+            worker.kill();
+        }
+    }
+
     /// Goes on looking in the background while there are jobs that have not ended.
     pub fn keep_looking(&self) {
         if self.0.looking.swap(true, Ordering::SeqCst) {

@@ -195,6 +195,8 @@ impl Watch {
                 beating.look();
                 thread::sleep(PAUSE);
             }
+            // With what was measured since the last one: of a short training that is all.
+            beating.beat();
         };
         let thread = thread::Builder::new().name("beat".to_owned()).spawn(beats);
         if thread.is_err() {

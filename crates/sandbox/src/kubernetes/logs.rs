@@ -20,6 +20,9 @@ use super::{
     shared::Shared,
 };
 
+/// How long whoever follows a log waits before looking again.
+const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
+
 #[derive(Debug, Clone)]
 struct Line {
     at: OffsetDateTime,
@@ -31,9 +34,23 @@ struct Line {
 pub(crate) struct Logs {
     current: ByContainer<Vec<Line>>,
     previous: ByContainer<Vec<Line>>,
+    /// Number of the last line that a container wrote by itself.
+    spoken: ByContainer<i64>,
 }
 
 impl Logs {
+    /// The last line that a container wrote by itself, before the first -1; nothing where somebody wrote its log.
+    pub(crate) fn spoken(&self, place: &ContainerPlace) -> Option<i64> {
+        let last = self.spoken.get(place).copied();
+        last.or_else(|| (!self.current.contains_key(place)).then_some(-1))
+    }
+
+    /// Adds lines that a container wrote by itself, up to this one.
+    pub(crate) fn write_spoken(&mut self, place: &ContainerPlace, text: &str, now: OffsetDateTime, last: i64) {
+        self.write(place.clone(), text, now, false);
+        self.spoken.insert(place.clone(), last);
+    }
+
     /// Adds lines at a moment; a line that begins with a time of its own (RFC 3339 and a blank) is from then.
     pub(crate) fn write(&mut self, place: ContainerPlace, text: &str, now: OffsetDateTime, previous: bool) {
         let lines = text.lines().map(|line| match line.split_once(' ') {
@@ -50,7 +67,20 @@ impl Logs {
     /// The container begins anew.
     pub(crate) fn turn(&mut self, place: &ContainerPlace) {
         let lines = self.current.remove(place).unwrap_or_default();
+        self.spoken.remove(place);
         self.previous.insert(place.clone(), lines);
+    }
+
+    /// The lines of a container.
+    #[cfg(test)]
+    pub(crate) fn text(&self, place: &ContainerPlace) -> Vec<String> {
+        self.lines(place, false).iter().map(|line| line.text.to_string()).collect()
+    }
+
+    /// Whether this text stands in any line.
+    pub(crate) fn hold(&self, text: &str) -> bool {
+        let all = self.current.values().chain(self.previous.values());
+        all.flatten().any(|line| line.text.contains(text))
     }
 
     fn lines(&self, place: &ContainerPlace, previous: bool) -> &[Line] {
@@ -130,6 +160,7 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: &Call, path: &ResourcePath) -> 
     let (wish, place, text, seen) = shared.with(|cluster| {
         let wish = Wish::read(&call.query, cluster.clock.now())?;
         let place = container(cluster, &namespace, &name, call.query.get("container"), wish.previous)?;
+        cluster.speak(&place);
         let (text, seen) = wish.first(cluster.logs.lines(&place, wish.previous));
         Ok((wish, place, text, seen))
     })?;
@@ -148,6 +179,7 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: &Call, path: &ResourcePath) -> 
             loop {
                 news.mark_unchanged();
                 let (more, ended) = shared.with(|cluster| {
+                    cluster.speak(&place);
                     let lines = cluster.logs.lines(&place, false);
                     let more: String = lines.iter().skip(seen).map(|line| wish.write(line)).collect();
                     seen = lines.len();
@@ -156,7 +188,11 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: &Call, path: &ResourcePath) -> 
                 if !more.is_empty() {
                     return Some((Bytes::from(more), (None, seen, news)));
                 }
-                if ended || news.changed().await.is_err() {
+                if ended {
+                    return None;
+                }
+                // Containers that write by themselves do so without news.
+                if let Ok(Err(_)) = tokio::time::timeout(LOOK, news.changed()).await {
                     return None;
                 }
             }

@@ -70,6 +70,11 @@ impl Quantity {
         Self(i128::from(number))
     }
 
+    /// In whole ones, rounded up.
+    pub(crate) fn ceiling(self) -> i64 {
+        i64::try_from(self.0.div_euclid(1_000) + i128::from(self.0.rem_euclid(1_000) > 0)).unwrap_or(i64::MAX)
+    }
+
     pub(crate) fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }

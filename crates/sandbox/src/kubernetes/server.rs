@@ -17,6 +17,7 @@ use super::{
     metrics::{Usage, Used},
     random::Random,
     rbac::{self, User, Users},
+    setting::{self, Setting},
     shared::Shared,
     store::Store,
     verbs,
@@ -158,6 +159,20 @@ impl Server {
         self.shared.with(|cluster| fleet::build(cluster, fleet))
     }
 
+    /// Tells the cluster what a setting says. The error says what of it cannot be; what stands before it has happened.
+    pub fn set(&self, setting: &Setting) -> Result<(), String> {
+        self.shared.with(|cluster| setting::apply(cluster, setting))
+    }
+
+    /// Whether this text stands in any object or log.
+    pub fn holds(&self, text: &str) -> bool {
+        self.shared.with(|cluster| {
+            let resources = cluster.store.resources();
+            let objects = resources.iter().flat_map(|resource| cluster.store.list(resource, None, None));
+            objects.into_iter().any(|object| object.value().to_string().contains(text)) || cluster.logs.hold(text)
+        })
+    }
+
     /// An object as it is now, by resource (`pods`, `deployments.apps`), namespace (empty for the cluster) and name.
     pub fn object(&self, resource: &str, namespace: &str, name: &str) -> Option<Value> {
         self.shared.with(|cluster| {
@@ -280,5 +295,42 @@ fn furnish(cluster: &mut Cluster) {
     for object in furniture.0 {
         // Written by us, and tested.
         drop(cluster.seed(object));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pod that trains since the clock began.
+    const POD: &str = r#"
+apiVersion: v1
+kind: Pod
+metadata: {name: train-0, namespace: research}
+spec: {nodeName: n, containers: [{name: main, image: "registry.example/train:2.8"}]}
+status:
+  phase: Running
+  containerStatuses:
+    - {name: main, image: "registry.example/train:2.8", imageID: "", ready: true, restartCount: 0, state: {running: {startedAt: "2023-11-14T22:13:20Z"}}}
+"#;
+
+    #[test]
+    fn logs_grow_with_the_time_and_are_the_same_each_time() {
+        let text = |seconds: &[u64]| {
+            let time = Time::Driven { start: 1_700_000_000 };
+            let server =
+                Server::start_with(&Options { time, life: Some(Pace::default()), ..Options::default() }).unwrap();
+            server.seed(POD).unwrap();
+            let place = ("research".to_owned(), "train-0".to_owned(), "main".to_owned());
+            for pause in seconds {
+                server.advance(Duration::from_secs(*pause));
+                server.shared.with(|cluster| cluster.speak(&place));
+            }
+            server.shared.with(|cluster| cluster.logs.text(&place))
+        };
+        let grown = text(&[0, 25, 5]);
+        assert_eq!(grown.len(), 4, "{grown:?}");
+        assert!(grown[0].starts_with("step 0 loss 1") && grown[3].starts_with("step 30 loss "), "{grown:?}");
+        assert_eq!(grown, text(&[30]), "however often somebody looks");
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use time::Duration;
 
+pub(crate) use self::node::card_id;
 use super::{clock, cluster::Cluster, random::Random};
 
 /// How large a fleet is, and of what.

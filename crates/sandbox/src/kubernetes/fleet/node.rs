@@ -142,16 +142,20 @@ fn node(
 }
 
 fn card(node: &str, number: usize) -> Card {
+    Card { uuid: card_id(node, number), memory: CARD_MEMORY, cores: 100, shares: SHARES }
+}
+
+/// What a card is called, by its node and its number there.
+pub(crate) fn card_id(node: &str, number: usize) -> String {
     let id = digest(&[node, &number.to_string()]);
-    let uuid = format!(
+    format!(
         "GPU-{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
         id >> 32,
         id >> 16 & 0xffff,
         id & 0xffff,
         number,
         id & 0xffff_ffff_ffff
-    );
-    Card { uuid, memory: CARD_MEMORY, cores: 100, shares: SHARES }
+    )
 }
 
 fn register(cards: &[Card]) -> String {

@@ -2,6 +2,7 @@
 
 mod controllers;
 mod deployments;
+mod hami;
 mod pods;
 mod scheduler;
 

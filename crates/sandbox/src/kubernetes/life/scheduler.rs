@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::pods::say;
+use super::{hami, pods::say};
 use crate::kubernetes::{cluster::Cluster, parts, quantity::Quantity, selector::Labels, store::Place};
 
 type Amounts = BTreeMap<String, Quantity>;
@@ -24,12 +24,14 @@ pub(super) fn schedule(cluster: &mut Cluster, waiting: &[Place]) {
     }
     let nodes = cluster.values("nodes", None);
     let mut used: BTreeMap<String, Amounts> = BTreeMap::new();
+    let mut cards = hami::Cards::of(&nodes);
     for pod in cluster.store.list("pods", None, None) {
         let pod = pod.value();
         if let Some(node) = pod["spec"]["nodeName"].as_str()
             && !matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
         {
             add(used.entry(node.to_owned()).or_default(), &wants(&pod));
+            cards.take(&pod);
         }
     }
     for place in waiting {
@@ -45,7 +47,11 @@ pub(super) fn schedule(cluster: &mut Cluster, waiting: &[Place]) {
         let idle = Amounts::new();
         for node in &nodes {
             let name = node["metadata"]["name"].as_str().unwrap_or_default();
-            match misfit(&pod, node, &wanted, used.get(name).unwrap_or(&idle)) {
+            let misfit = misfit(&pod, node, &wanted, used.get(name).unwrap_or(&idle));
+            // Cards are HAMi's business, and only where all else fits.
+            let misfit =
+                misfit.or_else(|| cards.fit(&pod, name).err().filter(|_| hami::places(&pod)).map(str::to_owned));
+            match misfit {
                 Some(reason) => *reasons.entry(reason).or_default() += 1,
                 None => fitting.push(name),
             }
@@ -57,6 +63,7 @@ pub(super) fn schedule(cluster: &mut Cluster, waiting: &[Place]) {
                 add(used.entry(node.clone()).or_default(), &wanted);
                 let full = format!("{}/{}", place.0, place.1);
                 say(cluster, &pod, "Normal", "Scheduled", &format!("Successfully assigned {full} to {node}"));
+                let pod = if hami::places(&pod) { cards.given(pod, &node, cluster.clock.now()) } else { pod };
                 parts::assign(cluster, pod, &node);
             }
             None => refuse(cluster, pod, nodes.len(), &reasons),
@@ -84,7 +91,8 @@ fn wants(pod: &Value) -> Amounts {
     let mut wanted = Amounts::from([("pods".to_owned(), Quantity::whole(1))]);
     for container in pod["spec"]["containers"].as_array().into_iter().flatten() {
         for (name, value) in container["resources"]["requests"].as_object().into_iter().flatten() {
-            if let Some(quantity) = Quantity::of(value) {
+            let on_cards = hami::places(pod) && hami::is_on_cards(name);
+            if let Some(quantity) = Quantity::of(value).filter(|_| !on_cards) {
                 let sum = wanted.entry(name.clone()).or_default();
                 *sum = sum.plus(quantity);
             }
