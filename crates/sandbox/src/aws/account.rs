@@ -1,20 +1,23 @@
 //! One account: what there is in each region, in the form in which services answer it, and what is still to happen.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    cell::Cell,
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+    sync::Arc,
     time::Duration,
 };
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use super::wire::Refusal;
+use super::{paging::Page, setting::Standing, table::Table, wire::Refusal};
 use crate::kubernetes::{
     clock::{self, Clock},
     random::Random,
 };
 
-/// Everything of one account. A copy is what a dry run is tried on.
+/// Everything of one account. A copy shares its rows until one of the two changes them: a dry run is tried on one.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
     /// Twelve digits.
@@ -25,44 +28,34 @@ pub(crate) struct Account {
     pub(crate) haste: u32,
     /// Regions of the account, its home first.
     pub(crate) regions: Vec<String>,
-    tables: BTreeMap<(String, Table), Rows>,
+    /// What the account was told to do otherwise than it would.
+    pub(crate) standing: Standing,
+    /// Answers that were given to a token, by service, operation, region and token.
+    pub(super) answered: Answered,
+    tables: BTreeMap<(String, Table), Arc<Rows>>,
     /// What happens later, in its order.
     due: BTreeMap<(OffsetDateTime, u64), Change>,
     changes: u64,
 }
 
-/// A kind of resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Table {
-    Images,
-    Instances,
-    KeyPairs,
-    SecurityGroups,
-    Snapshots,
-    Subnets,
-    Volumes,
-    Vpcs,
-    EksClusters,
-    EksNodegroups,
-    HyperPodClusters,
-    HyperPodNodes,
-    HyperPodEvents,
+/// Answers by token, oldest first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answered {
+    pub(super) order: std::collections::VecDeque<String>,
+    pub(super) answers: HashMap<String, (Value, Value)>,
 }
 
 /// Rows by id, in the order in which they were made.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Rows {
-    order: VecDeque<String>,
-    rows: BTreeMap<String, Value>,
+struct Rows {
+    order: BTreeMap<u64, Arc<Value>>,
+    numbers: HashMap<Box<str>, u64>,
+    made: u64,
 }
 
 impl Rows {
-    pub(crate) fn get(&self, id: &str) -> Option<&Value> {
-        self.rows.get(id)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Value> {
-        self.order.iter().filter_map(|id| self.rows.get(id))
+    fn get(&self, id: &str) -> Option<&Value> {
+        self.order.get(self.numbers.get(id)?).map(|row| &**row)
     }
 }
 
@@ -92,6 +85,8 @@ impl Account {
             random: Random::new(seed),
             haste: haste.max(1),
             regions: regions.iter().map(|region| (*region).to_owned()).collect(),
+            standing: Standing::default(),
+            answered: Answered::default(),
             tables: BTreeMap::new(),
             due: BTreeMap::new(),
             changes: 0,
@@ -119,35 +114,42 @@ impl Account {
 
     /// Lets something happen to a row after the time that it takes at AWS.
     pub(crate) fn later(&mut self, after: Duration, region: &str, table: Table, id: &str, then: Then) {
-        let moment = self.clock.now() + after / self.haste;
+        self.at(self.clock.now() + after / self.haste, region, table, id, then);
+    }
+
+    /// Lets something happen to a row at a moment.
+    pub(crate) fn at(&mut self, moment: OffsetDateTime, region: &str, table: Table, id: &str, then: Then) {
         self.changes += 1;
         let change = Change { region: region.to_owned(), table, id: id.to_owned(), then };
         self.due.insert((moment, self.changes), change);
     }
 
-    pub(crate) fn rows(&self, region: &str, table: Table) -> impl Iterator<Item = &Value> {
-        self.tables.get(&(region.to_owned(), table)).into_iter().flat_map(Rows::iter)
+    pub(crate) fn rows(&self, region: &str, table: Table) -> impl Iterator<Item = &Value> + use<'_> {
+        let rows = self.tables.get(&table.place(region));
+        rows.into_iter().flat_map(|rows| rows.order.values().map(|row| &**row))
     }
 
     pub(crate) fn row(&self, region: &str, table: Table, id: &str) -> Option<&Value> {
-        self.tables.get(&(region.to_owned(), table))?.get(id)
+        self.tables.get(&table.place(region))?.get(id)
     }
 
     pub(crate) fn row_mut(&mut self, region: &str, table: Table, id: &str) -> Option<&mut Value> {
-        self.tables.get_mut(&(region.to_owned(), table))?.rows.get_mut(id)
+        let rows = Arc::make_mut(self.tables.get_mut(&table.place(region))?);
+        let number = rows.numbers.get(id)?;
+        rows.order.get_mut(number).map(Arc::make_mut)
     }
 
     pub(crate) fn insert(&mut self, region: &str, table: Table, id: &str, row: Value) {
-        let rows = self.tables.entry((region.to_owned(), table)).or_default();
-        if rows.rows.insert(id.to_owned(), row).is_none() {
-            rows.order.push_back(id.to_owned());
-        }
+        let rows = Arc::make_mut(self.tables.entry(table.place(region)).or_default());
+        let number = *rows.numbers.entry(id.into()).or_insert(rows.made);
+        rows.made = rows.made.max(number + 1);
+        rows.order.insert(number, Arc::new(row));
     }
 
     pub(crate) fn remove(&mut self, region: &str, table: Table, id: &str) -> Option<Value> {
-        let rows = self.tables.get_mut(&(region.to_owned(), table))?;
-        rows.order.retain(|known| known != id);
-        rows.rows.remove(id)
+        let rows = Arc::make_mut(self.tables.get_mut(&table.place(region))?);
+        let number = rows.numbers.remove(id)?;
+        rows.order.remove(&number).map(Arc::unwrap_or_clone)
     }
 
     /// `vol-0123456789abcdef0`, another one each time.
@@ -163,6 +165,11 @@ impl Account {
     /// Now, in whole seconds.
     pub(crate) fn stamp(&self) -> Value {
         Value::from(self.clock.stamp())
+    }
+
+    /// When something will be that takes so long at AWS.
+    pub(crate) fn in_future(&self, after: Duration) -> Value {
+        Value::from(clock::stamp(self.clock.now() + after / self.haste))
     }
 
     /// A moment some seconds ago.
@@ -189,13 +196,43 @@ pub(crate) struct Cx<'a> {
     pub(crate) account: &'a mut Account,
     pub(crate) region: &'a str,
     pub(crate) access_key: &'a str,
+    /// Name of the operation.
+    pub(crate) operation: &'a str,
     pub(crate) input: &'a Value,
+    pub(super) page: Option<Page>,
+    /// How many rows there are, once a handler has cut its page itself.
+    pub(super) total: Cell<Option<usize>>,
+}
+
+impl<'a> Cx<'a> {
+    /// A call that the account makes itself.
+    pub(crate) fn own(account: &'a mut Account, region: &'a str, input: &'a Value) -> Self {
+        Self { account, region, access_key: "", operation: "", input, page: None, total: Cell::new(None) }
+    }
 }
 
 impl Cx<'_> {
+    /// The same call with another input.
+    pub(crate) fn with<'b>(&'b mut self, input: &'b Value) -> Cx<'b> {
+        Cx {
+            account: self.account,
+            region: self.region,
+            access_key: self.access_key,
+            operation: self.operation,
+            input,
+            page: None,
+            total: Cell::new(None),
+        }
+    }
+
     /// A text of the input.
     pub(crate) fn text(&self, member: &str) -> Option<&str> {
         self.input[member].as_str()
+    }
+
+    /// A text of the input that the API requires, so that it is there.
+    pub(crate) fn name(&self, member: &str) -> String {
+        self.text(member).unwrap_or_default().to_owned()
     }
 
     /// A list of texts of the input; empty where there is none.
@@ -204,24 +241,50 @@ impl Cx<'_> {
         items.filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
-    pub(crate) fn rows(&self, table: Table) -> impl Iterator<Item = &Value> {
+    /// Whether a member of the input is set to true.
+    pub(crate) fn is(&self, member: &str) -> bool {
+        self.input[member] == true
+    }
+
+    pub(crate) fn rows(&self, table: Table) -> impl Iterator<Item = &Value> + use<'_> {
         self.account.rows(self.region, table)
+    }
+
+    pub(crate) fn get(&self, table: Table, id: &str) -> Option<&Value> {
+        self.account.row(self.region, table, id)
     }
 
     /// A row, or the refusal that says so.
     pub(crate) fn row(&self, table: Table, id: &str, absent: impl FnOnce() -> Refusal) -> Result<&Value, Refusal> {
-        self.account.row(self.region, table, id).ok_or_else(absent)
+        self.get(table, id).ok_or_else(absent)
     }
 
     pub(crate) fn row_mut(&mut self, table: Table, id: &str) -> Option<&mut Value> {
         self.account.row_mut(self.region, table, id)
     }
 
+    /// Sets a member of a row by JSON pointer.
+    pub(crate) fn put(&mut self, table: Table, id: &str, pointer: &str, value: Value) {
+        if let Some(row) = self.row_mut(table, id) {
+            put(row, pointer, value);
+        }
+    }
+
     pub(crate) fn insert(&mut self, table: Table, id: &str, row: Value) {
         self.account.insert(self.region, table, id, row);
     }
 
+    pub(crate) fn remove(&mut self, table: Table, id: &str) -> Option<Value> {
+        self.account.remove(self.region, table, id)
+    }
+
     pub(crate) fn later(&mut self, after: Duration, table: Table, id: &str, then: Then) {
         self.account.later(after, self.region, table, id, then);
+    }
+
+    /// Which of so many rows the page that is asked for consists of. The handler has then cut its page itself.
+    pub(crate) fn window(&self, total: usize) -> Range<usize> {
+        self.total.set(Some(total));
+        self.page.as_ref().map_or(0..total, |page| page.range(total))
     }
 }

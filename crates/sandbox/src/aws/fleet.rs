@@ -4,8 +4,10 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use super::{
-    account::{Account, Table},
+    account::{Account, Cx},
+    server::Options,
     services::{self, Wanted},
+    table::Table,
 };
 use crate::kubernetes::{self, Fleet};
 
@@ -22,30 +24,40 @@ pub struct KubernetesApi {
 }
 
 /// Fills the home region, and gives every region a network.
-pub(super) fn build(account: &mut Account, fleet: &Fleet, api: Option<&KubernetesApi>) {
+pub(super) fn build(account: &mut Account, options: &Options) {
     for region in account.regions.clone() {
         network(account, &region);
+        images(account, &region);
     }
     let Some(home) = account.regions.first().cloned() else { return };
-    images(account, &home);
-    let groups = groups_of(fleet);
-    if let Some(api) = api {
+    keys(account, &home);
+    let groups = groups_of(&options.fleet);
+    let mut machine = Machines::of(account, &home);
+    if let Some(api) = &options.kubernetes {
         eks(account, &home, &groups, api);
-        for (group, name, instance_type) in &groups.iter().flat_map(machines).collect::<Vec<_>>() {
+        for (group, name, instance_type) in groups.iter().flat_map(machines) {
             let tags = json!([
                 { "Key": "Name", "Value": name },
                 { "Key": "eks:cluster-name", "Value": CLUSTER },
                 { "Key": "eks:nodegroup-name", "Value": group },
             ]);
-            instance(account, &home, instance_type, "running", &tags);
+            machine.add(account, instance_type, "running", &tags);
         }
     }
     let named = |name: &str, team: &str| json!([{ "Key": "Name", "Value": name }, { "Key": "team", "Value": team }]);
-    instance(account, &home, "t3.micro", "running", &named("bastion", "platform"));
-    instance(account, &home, "g5.xlarge", "running", &named("notebook-anna", "research"));
-    instance(account, &home, "g6.12xlarge", "stopped", &named("render-test", "vision"));
+    machine.add(account, "t3.micro", "running", &named("bastion", "platform"));
+    machine.add(account, "g5.xlarge", "running", &named("notebook-anna", "research"));
+    machine.add(account, "g6.12xlarge", "stopped", &named("render-test", "vision"));
+    let kinds = ["c6i.4xlarge", "m6i.8xlarge", "r6i.8xlarge", "g6.xlarge"];
+    for number in 0..options.more_instances {
+        let tags = json!([{ "Key": "Name", "Value": format!("batch-{number:05}") }]);
+        machine.add(account, kinds[number % kinds.len()], "running", &tags);
+    }
     volumes(account, &home);
     hyperpod(account, &home);
+    for region in account.regions.clone() {
+        services::quotas(account, &region);
+    }
 }
 
 /// A node group: its name, the number of its first node, how many, of which type.
@@ -90,63 +102,121 @@ fn network(account: &mut Account, region: &str) {
         let id = account.new_id("subnet");
         let row = json!({
             "SubnetId": id, "VpcId": vpc, "CidrBlock": format!("10.0.{}.0/20", number * 16), "State": "available",
-            "AvailabilityZone": format!("{region}{letter}"), "AvailableIpAddressCount": 4_000, "DefaultForAz": true,
+            "AvailabilityZone": format!("{region}{letter}"),
+            "AvailabilityZoneId": format!("{}-az{}", services::short(region), number + 1), "AvailableIpAddressCount": 4_000, "DefaultForAz": true,
             "MapPublicIpOnLaunch": false, "OwnerId": owner, "Tags": [], "SubnetArn": account.arn("ec2", region, &format!("subnet/{id}")),
         });
         account.insert(region, Table::Subnets, &id, row);
     }
-    let from_within = json!([{ "GroupId": group, "UserId": owner }]);
     let row = json!({
         "GroupId": group, "GroupName": "default", "Description": "default VPC security group", "VpcId": vpc, "OwnerId": owner,
-        "IpPermissions": [{ "IpProtocol": "-1", "UserIdGroupPairs": from_within, "IpRanges": [], "Ipv6Ranges": [], "PrefixListIds": [] }],
-        "IpPermissionsEgress": [{ "IpProtocol": "-1", "IpRanges": [{ "CidrIp": "0.0.0.0/0" }], "UserIdGroupPairs": [], "Ipv6Ranges": [], "PrefixListIds": [] }],
-        "Tags": [],
+        "SecurityGroupArn": account.arn("ec2", region, &format!("security-group/{group}")), "IpPermissions": [],
+        "IpPermissionsEgress": [], "Tags": [],
     });
     account.insert(region, Table::SecurityGroups, &group, row);
+    let nothing = json!({});
+    let mut cx = Cx::own(account, region, &nothing);
+    services::add_rules(
+        &mut cx,
+        &group,
+        false,
+        &json!({ "IpProtocol": "-1", "UserIdGroupPairs": [{ "GroupId": group }] }),
+    );
+    services::add_rules(&mut cx, &group, true, &json!({ "IpProtocol": "-1", "IpRanges": [{ "CidrIp": "0.0.0.0/0" }] }));
+    services::sum_rules(&mut cx, &group);
+    let (gateway, table) = (account.new_id("igw"), account.new_id("rtb"));
+    let row = json!({
+        "InternetGatewayId": gateway, "OwnerId": owner, "Attachments": [{ "VpcId": vpc, "State": "attached" }], "Tags": [],
+    });
+    account.insert(region, Table::InternetGateways, &gateway, row);
+    let row = json!({
+        "RouteTableId": table, "VpcId": vpc, "OwnerId": owner, "PropagatingVgws": [], "Tags": [],
+        "Associations": [{
+            "RouteTableAssociationId": account.new_id("rtbassoc"), "RouteTableId": table, "Main": true,
+            "AssociationState": { "State": "associated" },
+        }],
+        "Routes": [
+            { "DestinationCidrBlock": "10.0.0.0/16", "GatewayId": "local", "Origin": "CreateRouteTable", "State": "active" },
+            { "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": gateway, "Origin": "CreateRoute", "State": "active" },
+        ],
+    });
+    account.insert(region, Table::RouteTables, &table, row);
 }
+
+/// Images of AWS and Canonical, under the names that they have there.
+const IMAGES: &[(&str, &str, &str, u64, u64)] = &[
+    ("Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04) 20261101", "898082745236", "amazon", 20, 65),
+    ("Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.9 (Ubuntu 24.04) 20261103", "898082745236", "amazon", 18, 75),
+    ("Deep Learning AMI Neuron (Ubuntu 24.04) 20261030", "898082745236", "amazon", 22, 50),
+    ("al2023-ami-2023.9.20261109.0-kernel-6.12-x86_64", "137112412989", "amazon", 12, 8),
+    ("ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20261104", "099720109477", "", 17, 8),
+];
 
 fn images(account: &mut Account, region: &str) {
-    for (name, days) in [
-        ("Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04) 20261101", 20),
-        ("al2023-ami-2023.9.20261109.0-kernel-6.12-x86_64", 12),
-    ] {
-        let id = account.new_id("ami");
-        let row = json!({
-            "ImageId": id, "Name": name, "Description": name, "State": "available", "OwnerId": "898082745236", "ImageOwnerAlias": "amazon",
-            "Public": true, "Architecture": "x86_64", "ImageType": "machine", "RootDeviceName": "/dev/xvda", "RootDeviceType": "ebs",
-            "VirtualizationType": "hvm", "Hypervisor": "xen", "EnaSupport": true, "PlatformDetails": "Linux/UNIX",
-            "CreationDate": account.ago(86_400 * days), "BlockDeviceMappings": [], "Tags": [],
+    for (name, owner, alias, days, size) in IMAGES {
+        let (id, snapshot) = (account.new_id("ami"), account.new_id("snap"));
+        let ebs = json!({
+            "SnapshotId": snapshot, "VolumeSize": size, "VolumeType": "gp3", "Encrypted": false, "DeleteOnTermination": true,
         });
+        let mut row = json!({
+            "ImageId": id, "Name": name, "Description": name, "State": "available", "OwnerId": owner, "Public": true,
+            "Architecture": "x86_64", "ImageType": "machine", "RootDeviceName": "/dev/xvda", "RootDeviceType": "ebs",
+            "VirtualizationType": "hvm", "Hypervisor": "xen", "EnaSupport": true, "PlatformDetails": "Linux/UNIX",
+            "CreationDate": account.ago(86_400 * days), "BlockDeviceMappings": [{ "DeviceName": "/dev/xvda", "Ebs": ebs }], "Tags": [],
+        });
+        if !alias.is_empty() {
+            row["ImageOwnerAlias"] = json!(alias);
+        }
         account.insert(region, Table::Images, &id, row);
+        let row = json!({
+            "SnapshotId": snapshot, "VolumeId": "vol-ffffffff", "VolumeSize": size, "State": "completed", "Progress": "100%",
+            "Encrypted": false, "StartTime": account.ago(86_400 * days), "OwnerId": owner, "Description": name, "Tags": [],
+        });
+        account.insert(region, Table::Snapshots, &snapshot, row);
     }
-    let row = json!({
-        "KeyName": "operators", "KeyPairId": "key-0a1b2c3d4e5f60718", "KeyType": "ed25519", "Tags": [],
-        "KeyFingerprint": "sandbox", "CreateTime": account.ago(86_400 * 200),
-    });
-    account.insert(region, Table::KeyPairs, "operators", row);
 }
 
-fn instance(account: &mut Account, region: &str, instance_type: &str, state: &str, tags: &Value) {
-    let id = account.new_id("i");
-    let number = account.random.below(3);
-    let subnets: Vec<Value> = account.rows(region, Table::Subnets).cloned().collect();
-    let Some(subnet) = usize::try_from(number).ok().and_then(|number| subnets.get(number)) else { return };
-    let groups = account.rows(region, Table::SecurityGroups);
-    let groups = groups.map(|group| json!({ "GroupId": group["GroupId"], "GroupName": group["GroupName"] })).collect();
-    let image = account.rows(region, Table::Images).next().map(|image| image["ImageId"].clone()).unwrap_or_default();
-    let wanted = Wanted {
-        image: image.as_str().unwrap_or_default(),
-        instance_type,
-        zone: subnet["AvailabilityZone"].as_str().unwrap_or_default(),
-        subnet,
-        groups,
-        tags: tags.clone(),
-    };
-    let mut row = services::instance(account, &id, &wanted);
-    row["State"] = json!({ "Code": if state == "running" { 16 } else { 80 }, "Name": state });
-    let days = 1 + account.random.below(60);
-    row["LaunchTime"] = account.ago(86_400 * days);
-    account.insert(region, Table::Instances, &id, row);
+fn keys(account: &mut Account, region: &str) {
+    let id = account.new_id("key");
+    let row = json!({
+        "KeyName": "operators", "KeyPairId": id, "KeyType": "ed25519", "Tags": [],
+        "KeyFingerprint": "t7bKrLBKZk0Cq5gCzLkmZDeChIS0uBDYqZz4kVRqHxI=", "CreateTime": account.ago(86_400 * 200),
+    });
+    account.insert(region, Table::KeyPairs, &id, row);
+}
+
+/// What the machines of the start stand on.
+struct Machines {
+    region: String,
+    subnets: Vec<Value>,
+    groups: Value,
+    image: String,
+}
+
+impl Machines {
+    fn of(account: &Account, region: &str) -> Self {
+        let groups = account.rows(region, Table::SecurityGroups);
+        let image = account.rows(region, Table::Images).next().and_then(|image| image["ImageId"].as_str());
+        Self {
+            region: region.to_owned(),
+            subnets: account.rows(region, Table::Subnets).cloned().collect(),
+            groups: groups.map(|row| json!({ "GroupId": row["GroupId"], "GroupName": row["GroupName"] })).collect(),
+            image: image.unwrap_or_default().to_owned(),
+        }
+    }
+
+    fn add(&mut self, account: &mut Account, instance_type: &str, state: &str, tags: &Value) {
+        let (id, reservation) = (account.new_id("i"), account.new_id("r"));
+        let number = usize::try_from(account.random.below(3)).unwrap_or(0);
+        let Some(subnet) = self.subnets.get(number) else { return };
+        let groups = self.groups.clone();
+        let wanted = Wanted { image: &self.image, instance_type, subnet, groups, tags: tags.clone() };
+        let mut row = services::instance(account, &id, &reservation, &wanted);
+        row["State"] = json!({ "Code": if state == "running" { 16 } else { 80 }, "Name": state });
+        let days = 1 + account.random.below(60);
+        row["LaunchTime"] = account.ago(86_400 * days);
+        account.insert(&self.region, Table::Instances, &id, row);
+    }
 }
 
 fn volumes(account: &mut Account, region: &str) {
@@ -200,6 +270,7 @@ fn eks(account: &mut Account, region: &str, groups: &[Group], api: &KubernetesAp
         })
         .collect();
     account.insert(region, Table::EksClusters, CLUSTER, row);
+    services::eks_parts(account, region, CLUSTER);
     for (id, row) in nodegroups {
         account.insert(region, Table::EksNodegroups, &id, row);
     }

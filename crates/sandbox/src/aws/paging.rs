@@ -1,7 +1,9 @@
 //! Pages of any operation, as the catalogue describes them.
 
+use std::ops::Range;
+
 use serde_json::Value;
-use trainyard_aws::catalogue::model::{Kind, Operation, Service};
+use trainyard_aws::catalogue::model::{Kind, Operation, Protocol, Service};
 
 use super::wire::Refusal;
 
@@ -10,20 +12,36 @@ const ROWS: usize = 1_000;
 /// How tokens begin.
 const TOKEN: &str = "sandbox-";
 
-/// Cuts the page that is asked for out of a whole answer.
-pub(super) fn cut(
+/// The page that a call asks for.
+#[derive(Debug, Clone)]
+pub(super) struct Page {
+    start: usize,
+    size: usize,
+    token_out: &'static str,
+    results: &'static str,
+}
+
+impl Page {
+    /// The rows of it, of so many.
+    pub(super) fn range(&self, total: usize) -> Range<usize> {
+        let start = self.start.min(total);
+        start..start.saturating_add(self.size).min(total)
+    }
+}
+
+/// Which page is asked for; none where the operation has no pages of one list.
+pub(super) fn asked(
     service: &Service<'_>,
-    operation: &Operation<'_>,
+    operation: &'static Operation<'static>,
     input: &Value,
-    output: &mut Value,
-) -> Result<(), Refusal> {
-    let Some(pages) = &operation.pages else { return Ok(()) };
-    let ([token_in], [token_out], Some(results), Some(limit)) =
-        (&pages.input_tokens[..], &pages.output_tokens[..], pages.results.first(), pages.limit)
+) -> Result<Option<Page>, Refusal> {
+    let Some(pages) = &operation.pages else { return Ok(None) };
+    let ([token_in], [token_out], [results], Some(limit)) =
+        (&pages.input_tokens[..], &pages.output_tokens[..], &pages.results[..], pages.limit)
     else {
-        return Ok(());
+        return Ok(None);
     };
-    let start: usize = match input[*token_in].as_str() {
+    let start = match input[*token_in].as_str() {
         None => 0,
         Some(token) => {
             token.strip_prefix(TOKEN).and_then(|text| text.parse().ok()).ok_or_else(|| bad_token(service))?
@@ -31,15 +49,29 @@ pub(super) fn cut(
     };
     let wanted = input[limit].as_u64().and_then(|rows| usize::try_from(rows).ok());
     let size = wanted.unwrap_or_else(|| usual(service, operation, limit)).max(1);
-    let Some(rows) = output.get_mut(*results).and_then(Value::as_array_mut) else { return Ok(()) };
-    let end = start.saturating_add(size).min(rows.len());
-    let more = end < rows.len();
-    if start > rows.len() {
+    Ok(Some(Page { start, size, token_out, results }))
+}
+
+/// Cuts the page out of a whole answer, or only says how it goes on where the handler has cut it (`total` says so).
+pub(super) fn cut(
+    service: &Service<'_>,
+    page: Option<&Page>,
+    total: Option<usize>,
+    output: &mut Value,
+) -> Result<(), Refusal> {
+    let Some(page) = page else { return Ok(()) };
+    let Some(rows) = output.get_mut(page.results).and_then(Value::as_array_mut) else { return Ok(()) };
+    let all = total.unwrap_or(rows.len());
+    if page.start > all {
         return Err(bad_token(service));
     }
-    *rows = rows.drain(start..end).collect();
-    if more {
-        output[*token_out] = Value::from(format!("{TOKEN}{end}"));
+    let range = page.range(all);
+    if total.is_none() {
+        rows.truncate(range.end);
+        rows.drain(..range.start);
+    }
+    if range.end < all {
+        output[page.token_out] = Value::from(format!("{TOKEN}{}", range.end));
     }
     Ok(())
 }
@@ -56,9 +88,11 @@ fn usual(service: &Service<'_>, operation: &Operation<'_>, limit: &str) -> usize
 }
 
 fn bad_token(service: &Service<'_>) -> Refusal {
-    use trainyard_aws::catalogue::model::Protocol;
-    let code = match service.protocol {
-        Protocol::Ec2 | Protocol::Query => "InvalidNextToken",
+    let code = match (service.protocol, service.name) {
+        (_, "eks" | "logs") => "InvalidParameterException",
+        (_, "pricing") => "InvalidNextTokenException",
+        (Protocol::Ec2, _) => "InvalidNextToken",
+        (Protocol::Query, _) => "ValidationError",
         _ => "ValidationException",
     };
     Refusal::new(400, code, "the token of the next page is not one that this account gave")

@@ -1,17 +1,22 @@
 //! The account behind its endpoint, as users have it.
 
 use std::{
+    collections::VecDeque,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+use serde_json::Value;
 
 use super::{
     account::Account,
     endpoint::Endpoint,
     fleet::{self, KubernetesApi},
     services,
+    setting::{self, Setting},
     signature::AccessKey,
+    table::Table,
 };
 use crate::kubernetes::{Fleet, Time, clock::Clock};
 
@@ -19,6 +24,9 @@ use crate::kubernetes::{Fleet, Time, clock::Clock};
 const REGIONS: &[&str] = &["us-west-2", "us-east-1", "eu-west-1"];
 /// The account's number, which AWS keeps for examples.
 const ACCOUNT: &str = "111122223333";
+
+/// Calls that are remembered.
+const CALLS: usize = 100_000;
 
 /// How an account is.
 #[derive(Debug, Clone)]
@@ -35,11 +43,21 @@ pub struct Options {
     pub fleet: Fleet,
     /// The API of the EKS cluster; without it there is none.
     pub kubernetes: Option<KubernetesApi>,
+    /// Instances beside the fleet, for tests of size.
+    pub more_instances: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { port: 0, seed: 1, time: Time::Real, haste: 1, fleet: Fleet::default(), kubernetes: None }
+        Self {
+            port: 0,
+            seed: 1,
+            time: Time::Real,
+            haste: 1,
+            fleet: Fleet::default(),
+            kubernetes: None,
+            more_instances: 0,
+        }
     }
 }
 
@@ -48,18 +66,47 @@ impl Default for Options {
 pub struct Server {
     endpoint: Endpoint,
     account: Arc<Mutex<Account>>,
+    calls: Arc<Mutex<VecDeque<Called>>>,
+}
+
+/// A call that was made of an account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Called {
+    /// Service.
+    pub service: &'static str,
+    /// Operation.
+    pub operation: &'static str,
+    /// Region.
+    pub region: String,
+    /// Code of the refusal, if it was refused.
+    pub refused: Option<String>,
 }
 
 impl Server {
     /// Starts. The error is that of the socket or the thread.
     pub fn start(options: &Options) -> io::Result<Self> {
         let mut account = Account::new(ACCOUNT, REGIONS, Clock::new(options.time), options.seed, options.haste);
-        fleet::build(&mut account, &options.fleet, options.kubernetes.as_ref());
+        fleet::build(&mut account, options);
         let account = Arc::new(Mutex::new(account));
-        let shared = Arc::clone(&account);
-        let decide = move |asked: &super::Asked| services::answer(&mut lock(&shared), asked);
+        let calls = Arc::new(Mutex::new(VecDeque::new()));
+        let (shared, log) = (Arc::clone(&account), Arc::clone(&calls));
+        let decide = move |asked: &super::Asked| {
+            let answer = services::answer(&mut lock(&shared), asked);
+            let call = &asked.call;
+            let mut log = lock(&log);
+            if log.len() == CALLS {
+                log.pop_front();
+            }
+            log.push_back(Called {
+                service: call.service.name,
+                operation: call.operation.name,
+                region: call.region.clone(),
+                refused: answer.as_ref().err().map(|refusal| refusal.code.clone()),
+            });
+            answer
+        };
         let endpoint = Endpoint::start(options.port, vec![Self::key()], services::known(), decide)?;
-        Ok(Self { endpoint, account })
+        Ok(Self { endpoint, account, calls })
     }
 
     /// `http://127.0.0.1:PORT`, for every service.
@@ -82,6 +129,24 @@ impl Server {
         services::operations()
     }
 
+    /// Changes the state, all of it or nothing. The error says what of the setting cannot be.
+    pub fn set(&self, setting: &Setting) -> Result<(), String> {
+        setting::apply(&mut lock(&self.account), setting)
+    }
+
+    /// The rows of a table in the home region, by the name that settings give it, as they are now.
+    pub fn rows(&self, table: &str) -> Result<Vec<Value>, String> {
+        let table = Table::named(table)?;
+        let mut account = lock(&self.account);
+        account.settle();
+        Ok(account.rows(Self::region(), table).cloned().collect())
+    }
+
+    /// What was asked of the account, in order: the last 100,000 calls.
+    pub fn calls(&self) -> Vec<Called> {
+        lock(&self.calls).iter().cloned().collect()
+    }
+
     /// Moves the time forward; what is due on the way happens.
     pub fn advance(&self, by: Duration) {
         let mut account = lock(&self.account);
@@ -90,6 +155,6 @@ impl Server {
     }
 }
 
-fn lock(account: &Mutex<Account>) -> MutexGuard<'_, Account> {
-    account.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,10 @@
 //! The endpoint as clients see it: the project's own, and boto3.
 
+mod beside;
 mod boto3;
 mod known;
 mod roundtrip;
+mod services;
 mod signatures;
 mod state;
 

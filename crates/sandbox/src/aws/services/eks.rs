@@ -3,10 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Operations;
-use crate::aws::{
-    account::{Cx, Table},
-    wire::Refusal,
-};
+use crate::aws::{account::Cx, table::Table, wire::Refusal};
 
 pub(super) const OPERATIONS: Operations = &[
     ("eks", "DescribeCluster", describe_cluster),
@@ -15,7 +12,7 @@ pub(super) const OPERATIONS: Operations = &[
     ("eks", "ListNodegroups", list_nodegroups),
 ];
 
-fn absent(what: &str, name: &str) -> Refusal {
+pub(super) fn absent(what: &str, name: &str) -> Refusal {
     Refusal::new(404, "ResourceNotFoundException", format!("No {what} found for name: {name}."))
 }
 

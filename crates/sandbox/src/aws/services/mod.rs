@@ -1,27 +1,39 @@
 //! The services with state. A service is a table of operations; what it does not name is not in the sandbox.
 
+mod cloudwatch;
 mod ec2;
 mod eks;
+mod eks_parts;
+mod hyperpod_actions;
+mod once;
+mod pricing;
+mod quotas;
 mod sagemaker;
 mod sts;
 
-use std::collections::BTreeSet;
+use std::{cell::Cell, collections::BTreeSet};
 
-use serde_json::Value;
-use trainyard_aws::catalogue::{
-    self,
-    model::{Protocol, Service},
+use serde_json::{Map, Value};
+use trainyard_aws::{
+    catalogue::{
+        self,
+        model::{Protocol, Service},
+    },
+    validate,
 };
 
 use super::{
     account::{Account, Cx},
     endpoint::{Asked, not_here},
     paging,
-    wire::Refusal,
+    setting::{Made, Refused},
+    wire::{Call, Refusal},
 };
 
 pub(super) use self::{
-    ec2::{Wanted, instance},
+    ec2::{Wanted, add_rules, instance, short, sum_rules},
+    eks_parts::build as eks_parts,
+    quotas::build as quotas,
     sagemaker::{event, node},
 };
 
@@ -31,12 +43,28 @@ type Handler = fn(&mut Cx<'_>) -> Result<Value, Refusal>;
 /// Service, operation, handler.
 type Operations = &'static [(&'static str, &'static str, Handler)];
 
-const ALL: &[Operations] =
-    &[sts::OPERATIONS, ec2::OPERATIONS, ec2::INSTANCES, ec2::VOLUMES, sagemaker::OPERATIONS, eks::OPERATIONS];
+/// Tables of operations, by service.
+const ALL: &[&[Operations]] = &[
+    ec2::ALL,
+    &[
+        cloudwatch::OPERATIONS,
+        eks::OPERATIONS,
+        eks_parts::OPERATIONS,
+        hyperpod_actions::OPERATIONS,
+        pricing::OPERATIONS,
+        quotas::OPERATIONS,
+        sagemaker::OPERATIONS,
+        sts::OPERATIONS,
+    ],
+];
+
+fn all() -> impl Iterator<Item = &'static (&'static str, &'static str, Handler)> {
+    ALL.iter().copied().flatten().copied().flatten()
+}
 
 /// Operations with state, as `service` and `operation`.
 pub(super) fn operations() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ALL.iter().flat_map(|operations| operations.iter()).map(|(service, operation, _)| (*service, *operation))
+    all().map(|(service, operation, _)| (*service, *operation))
 }
 
 /// The services with state.
@@ -47,24 +75,66 @@ pub(super) fn known() -> Vec<&'static Service<'static>> {
 
 /// Answers a call.
 pub(super) fn answer(account: &mut Account, asked: &Asked) -> Result<Value, Refusal> {
-    let call = &asked.call;
+    let Asked { call, access_key } = asked;
+    account.settle();
+    refused(account, call)?;
+    let dry = call.service.protocol == Protocol::Ec2 && call.input["DryRun"] == true;
+    if dry {
+        // What would be refused is refused; what would happen happens to a copy.
+        handled(&mut account.clone(), call, access_key)?;
+        let message = "Request would have succeeded, but DryRun flag is set.";
+        return Err(Refusal::new(412, "DryRunOperation", message));
+    }
+    let Some(token) = once::token(call) else { return handled(account, call, access_key) };
+    if let Some(earlier) = once::earlier(account, call, &token)? {
+        return Ok(earlier);
+    }
+    let output = handled(account, call, access_key)?;
+    once::remember(account, call, token, &output);
+    Ok(output)
+}
+
+/// Refuses what the account was told to refuse.
+fn refused(account: &mut Account, call: &Call) -> Result<(), Refusal> {
+    let is = |known: &&mut Refused| known.service == call.service.name && known.operation == call.operation.name;
+    let Some(known) = account.standing.refusals.iter_mut().filter(|known| known.times != Some(0)).find(is) else {
+        return Ok(());
+    };
+    known.times = known.times.map(|times| times - 1);
+    Err(Refusal::new(known.status.unwrap_or(400), known.code.clone(), known.message.clone()))
+}
+
+fn handled(account: &mut Account, call: &Call, access_key: &str) -> Result<Value, Refusal> {
     let name = (call.service.name, call.operation.name);
-    let handler = ALL.iter().flat_map(|operations| operations.iter()).find(|known| (known.0, known.1) == name);
+    let handler = all().find(|known| (known.0, known.1) == name);
     let Some((_, _, handler)) = handler else { return Err(not_here(&format!("{} {}", name.0, name.1))) };
     if !account.regions.contains(&call.region) {
         return Err(not_here(&format!("the region {:?}", call.region)));
     }
-    account.settle();
-    let answer = |account: &mut Account| {
-        handler(&mut Cx { account, region: &call.region, access_key: &asked.access_key, input: &call.input })
+    let page = paging::asked(call.service, call.operation, &call.input)?;
+    let mut cx = Cx {
+        account,
+        region: &call.region,
+        access_key,
+        operation: call.operation.name,
+        input: &call.input,
+        page,
+        total: Cell::new(None),
     };
-    if call.service.protocol == Protocol::Ec2 && call.input["DryRun"] == true {
-        // What would be refused is refused; what would happen happens to a copy.
-        answer(&mut account.clone())?;
-        let message = "Request would have succeeded, but DryRun flag is set.";
-        return Err(Refusal::new(412, "DryRunOperation", message));
-    }
-    let mut output = answer(account)?;
-    paging::cut(call.service, call.operation, &call.input, &mut output)?;
+    let mut output = handler(&mut cx)?;
+    let (page, total) = (cx.page, cx.total.get());
+    paging::cut(call.service, page.as_ref(), total, &mut output)?;
     Ok(output)
+}
+
+/// A call that a setting makes.
+pub(super) fn made(account: &mut Account, region: &str, made: &Made) -> Result<(), String> {
+    let name = format!("{} {}", made.service, made.operation);
+    let service = catalogue::service(&made.service).map_err(|error| error.to_string())?;
+    let operation = service.operation(&made.operation).ok_or_else(|| format!("{name} is no operation"))?;
+    let input = if made.input.is_null() { Value::Object(Map::new()) } else { made.input.clone() };
+    validate(service.name, operation.name, &input).map_err(|error| format!("{name}: {error}"))?;
+    let call = Call { service, operation, region: region.to_owned(), input };
+    let answer = answer(account, &Asked { call, access_key: "AKIAIOSFODNN7SOMEONE".to_owned() });
+    answer.map(drop).map_err(|refusal| format!("{name}: {}: {}", refusal.code, refusal.message))
 }

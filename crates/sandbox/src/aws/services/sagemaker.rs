@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::Operations;
 use crate::aws::{
-    account::{Account, Cx, Table, Then},
+    account::{Account, Cx, Then},
+    table::Table,
     wire::Refusal,
 };
 
@@ -22,7 +23,7 @@ pub(super) const OPERATIONS: Operations = &[
 ];
 
 /// What it takes until a new node runs, or one that goes is gone.
-const WHILE: Duration = Duration::from_mins(4);
+pub(super) const WHILE: Duration = Duration::from_mins(4);
 
 fn not_found(what: &str, name: &str) -> Refusal {
     Refusal::new(400, "ResourceNotFound", format!("{what} {name} not found."))
@@ -37,18 +38,18 @@ fn invalid(message: impl Into<String>) -> Refusal {
 }
 
 /// The cluster that is named, by name or ARN.
-fn cluster(cx: &Cx<'_>) -> Result<Value, Refusal> {
+pub(super) fn cluster(cx: &Cx<'_>) -> Result<Value, Refusal> {
     let wanted = cx.text("ClusterName").unwrap_or_default();
     let is = |row: &&Value| row["ClusterName"] == wanted || row["ClusterArn"] == wanted;
     cx.rows(Table::HyperPodClusters).find(is).cloned().ok_or_else(|| not_found("Cluster", wanted))
 }
 
-fn name(cluster: &Value) -> String {
+pub(super) fn name(cluster: &Value) -> String {
     cluster["ClusterName"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Nodes of a cluster. Rows say which it is; answers do not.
-fn nodes<'c>(cx: &'c Cx<'_>, cluster: &str) -> impl Iterator<Item = &'c Value> {
+pub(super) fn nodes<'c>(cx: &'c Cx<'_>, cluster: &str) -> impl Iterator<Item = &'c Value> {
     let cluster = cluster.to_owned();
     cx.rows(Table::HyperPodNodes).filter(move |row| row["cluster"] == cluster)
 }
@@ -127,7 +128,7 @@ fn delete_nodes(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
 }
 
 /// Changes how many nodes a group is to have.
-fn change_target(cx: &mut Cx<'_>, cluster: &str, group: &Value, by: i64) {
+pub(super) fn change_target(cx: &mut Cx<'_>, cluster: &str, group: &Value, by: i64) {
     let row = cx.row_mut(Table::HyperPodClusters, cluster);
     let groups = row.and_then(|row| row["InstanceGroups"].as_array_mut()).into_iter().flatten();
     for row in groups.filter(|row| row["InstanceGroupName"] == *group) {
@@ -136,7 +137,7 @@ fn change_target(cx: &mut Cx<'_>, cluster: &str, group: &Value, by: i64) {
 }
 
 /// The name of the cluster that is named, if it can be changed now.
-fn ready(cx: &Cx<'_>) -> Result<String, Refusal> {
+pub(super) fn ready(cx: &Cx<'_>) -> Result<String, Refusal> {
     let row = cluster(cx)?;
     match row["ClusterStatus"].as_str() {
         Some("InService") => Ok(name(&row)),
@@ -185,7 +186,7 @@ fn update_software(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
 }
 
 /// The cluster cannot be changed for a while.
-fn busy(cx: &mut Cx<'_>, cluster: &str, status: &str) -> Result<Value, Refusal> {
+pub(super) fn busy(cx: &mut Cx<'_>, cluster: &str, status: &str) -> Result<Value, Refusal> {
     if let Some(row) = cx.row_mut(Table::HyperPodClusters, cluster) {
         row["ClusterStatus"] = status.into();
     }

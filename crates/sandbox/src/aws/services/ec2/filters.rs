@@ -8,20 +8,31 @@ use crate::aws::wire::Refusal;
 /// Filters that a noun knows: name, and where in a row the value stands. `*` goes through a list.
 pub(super) type Names = &'static [(&'static str, &'static str)];
 
-/// The rows that pass every filter: one of the values each.
+/// The rows that pass every filter: one of the values each. Some operations call the member `Filter`.
 pub(super) fn filtered<'r>(
-    rows: impl Iterator<Item = &'r Value>,
+    rows: impl IntoIterator<Item = &'r Value>,
     input: &Value,
     names: Names,
-) -> Result<Vec<Value>, Refusal> {
+) -> Result<Vec<&'r Value>, Refusal> {
+    filtered_over(rows, input, names, &Value::Null)
+}
+
+/// The same for rows that have members in common, which stand apart.
+pub(super) fn filtered_over<'r>(
+    rows: impl IntoIterator<Item = &'r Value>,
+    input: &Value,
+    names: Names,
+    common: &Value,
+) -> Result<Vec<&'r Value>, Refusal> {
     let mut filters = Vec::new();
-    for filter in input["Filters"].as_array().into_iter().flatten() {
+    let given = ["Filters", "Filter"].iter().filter_map(|member| input[*member].as_array()).flatten();
+    for filter in given {
         let name = filter["Name"].as_str().unwrap_or_default();
         let wanted: Vec<&str> = filter["Values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         filters.push((place(name, names)?, wanted));
     }
-    let passes = |row: &&Value| filters.iter().all(|(place, wanted)| place.matches(row, wanted));
-    Ok(rows.filter(passes).cloned().collect())
+    let passes = |row: &&Value| filters.iter().all(|(place, wanted)| place.matches(row, common, wanted));
+    Ok(rows.into_iter().filter(passes).collect())
 }
 
 /// What a filter looks at.
@@ -45,11 +56,11 @@ fn place(name: &str, names: Names) -> Result<Place, Refusal> {
 }
 
 impl Place {
-    fn matches(&self, row: &Value, wanted: &[&str]) -> bool {
+    fn matches(&self, row: &Value, common: &Value, wanted: &[&str]) -> bool {
         let any = |found: &Value| wanted.iter().any(|wanted| like(wanted, &text(found)));
         let tags = || row["Tags"].as_array().into_iter().flatten();
         match self {
-            Self::At(path) => found(row, path).into_iter().any(any),
+            Self::At(path) => found(row, path).into_iter().chain(found(common, path)).any(any),
             Self::Tag(key) => tags().any(|tag| tag["Key"] == *key && any(&tag["Value"])),
             Self::TagKey => tags().any(|tag| any(&tag["Key"])),
             Self::TagValue => tags().any(|tag| any(&tag["Value"])),

@@ -2,28 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::{filters::filtered, refused};
-use crate::aws::{
-    account::{Cx, Table},
-    wire::Refusal,
-};
+use super::{filters::filtered, nouns::NOUNS, refused};
+use crate::aws::{account::Cx, table::Table, wire::Refusal};
 
-/// Beginnings of ids, what they are, and where they are kept.
-const KINDS: &[(&str, &str, Table)] = &[
-    ("ami-", "image", Table::Images),
-    ("i-", "instance", Table::Instances),
-    ("key-", "key-pair", Table::KeyPairs),
-    ("sg-", "security-group", Table::SecurityGroups),
-    ("snap-", "snapshot", Table::Snapshots),
-    ("subnet-", "subnet", Table::Subnets),
-    ("vol-", "volume", Table::Volumes),
-    ("vpc-", "vpc", Table::Vpcs),
-];
-
+/// Where a resource is kept.
 fn table(cx: &Cx<'_>, id: &str) -> Result<Table, Refusal> {
-    let kind = KINDS.iter().find(|(prefix, _, _)| id.starts_with(prefix));
-    let there = kind.filter(|(_, _, table)| cx.account.row(cx.region, *table, id).is_some());
-    there.map(|(_, _, table)| *table).ok_or_else(|| refused("InvalidID", format!("The ID '{id}' is not valid")))
+    let holds = |table: &Table| cx.get(*table, id).is_some();
+    let mut tables = all().map(|(_, _, table)| table);
+    tables.find(holds).ok_or_else(|| refused("InvalidID", format!("The ID '{id}' is not valid")))
+}
+
+/// What can be tagged: the member that is its id, what tags call it, where it is kept.
+fn all() -> impl Iterator<Item = (&'static str, &'static str, Table)> {
+    let instances = ("InstanceId", "instance", Table::Instances);
+    let nouns = NOUNS.iter().filter(|noun| !noun.kind.is_empty());
+    [instances].into_iter().chain(nouns.filter_map(|noun| Some((noun.id(), noun.kind, noun.table()?))))
 }
 
 fn all_tables(cx: &Cx<'_>) -> Result<Vec<(String, Table)>, Refusal> {
@@ -79,15 +72,27 @@ pub(super) fn delete(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
 
 pub(super) fn describe(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
     let mut rows = Vec::new();
-    for (prefix, kind, table) in KINDS {
-        for row in cx.rows(*table) {
-            let members = row.as_object().into_iter().flat_map(|row| row.values());
-            let Some(id) = members.filter_map(Value::as_str).find(|text| text.starts_with(prefix)) else { continue };
+    for (id, kind, table) in all() {
+        for row in cx.rows(table) {
             for tag in row["Tags"].as_array().into_iter().flatten() {
-                rows.push(json!({ "ResourceId": id, "ResourceType": kind, "Key": tag["Key"], "Value": tag["Value"] }));
+                let row = json!({
+                    "ResourceId": row[id], "ResourceType": kind, "Key": tag["Key"], "Value": tag["Value"],
+                });
+                rows.push(row);
             }
         }
     }
     let names = &[("resource-id", "ResourceId"), ("resource-type", "ResourceType"), ("key", "Key"), ("value", "Value")];
-    Ok(json!({ "Tags": filtered(rows.iter(), cx.input, names)? }))
+    let rows = filtered(&rows, cx.input, names)?;
+    let window = cx.window(rows.len());
+    Ok(json!({ "Tags": &rows[window] }))
+}
+
+/// The tags that a call gives to what it makes.
+pub(super) fn given(cx: &Cx<'_>, kind: &str) -> Value {
+    let of_kind = |tags: &&Value| tags["ResourceType"] == kind;
+    let given = cx.input["TagSpecifications"].as_array().into_iter().flatten().find(of_kind);
+    let tags = given.and_then(|tags| tags["Tags"].as_array()).into_iter().flatten();
+    let tag = |tag: &Value| json!({ "Key": tag["Key"], "Value": tag["Value"].as_str().unwrap_or_default() });
+    tags.map(tag).collect()
 }

@@ -1,9 +1,11 @@
 //! Instance types: what they have, where they are offered, and what they cost on the spot market.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::{ZONES, filters::filtered, refused};
+use super::{ZONES, filters::filtered, refused, short};
 use crate::{
     aws::{account::Cx, wire::Refusal},
     kubernetes::{clock, random::digest},
@@ -12,61 +14,37 @@ use crate::{
 /// An instance type, as far as the sandbox knows it.
 pub(in crate::aws) struct InstanceType {
     pub(in crate::aws) name: &'static str,
-    vcpus: u32,
+    /// vCPUs, which quotas count.
+    pub(in crate::aws) vcpus: u32,
     memory_gib: u32,
     /// Maker, name, how many, and GiB of each.
-    gpus: Option<(&'static str, &'static str, u32, u32)>,
+    pub(in crate::aws) gpus: Option<(&'static str, &'static str, u32, u32)>,
     network: &'static str,
+    cards: u32,
+    efa: u32,
     /// US dollars an hour on demand.
     pub(in crate::aws) price: f64,
 }
 
-/// A short list: what GPU fleets consist of.
-pub(in crate::aws) const TYPES: &[InstanceType] = &[
-    InstanceType { name: "t3.micro", vcpus: 2, memory_gib: 1, gpus: None, network: "Up to 5 Gigabit", price: 0.0104 },
-    InstanceType { name: "m5.xlarge", vcpus: 4, memory_gib: 16, gpus: None, network: "Up to 10 Gigabit", price: 0.192 },
-    InstanceType { name: "m6i.32xlarge", vcpus: 128, memory_gib: 512, gpus: None, network: "50 Gigabit", price: 6.144 },
-    InstanceType {
-        name: "g5.xlarge",
-        vcpus: 4,
-        memory_gib: 16,
-        gpus: Some(("NVIDIA", "A10G", 1, 24)),
-        network: "Up to 10 Gigabit",
-        price: 1.006,
-    },
-    InstanceType {
-        name: "g6.12xlarge",
-        vcpus: 48,
-        memory_gib: 192,
-        gpus: Some(("NVIDIA", "L4", 4, 24)),
-        network: "40 Gigabit",
-        price: 4.6016,
-    },
-    InstanceType {
-        name: "p4d.24xlarge",
-        vcpus: 96,
-        memory_gib: 1152,
-        gpus: Some(("NVIDIA", "A100", 8, 40)),
-        network: "4x 100 Gigabit",
-        price: 21.957_642,
-    },
-    InstanceType {
-        name: "p5.48xlarge",
-        vcpus: 192,
-        memory_gib: 2048,
-        gpus: Some(("NVIDIA", "H100", 8, 80)),
-        network: "3200 Gigabit",
-        price: 55.04,
-    },
-    InstanceType {
-        name: "trn1.32xlarge",
-        vcpus: 128,
-        memory_gib: 512,
-        gpus: None,
-        network: "8x 100 Gigabit",
-        price: 21.5,
-    },
-];
+/// A short list: what GPU fleets consist of. The numbers are those that AWS publishes for us-west-2; prices are of a day and
+/// serve to practise with.
+pub(in crate::aws) static TYPES: LazyLock<Vec<InstanceType>> =
+    LazyLock::new(|| include_str!("types.tsv").lines().skip(1).filter_map(read).collect());
+
+fn read(line: &'static str) -> Option<InstanceType> {
+    let mut cells = line.split('\t');
+    let mut next = || cells.next();
+    let (name, vcpus, memory_gib, accelerator) = (next()?, next()?.parse().ok()?, next()?.parse().ok()?, next()?);
+    let (network, cards, efa) = (next()?, next()?.parse().ok()?, next()?.parse().ok()?);
+    let mut words = accelerator.split(' ');
+    let gpus = match (words.next(), words.next(), words.next(), words.next()) {
+        (Some(maker), Some(name), Some(count), Some(gib)) => {
+            Some((maker, name, count.parse().ok()?, gib.parse().ok()?))
+        }
+        _ => None,
+    };
+    Some(InstanceType { name, vcpus, memory_gib, gpus, network, cards, efa, price: next()?.parse().ok()? })
+}
 
 /// A type by its name.
 pub(super) fn find(name: &str) -> Result<&'static InstanceType, Refusal> {
@@ -75,29 +53,56 @@ pub(super) fn find(name: &str) -> Result<&'static InstanceType, Refusal> {
     })
 }
 
+/// Who makes the accelerators of a type, if it has some.
+pub(in crate::aws) fn accelerator(name: &str) -> Option<&'static str> {
+    find(name).ok()?.gpus.map(|gpus| gpus.0)
+}
+
+/// The price on demand, as text.
+pub(super) fn on_demand(name: &str) -> String {
+    find(name).map(|known| format!("{:.6}", known.price)).unwrap_or_default()
+}
+
 impl InstanceType {
-    /// vCPUs, which quotas count.
-    pub(super) fn vcpus(&self) -> u32 {
-        self.vcpus
+    /// Whether capacity blocks are sold of it.
+    pub(super) fn in_blocks(&self) -> bool {
+        ["p4", "p5", "p6", "trn"].iter().any(|series| self.name.starts_with(series))
     }
 
     fn row(&self) -> Value {
         let cores = (self.vcpus / 2).max(1);
         let mut row = json!({
-            "InstanceType": self.name, "CurrentGeneration": true, "FreeTierEligible": self.name == "t3.micro",
-            "SupportedUsageClasses": ["on-demand", "spot"], "SupportedRootDeviceTypes": ["ebs"],
-            "SupportedVirtualizationTypes": ["hvm"], "BareMetal": false, "Hypervisor": "nitro",
+            "InstanceType": self.name, "CurrentGeneration": !self.name.starts_with("m1"), "FreeTierEligible": self.name == "t3.micro",
+            "SupportedUsageClasses": if self.in_blocks() { json!(["on-demand", "spot", "capacity-block"]) } else { json!(["on-demand", "spot"]) },
+            "SupportedRootDeviceTypes": ["ebs"], "SupportedVirtualizationTypes": ["hvm"], "BareMetal": false, "Hypervisor": "nitro",
             "ProcessorInfo": { "SupportedArchitectures": ["x86_64"] },
-            "VCpuInfo": { "DefaultVCpus": self.vcpus, "DefaultCores": cores, "DefaultThreadsPerCore": 2 },
-            "MemoryInfo": { "SizeInMiB": self.memory_gib * 1024 },
-            "InstanceStorageSupported": false,
-            "NetworkInfo": { "NetworkPerformance": self.network, "EfaSupported": self.price > 20.0 },
+            "VCpuInfo": { "DefaultVCpus": self.vcpus, "DefaultCores": cores, "DefaultThreadsPerCore": (self.vcpus / cores).max(1) },
+            "MemoryInfo": { "SizeInMiB": self.memory_gib * 1024 }, "InstanceStorageSupported": false,
+            "NetworkInfo": {
+                "NetworkPerformance": self.network, "MaximumNetworkCards": self.cards, "EfaSupported": self.efa > 0,
+            },
         });
-        if let Some((maker, name, count, memory)) = self.gpus {
-            row["GpuInfo"] = json!({
-                "Gpus": [{ "Name": name, "Manufacturer": maker, "Count": count, "MemoryInfo": { "SizeInMiB": memory * 1024 } }],
-                "TotalGpuMemoryInMiB": count * memory * 1024,
-            });
+        if self.efa > 0 {
+            row["NetworkInfo"]["EfaInfo"] = json!({ "MaximumEfaInterfaces": self.efa });
+        }
+        match self.gpus {
+            Some(("AWS", name, count, memory)) => {
+                let cores = if name == "Trainium" || name == "Inferentia2" { 2 } else { 4 };
+                row["NeuronInfo"] = json!({
+                    "NeuronDevices": [{
+                        "Count": count, "Name": name, "CoreInfo": { "Count": cores, "Version": 2 },
+                        "MemoryInfo": { "SizeInMiB": memory * 1024 },
+                    }],
+                    "TotalNeuronDeviceMemoryInMiB": count * memory * 1024,
+                });
+            }
+            Some((maker, name, count, memory)) => {
+                row["GpuInfo"] = json!({
+                    "Gpus": [{ "Name": name, "Manufacturer": maker, "Count": count, "MemoryInfo": { "SizeInMiB": memory * 1024 } }],
+                    "TotalGpuMemoryInMiB": count * memory * 1024,
+                });
+            }
+            None => {}
         }
         row
     }
@@ -119,13 +124,14 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
         ("processor-info.supported-architecture", "ProcessorInfo.SupportedArchitectures.*"),
         ("supported-usage-class", "SupportedUsageClasses.*"),
     ];
-    Ok(json!({ "InstanceTypes": filtered(rows.iter(), cx.input, names)? }))
+    Ok(json!({ "InstanceTypes": filtered(&rows, cx.input, names)? }))
 }
 
 pub(super) fn offerings(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
     let kind = cx.text("LocationType").unwrap_or("region");
     let places: Vec<String> = match kind {
         "availability-zone" => ZONES.iter().map(|letter| format!("{}{letter}", cx.region)).collect(),
+        "availability-zone-id" => (1..=ZONES.len()).map(|number| format!("{}-az{number}", short(cx.region))).collect(),
         _ => vec![cx.region.to_owned()],
     };
     let rows: Vec<Value> = TYPES
@@ -135,7 +141,7 @@ pub(super) fn offerings(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
         })
         .collect();
     let names = &[("instance-type", "InstanceType"), ("location", "Location")];
-    Ok(json!({ "InstanceTypeOfferings": filtered(rows.iter(), cx.input, names)? }))
+    Ok(json!({ "InstanceTypeOfferings": filtered(&rows, cx.input, names)? }))
 }
 
 /// Four prices a day for a week: between three and five tenths of the price on demand, the same for the same hour.
@@ -173,5 +179,5 @@ pub(super) fn spot_prices(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
         ("instance-type", "InstanceType"),
         ("product-description", "ProductDescription"),
     ];
-    Ok(json!({ "SpotPriceHistory": filtered(rows.iter(), cx.input, names)? }))
+    Ok(json!({ "SpotPriceHistory": filtered(&rows, cx.input, names)? }))
 }
