@@ -7,7 +7,7 @@ use trainyard_harness::{Endpoint, Era, Reply, Seen, Trainyard};
 
 use crate::{BINARY, operator::in_terminal};
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 const CONFIG: &str = "
 [profile user]

@@ -81,8 +81,7 @@ pub fn cost(spec: &Spec, size: Size) -> Cost {
     let stops = spec.early_stopping != Some(0) && spec.algorithm != Algorithm::Forest;
     let likely = match spec.preset {
         _ if !stops => 1.0,
-        Preset::Fast => 0.3,
-        Preset::Balanced => 0.3,
+        Preset::Fast | Preset::Balanced => 0.3,
         Preset::Best => 0.2,
     };
     let fewest = if stops { FEWEST } else { 1.0 / 3.0 };

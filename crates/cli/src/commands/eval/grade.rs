@@ -108,10 +108,7 @@ fn text_of(answer: &Value) -> String {
 }
 
 /// A call that changed something.
-fn change<'c>(
-    call: &'c Called,
-    effect: impl Fn(&str, Map<String, Value>) -> Option<Effect>,
-) -> Option<(&'c Called, Effect)> {
+fn change(call: &Called, effect: impl Fn(&str, Map<String, Value>) -> Option<Effect>) -> Option<(&Called, Effect)> {
     if call.outcome != Outcomes::Done || call.arguments.get("dry_run") == Some(&Value::Bool(true)) {
         return None;
     }
@@ -179,7 +176,7 @@ mod tests {
     }
 
     fn graded(scenario: &str, lines: &[Value]) -> Grade {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
         let lines = transcript::read(&text).unwrap();
         grade(scenario, &Scenario::named(scenario).unwrap().truth, &lines, effect).unwrap()
     }
