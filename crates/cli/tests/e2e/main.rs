@@ -43,6 +43,7 @@ mod records;
 mod roles;
 mod s3;
 mod sandbox;
+mod sandbox_aws;
 mod scenarios;
 mod shell;
 mod size;

@@ -33,9 +33,9 @@ pub(crate) async fn run(mut config: Config, fleet: &FleetArguments) -> Result<Ex
 }
 
 const OPENING: &str = "\
-Trainyard lets an AI assistant work on machine-learning infrastructure: AWS accounts, Kubernetes clusters, GPUs, trainings.
-This is a tour on a pretended company, which is inside of this program: an AWS account and a Kubernetes cluster with GPUs,
-in memory, on ports of this machine. Nothing leaves it, and nothing is left when the tour ends.
+Trainyard lets an AI assistant work on machine-learning infrastructure: AWS accounts, Kubernetes clusters,
+GPUs, trainings. This is a tour of a made-up company, which is inside this program: an AWS account and a
+Kubernetes cluster with GPUs, in memory, on ports of this machine. Nothing leaves it, and nothing is left of it.
 
 What you will read, each time:
   >  what somebody asks the assistant, in plain words

@@ -1,0 +1,121 @@
+//! The tools of EC2, EBS, VPC, HyperPod, EKS and CloudWatch over MCP on the sandbox's account: what they are for works there.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use trainyard_harness::{Era, Session, Trainyard};
+use trainyard_sandbox::{
+    aws::{KubernetesApi, Options, Server},
+    kubernetes::{Fleet, Time},
+};
+
+use crate::BINARY;
+
+const FLAGS: [&str; 6] = [
+    "--toolsets",
+    "ec2,ebs,vpc,hyperpod,hyperpod_admin,eks,cloudwatch,capacity",
+    "--allow-write",
+    "--allow-sensitive-data-access",
+    "--confirm",
+    "never",
+];
+
+/// An account whose time stands still, and a server that is pointed at it.
+fn start() -> (Server, Trainyard, Session) {
+    let kubernetes = KubernetesApi { url: "https://127.0.0.1:6443".to_owned(), authority: "PEM".to_owned() };
+    let account = Server::start(&Options {
+        time: Time::Driven { start: 1_795_255_200 },
+        fleet: Fleet { nodes: 12, mig_nodes: 1, neuron_nodes: 1, cpu_nodes: 2, ..Fleet::default() },
+        kubernetes: Some(kubernetes),
+        ..Options::default()
+    })
+    .unwrap();
+    let key = Server::key();
+    let at = Trainyard::at(BINARY, &account.url())
+        .unwrap()
+        .with("AWS_ACCESS_KEY_ID", &key.id)
+        .with("AWS_SECRET_ACCESS_KEY", &key.secret)
+        .with("AWS_REGION", Server::region());
+    let mut session = at.serve(&FLAGS, Era::Legacy).unwrap();
+    session.hello().unwrap();
+    (account, at, session)
+}
+
+/// What a tool answers; a failure ends the test.
+fn call(session: &mut Session, tool: &str, arguments: Value) -> Value {
+    let result = session.call(tool, arguments.clone()).unwrap();
+    assert_eq!(result["isError"], false, "{tool} {arguments}: {result}");
+    result["structuredContent"].clone()
+}
+
+#[test]
+fn machines_and_disks_are_found_started_and_ended() {
+    let (account, _at, mut session) = start();
+    for (tool, arguments) in [
+        ("ec2_list_instances", json!({})),
+        ("ec2_describe_images", json!({ "owners": ["amazon"], "name_pattern": "*" })),
+        ("ec2_find_ami", json!({ "kind": "dlami_base" })),
+        ("ec2_describe_keypairs", json!({})),
+        ("ec2_describe_security_groups", json!({})),
+        ("ec2_list_launch_templates", json!({})),
+        ("ec2_list_spot_requests", json!({})),
+        ("ec2_list_capacity_reservations", json!({})),
+        ("ec2_get_spot_price_history", json!({ "instance_types": ["p5.48xlarge"] })),
+        ("ec2_get_spot_placement_scores", json!({ "instance_types": ["p5.48xlarge"], "target_capacity": 4 })),
+        ("ec2_get_ondemand_price", json!({ "instance_types": ["p5.48xlarge"] })),
+        ("ec2_list_type_offerings", json!({ "instance_types": ["p5.48xlarge"] })),
+        ("ebs_describe_volumes", json!({})),
+        ("ebs_list_snapshots", json!({})),
+        ("vpc_list_vpcs", json!({})),
+        ("vpc_list_subnets", json!({})),
+        ("vpc_get_default_vpc", json!({})),
+        ("vpc_get_default_subnets", json!({})),
+    ] {
+        call(&mut session, tool, arguments);
+    }
+    let instances = account.rows("instances").unwrap();
+    let stopped = instances.iter().find(|row| row["State"]["Name"] == "stopped").unwrap();
+    let id = stopped["InstanceId"].as_str().unwrap().to_owned();
+    call(&mut session, "ec2_start_instances", json!({ "instance_ids": [id] }));
+    account.advance(Duration::from_secs(30));
+    let state = |account: &Server| {
+        let rows = account.rows("instances").unwrap();
+        rows.iter().find(|row| row["InstanceId"] == id).unwrap()["State"]["Name"].clone()
+    };
+    assert_eq!(state(&account), "running");
+    call(&mut session, "ec2_get_instance_status", json!({ "instance_ids": [id] }));
+    call(&mut session, "ec2_terminate_instances", json!({ "instance_ids": [id] }));
+    account.advance(Duration::from_secs(30));
+    assert_eq!(state(&account), "terminated");
+    let vpc = account.rows("vpcs").unwrap()[0]["VpcId"].clone();
+    call(&mut session, "vpc_describe_vpc", json!({ "vpc_ids": [vpc] }));
+}
+
+#[test]
+fn clusters_and_metrics_are_read_and_nodes_replaced() {
+    let (account, _at, mut session) = start();
+    call(&mut session, "manage_hyperpod_cluster_nodes", json!({ "operation": "list_clusters" }));
+    call(&mut session, "hyperpod_report", json!({}));
+    call(&mut session, "hyperpod_list_events", json!({ "cluster_name": "pretrain" }));
+    let nodes = account.rows("hyperpod_nodes").unwrap();
+    let id = nodes[0]["InstanceId"].clone();
+    call(&mut session, "hyperpod_reboot_nodes", json!({ "cluster_name": "pretrain", "node_ids": [id] }));
+    account.advance(Duration::from_mins(5));
+    call(&mut session, "hyperpod_replace_nodes", json!({ "cluster_name": "pretrain", "node_ids": [id] }));
+    account.advance(Duration::from_mins(5));
+    assert!(account.rows("hyperpod_nodes").unwrap().iter().all(|node| node["InstanceId"] != id));
+    for kind in ["nodegroup", "addon"] {
+        let arguments = json!({ "resource_type": kind, "cluster_name": "trainyard" });
+        call(&mut session, "list_eks_resources", arguments);
+    }
+    call(&mut session, "get_eks_vpc_config", json!({ "cluster_name": "trainyard" }));
+    let points = call(
+        &mut session,
+        "get_cloudwatch_metrics",
+        json!({
+            "cluster_name": "trainyard", "metric_name": "node_gpu_utilization", "namespace": "ContainerInsights",
+            "dimensions": { "ClusterName": "trainyard" }, "start_time": "2026-11-21T09:00:00Z", "end_time": "2026-11-21T09:30:00Z",
+        }),
+    );
+    assert!(points["data_points"].as_array().is_some_and(|points| !points.is_empty()), "{points}");
+}
