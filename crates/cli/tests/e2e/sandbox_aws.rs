@@ -42,6 +42,7 @@ fn start() -> (Server, Trainyard, Session) {
 }
 
 /// What a tool answers; a failure ends the test.
+#[expect(clippy::needless_pass_by_value, reason = "arguments are written where they are used")]
 fn call(session: &mut Session, tool: &str, arguments: Value) -> Value {
     let result = session.call(tool, arguments.clone()).unwrap();
     assert_eq!(result["isError"], false, "{tool} {arguments}: {result}");
