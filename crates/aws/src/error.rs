@@ -163,20 +163,20 @@ impl Call<'_> {
 
     /// Failures before anything was sent: credentials, the address, signing.
     fn not_sent(&self, error: &(dyn StdError + 'static)) -> Error {
-        if let Some(error) = cause::<CredentialsError>(error) {
-            if auth(self.loaded.service, self.prepared.operation) == Auth::Bearer {
-                return self.no_token(error);
-            }
-            return self.identity.credentials_error(error);
-        }
         if let Some(error) = cause::<Error>(error) {
             return error.clone();
+        }
+        if auth(self.loaded.service, self.prepared.operation) == Auth::Bearer {
+            return self.no_token(error);
+        }
+        if let Some(error) = cause::<CredentialsError>(error) {
+            return self.identity.credentials_error(error);
         }
         Error::new(ErrorKind::Internal, format!("the request could not be prepared: {}", deepest(error)))
     }
 
     /// The service takes the token of a single sign-on session, not keys.
-    fn no_token(&self, error: &CredentialsError) -> Error {
+    fn no_token(&self, error: &(dyn StdError + 'static)) -> Error {
         let profile = self.identity.profile().unwrap_or("default");
         let message =
             format!("{} takes a bearer token, and there is none: {}", self.loaded.service.name, deepest(error));

@@ -35,6 +35,19 @@ async fn a_token_goes_with_the_call_and_into_no_text() {
 }
 
 #[tokio::test]
+async fn who_has_no_token_is_told_how_to_get_one_each_time() {
+    let endpoint = Endpoint::start(|_| Reply::new(200, "application/json", "{}")).unwrap();
+    let profile = Some("research".to_owned());
+    let engine = Engine::new(Settings { token: None, profile, ..settings(&endpoint.url()) });
+    for _ in 0..2 {
+        let error = engine.call("codecatalyst", "VerifySession", json!({}), &Scope::default()).await.unwrap_err();
+        assert_eq!(error.code_str(), "MissingToken", "{error}");
+        assert!(error.hint_str().unwrap().contains("aws sso login --profile research"), "{error}");
+    }
+    assert!(endpoint.take().is_empty());
+}
+
+#[tokio::test]
 async fn a_token_does_not_go_in_plain_text_beyond_this_machine() {
     let engine = Engine::new(settings("http://192.0.2.1"));
     let error = engine.call("codecatalyst", "VerifySession", json!({}), &Scope::default()).await.unwrap_err();
