@@ -20,7 +20,7 @@ pub(crate) fn run(url: Option<&str>) -> Result<()> {
     let name = format!("trainyard-mcp-{VERSION}-{}-{}", platform(), std::env::consts::ARCH);
     let folder = fetch::cache().join("bundle").join(&name);
     fetch::remove(&folder)?;
-    fill(&folder, &release::build_to_ship()?)?;
+    fill(&folder, &release::build()?)?;
     let bundle = folder.with_extension("mcpb");
     mcpb(&["validate", fetch::text(&folder.join("manifest.json"))?])?;
     mcpb(&["pack", fetch::text(&folder)?, fetch::text(&bundle)?])?;

@@ -55,11 +55,7 @@ pub(crate) fn schemes(mut components: RuntimeComponentsBuilder, config: &SdkConf
 
 /// How the operation is signed.
 pub(crate) fn auth(service: &Service<'_>, operation: &Operation<'_>) -> Auth {
-    match operation.auth.unwrap_or(service.auth) {
-        // The model still says 2, the endpoint rules 4, and those are newer.
-        Auth::SigV2 if service.name == "importexport" => Auth::SigV4,
-        auth => auth,
-    }
+    operation.auth.unwrap_or(service.auth)
 }
 
 /// What is signed, and how it is written for that.

@@ -106,6 +106,10 @@ impl<'s> Generator<'s> {
             let value = json!({"a": self.random.below(10)});
             return Some(if member.location == Location::Header { value } else { json!(value.to_string()) });
         }
+        if member.location == Location::Status {
+            // Any other number is no status, or that of an error.
+            return Some(json!(200));
+        }
         let plain = member.location != Location::Body
             || member.is(MemberFlags::IDEMPOTENCY_TOKEN)
             || member.is(MemberFlags::XML_ATTRIBUTE)

@@ -13,7 +13,7 @@ mod generate;
 #[path = "../../../aws/tests/oracle/sample.rs"]
 mod sample;
 
-use trainyard_aws::{Engine, Settings, StaticCredentials};
+use trainyard_aws::{Engine, Settings, StaticCredentials, StaticToken};
 use trainyard_contract::Ceiling;
 use trainyard_sandbox::aws::AccessKey;
 
@@ -36,6 +36,7 @@ fn engine_with(url: String, id: &str, secret: &str) -> Engine {
             secret_access_key: secret.to_owned(),
             session_token: None,
         }),
+        token: Some(StaticToken("token".to_owned())),
         ..Settings::default()
     })
 }

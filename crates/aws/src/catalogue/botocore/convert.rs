@@ -1,7 +1,11 @@
 //! One service: from botocore's files to the facts that the catalogue keeps. No documentation text.
 
-use crate::catalogue::model::{
-    Acceptor, AccessLevel, Auth, Checksum, ContextValue, Operation, OperationFlags, Pages, Protocol, Service, Waiter,
+use crate::{
+    catalogue::model::{
+        Acceptor, AccessLevel, Auth, Checksum, ContextValue, Operation, OperationFlags, Pages, Protocol, Service,
+        Waiter,
+    },
+    endpoint::rules::{Outcome, Rule, Scheme},
 };
 use serde_json::Value;
 
@@ -25,6 +29,7 @@ pub fn convert<'a>(source: &'a Source, expected: &'a Expected) -> Result<Service
         .collect::<Result<Vec<_>>>()?;
     operations.sort_by_key(|operation| operation.name);
     let endpoint_prefix = need("endpointPrefix")?;
+    let rules = rules::convert(&source.rules)?;
     Ok(Service {
         name: &source.name,
         id: need("serviceId")?,
@@ -32,7 +37,11 @@ pub fn convert<'a>(source: &'a Source, expected: &'a Expected) -> Result<Service
         api_version: need("apiVersion")?,
         endpoint_prefix,
         signing_name: text(metadata, "signingName").unwrap_or(endpoint_prefix),
-        auth: service_auth(metadata)?,
+        auth: match service_auth(metadata)? {
+            // The rules are newer than what some models say of signatures.
+            Auth::SigV2 if rules.rules.iter().any(takes_sigv4) => Auth::SigV4,
+            auth => auth,
+        },
         protocol: protocol(metadata)?,
         target_prefix: text(metadata, "targetPrefix"),
         xml_namespace: metadata.get("xmlNamespace").and_then(xml_namespace).map(|space| space.uri),
@@ -41,8 +50,17 @@ pub fn convert<'a>(source: &'a Source, expected: &'a Expected) -> Result<Service
         errors: shapes.errors(service),
         shapes: shapes.convert()?,
         waiters: waiters(&source.waiters, expected)?,
-        rules: rules::convert(&source.rules)?,
+        rules,
     })
+}
+
+/// Whether an address that a rule leads to names signature version 4.
+fn takes_sigv4(rule: &Rule<'_>) -> bool {
+    match &rule.outcome {
+        Outcome::Rules(rules) => rules.iter().any(takes_sigv4),
+        Outcome::Endpoint(address) => address.auth_schemes.iter().any(|it| it.scheme == Scheme::SigV4),
+        Outcome::Error(_) => false,
+    }
 }
 
 fn convert_operation<'a>(

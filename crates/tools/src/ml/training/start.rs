@@ -39,11 +39,14 @@ enum AlgorithmName {
     Auto,
     Boosting,
     Linear,
+    // Named only where it can be had, as the engine is.
+    #[cfg(feature = "lightgbm")]
     Forest,
     #[serde(rename = "kmeans")]
     KMeans,
 }
 
+#[cfg(feature = "lightgbm")]
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum EngineName {
@@ -70,9 +73,10 @@ pub(super) struct Wanted {
     target: Option<String>,
     /// By the target when absent.
     task: Option<TaskName>,
-    /// How to learn; boosting or a linear model, whichever does better, when absent. A forest wants LightGBM in this build.
+    /// How to learn; boosting or a linear model, whichever does better, when absent.
     algorithm: Option<AlgorithmName>,
-    /// Who grows trees; forust, which every build has, when absent.
+    /// Who grows trees; forust when absent.
+    #[cfg(feature = "lightgbm")]
     engine: Option<EngineName>,
     /// How much effort to spend; balanced when absent.
     preset: Option<PresetName>,
@@ -114,13 +118,14 @@ impl Wanted {
             None | Some(AlgorithmName::Auto) => training::Algorithm::Auto,
             Some(AlgorithmName::Boosting) => training::Algorithm::Boosting,
             Some(AlgorithmName::Linear) => training::Algorithm::Linear,
+            #[cfg(feature = "lightgbm")]
             Some(AlgorithmName::Forest) => training::Algorithm::Forest,
             Some(AlgorithmName::KMeans) => training::Algorithm::KMeans,
         };
-        spec.engine = match self.engine {
-            None | Some(EngineName::Forust) => training::Engine::Forust,
-            Some(EngineName::LightGbm) => training::Engine::LightGbm,
-        };
+        #[cfg(feature = "lightgbm")]
+        if let Some(EngineName::LightGbm) = self.engine {
+            spec.engine = training::Engine::LightGbm;
+        }
         spec.preset = match self.preset {
             Some(PresetName::Fast) => training::Preset::Fast,
             None | Some(PresetName::Balanced) => training::Preset::Balanced,
