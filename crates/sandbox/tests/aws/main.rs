@@ -2,10 +2,13 @@
 
 mod beside;
 mod boto3;
+mod iam;
 mod known;
+mod logs;
 mod roundtrip;
 mod services;
 mod signatures;
+mod stacks;
 mod state;
 
 #[path = "../../../aws/tests/oracle/generate.rs"]
