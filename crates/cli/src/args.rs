@@ -40,6 +40,9 @@ pub(crate) enum Command {
     Tools {
         /// Show this tool
         name: Option<String>,
+        /// Only a checksum of the definitions, as an assistant reads them: it changes when any of them does
+        #[arg(long, conflicts_with = "name")]
+        digest: bool,
         /// As JSON
         #[arg(long)]
         json: bool,
