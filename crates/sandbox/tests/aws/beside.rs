@@ -1,10 +1,12 @@
 //! The endpoint beside moto: the same steps of boto3 at both come to the same, or to what is named here with its reason.
 
-use std::{collections::BTreeSet, path::Path, process::Command};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 use trainyard_harness::Moto;
 use trainyard_sandbox::aws::{Options, Server};
+
+use super::python;
 
 /// Steps that come to something else, and why.
 const NAMED: &[(&str, &str)] = &[
@@ -23,20 +25,11 @@ const NAMED: &[(&str, &str)] = &[
 
 #[test]
 fn the_same_steps_come_to_the_same_beside_moto() {
-    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/xtask/venv");
-    assert!(venv.exists(), "run `cargo xtask test-data`");
-    let moto = Moto::start(&venv).expect("moto");
+    let moto = Moto::start(&python::venv()).expect("moto");
     let server = Server::start(&Options { haste: 30, ..Options::default() }).expect("a port on loopback");
     let key = Server::key();
-    let output = Command::new(venv.join("bin/python3"))
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws/beside.py"))
-        .args([&server.url(), &moto.url(), &key.id, &key.secret, Server::region()])
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .output()
-        .expect("python");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let arguments = [&server.url(), &moto.url(), &key.id, &key.secret, Server::region()];
+    let said = python::run("beside.py", &arguments);
     let (ours, theirs) = (said["sandbox"].as_object().expect("steps"), said["moto"].as_object().expect("steps"));
     assert!(ours.len() > 70, "{} steps", ours.len());
     let differ = ours.iter().filter(|(step, outcome)| theirs.get(*step) != Some(*outcome));

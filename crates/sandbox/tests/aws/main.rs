@@ -3,6 +3,7 @@
 mod beside;
 mod boto3;
 mod known;
+mod python;
 mod roundtrip;
 mod services;
 mod signatures;
