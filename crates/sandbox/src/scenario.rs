@@ -17,6 +17,7 @@ const FILES: &[(&str, &str)] = &[
     ("fragmentation", include_str!("../scenarios/fragmentation.yaml")),
     ("quota", include_str!("../scenarios/quota.yaml")),
     ("image-pull", include_str!("../scenarios/image-pull.yaml")),
+    ("nested-stack", include_str!("../scenarios/nested-stack.yaml")),
     ("capacity", include_str!("../scenarios/capacity.yaml")),
     ("cost", include_str!("../scenarios/cost.yaml")),
     ("instruction-in-log", include_str!("../scenarios/instruction-in-log.yaml")),

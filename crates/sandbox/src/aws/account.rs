@@ -23,6 +23,8 @@ pub(crate) struct Account {
     /// Twelve digits.
     pub(crate) id: String,
     pub(crate) clock: Clock,
+    /// The moment that is lived through, where that is not now: what was due earlier happens as of then.
+    moment: Option<OffsetDateTime>,
     pub(crate) random: Random,
     /// How many times faster than at AWS things happen.
     pub(crate) haste: u32,
@@ -75,6 +77,8 @@ pub(crate) enum Then {
     Set(Vec<(&'static str, Value)>),
     /// It is gone.
     Remove,
+    /// What begins, or goes on, with it: the account, the region, the id of the row.
+    Step(fn(&mut Account, &str, &str)),
 }
 
 impl Account {
@@ -82,6 +86,7 @@ impl Account {
         Self {
             id: id.to_owned(),
             clock,
+            moment: None,
             random: Random::new(seed),
             haste: haste.max(1),
             regions: regions.iter().map(|region| (*region).to_owned()).collect(),
@@ -93,12 +98,27 @@ impl Account {
         }
     }
 
+    /// The moment that is lived through.
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.moment.unwrap_or_else(|| self.clock.now())
+    }
+
+    /// Does something as if it were an earlier moment.
+    pub(crate) fn back_then<T>(&mut self, ago: Duration, act: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.moment.replace(self.now() - ago);
+        let made = act(self);
+        self.moment = before;
+        made
+    }
+
     /// Lets happen what is due by now.
     pub(crate) fn settle(&mut self) {
-        let now = self.clock.now();
+        let (now, before) = (self.now(), self.moment);
         while let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= now) {
+            self.moment = Some(entry.key().0);
             let change = entry.remove();
             match change.then {
+                Then::Step(step) => step(self, &change.region, &change.id),
                 Then::Remove => drop(self.remove(&change.region, change.table, &change.id)),
                 Then::Set(members) => {
                     // A row that is gone has no future.
@@ -110,11 +130,12 @@ impl Account {
                 }
             }
         }
+        self.moment = before;
     }
 
     /// Lets something happen to a row after the time that it takes at AWS.
     pub(crate) fn later(&mut self, after: Duration, region: &str, table: Table, id: &str, then: Then) {
-        self.at(self.clock.now() + after / self.haste, region, table, id, then);
+        self.at(self.now() + after / self.haste, region, table, id, then);
     }
 
     /// Lets something happen to a row at a moment.
@@ -164,18 +185,18 @@ impl Account {
 
     /// Now, in whole seconds.
     pub(crate) fn stamp(&self) -> Value {
-        Value::from(self.clock.stamp())
+        Value::from(clock::stamp(self.now()))
     }
 
     /// When something will be that takes so long at AWS.
     pub(crate) fn in_future(&self, after: Duration) -> Value {
-        Value::from(clock::stamp(self.clock.now() + after / self.haste))
+        Value::from(clock::stamp(self.now() + after / self.haste))
     }
 
     /// A moment some seconds ago.
     pub(crate) fn ago(&self, seconds: u64) -> Value {
         let ago = time::Duration::seconds(i64::try_from(seconds).unwrap_or(0));
-        Value::from(clock::stamp(self.clock.now() - ago))
+        Value::from(clock::stamp(self.now() - ago))
     }
 }
 

@@ -1,5 +1,8 @@
 //! What the account holds at the start: the machines of the Kubernetes fleet, HyperPod clusters, and what stands around.
 
+mod logs;
+mod roles;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
@@ -30,6 +33,7 @@ pub(super) fn build(account: &mut Account, options: &Options) {
         images(account, &region);
     }
     let Some(home) = account.regions.first().cloned() else { return };
+    roles::build(account);
     keys(account, &home);
     let groups = groups_of(&options.fleet);
     let mut machine = Machines::of(account, &home);
@@ -55,6 +59,7 @@ pub(super) fn build(account: &mut Account, options: &Options) {
     }
     volumes(account, &home);
     hyperpod(account, &home);
+    logs::build(account, &home);
     for region in account.regions.clone() {
         services::quotas(account, &region);
     }

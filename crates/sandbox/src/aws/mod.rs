@@ -40,6 +40,6 @@ pub use self::{
     endpoint::{Asked, Endpoint},
     fleet::KubernetesApi,
     server::{Called, Options, Server},
-    setting::{Made, Refused, RowChange, Series, Setting},
+    setting::{Logged, LoggedLine, Made, Refused, RowChange, Series, Setting, StackFailure, StackWork},
     signature::AccessKey,
 };

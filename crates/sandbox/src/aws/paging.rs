@@ -9,6 +9,8 @@ use super::wire::Refusal;
 
 /// Rows of a page where the caller does not say, and the model sets no bound.
 const ROWS: usize = 1_000;
+/// Rows of a page that no caller can set, as CloudFormation has it.
+const ROWS_OF_NOBODY: usize = 100;
 /// How tokens begin.
 const TOKEN: &str = "sandbox-";
 
@@ -19,6 +21,8 @@ pub(super) struct Page {
     size: usize,
     token_out: &'static str,
     results: &'static str,
+    /// Where the answer says that there are more, if it does so beside the token.
+    more: Option<&'static str>,
 }
 
 impl Page {
@@ -36,8 +40,9 @@ pub(super) fn asked(
     input: &Value,
 ) -> Result<Option<Page>, Refusal> {
     let Some(pages) = &operation.pages else { return Ok(None) };
-    let ([token_in], [token_out], [results], Some(limit)) =
-        (&pages.input_tokens[..], &pages.output_tokens[..], &pages.results[..], pages.limit)
+    // Of several lists the first is the one that is cut.
+    let ([token_in], [token_out], [results, ..]) =
+        (&pages.input_tokens[..], &pages.output_tokens[..], &pages.results[..])
     else {
         return Ok(None);
     };
@@ -47,9 +52,14 @@ pub(super) fn asked(
             token.strip_prefix(TOKEN).and_then(|text| text.parse().ok()).ok_or_else(|| bad_token(service))?
         }
     };
-    let wanted = input[limit].as_u64().and_then(|rows| usize::try_from(rows).ok());
-    let size = wanted.unwrap_or_else(|| usual(service, operation, limit)).max(1);
-    Ok(Some(Page { start, size, token_out, results }))
+    let size = match pages.limit {
+        Some(limit) => {
+            let wanted = input[limit].as_u64().and_then(|rows| usize::try_from(rows).ok());
+            wanted.unwrap_or_else(|| usual(service, operation, limit)).max(1)
+        }
+        None => ROWS_OF_NOBODY,
+    };
+    Ok(Some(Page { start, size, token_out, results, more: pages.more }))
 }
 
 /// Cuts the page out of a whole answer, or only says how it goes on where the handler has cut it (`total` says so).
@@ -72,6 +82,9 @@ pub(super) fn cut(
     }
     if range.end < all {
         output[page.token_out] = Value::from(format!("{TOKEN}{}", range.end));
+        if let Some(more) = page.more {
+            output[more] = true.into();
+        }
     }
     Ok(())
 }

@@ -49,8 +49,64 @@ pub struct Setting {
     pub refusals: Vec<Refused>,
     /// Series of metrics that are otherwise than usual.
     pub metrics: Vec<Series>,
+    /// Lines of logs that were written.
+    pub logs: Vec<Logged>,
+    /// Resources of stacks that fail from now on.
+    pub stack_failures: Vec<StackFailure>,
+    /// Templates by their address in S3, as `TemplateURL` names them.
+    pub templates: BTreeMap<String, String>,
     /// Calls that somebody made: whatever an operation can do, a setting can.
     pub calls: Vec<Made>,
+}
+
+/// Lines of one stream of CloudWatch Logs; group and stream are made where they are not there.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Logged {
+    /// Name of the group.
+    pub group: String,
+    /// Name of the stream.
+    pub stream: String,
+    /// What was written.
+    pub lines: Vec<LoggedLine>,
+}
+
+/// A line of a log.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoggedLine {
+    /// How many seconds ago.
+    pub seconds_ago: u64,
+    /// The line.
+    pub message: String,
+}
+
+/// A resource of a stack that fails.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StackFailure {
+    /// Name of the outermost stack.
+    pub stack: String,
+    /// Logical id of the resource, after those of the nested stacks that it is in: `ClusterStack/EksCluster`.
+    pub resource: String,
+    /// The reason that its event gives.
+    pub reason: String,
+    /// Whether it fails when it is made, changed or deleted.
+    #[serde(default)]
+    pub when: StackWork,
+}
+
+/// What is being done to a resource of a stack.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StackWork {
+    /// It is made.
+    #[default]
+    Create,
+    /// It is changed.
+    Update,
+    /// It is deleted.
+    Delete,
 }
 
 /// Members of one row.
@@ -112,6 +168,9 @@ pub struct Made {
     /// Its input, with the names of the API.
     #[serde(default)]
     pub input: Value,
+    /// How many seconds ago: what it led to has happened since. Calls are told oldest first.
+    #[serde(default)]
+    pub seconds_ago: u64,
 }
 
 /// What an account does otherwise than it would.
@@ -122,6 +181,9 @@ pub(crate) struct Standing {
     pub(crate) refusals: Vec<Refused>,
     /// With the moments between which it holds, in seconds since 1970.
     pub(crate) metrics: Vec<(Series, i64, i64)>,
+    pub(crate) stack_failures: Vec<StackFailure>,
+    /// By address.
+    pub(crate) templates: BTreeMap<String, String>,
 }
 
 /// Applies a setting. The error says what of it cannot be; a setting with an error has changed nothing.
@@ -171,8 +233,18 @@ fn applied(account: &mut Account, setting: &Setting) -> Result<(), String> {
             row["Value"] = json!(value);
         }
     }
+    setting.logs.iter().for_each(|logged| log(account, &region, logged));
     stand(account, &region, setting);
     setting.calls.iter().try_for_each(|made| services::made(account, &region, made))
+}
+
+fn log(account: &mut Account, region: &str, logged: &Logged) {
+    let now = account.now().unix_timestamp();
+    let time = |line: &LoggedLine| (now - i64::try_from(line.seconds_ago).unwrap_or(now)) * 1_000;
+    let events: Vec<(i64, String)> = logged.lines.iter().map(|line| (time(line), line.message.clone())).collect();
+    if !events.is_empty() {
+        services::log(account, region, &logged.group, &logged.stream, &events);
+    }
 }
 
 fn stand(account: &mut Account, region: &str, setting: &Setting) {
@@ -199,6 +271,8 @@ fn stand(account: &mut Account, region: &str, setting: &Setting) {
     standing.capacity.extend(capacity);
     standing.refusals.extend(setting.refusals.iter().cloned());
     standing.metrics.extend(series);
+    standing.stack_failures.extend(setting.stack_failures.iter().cloned());
+    standing.templates.extend(setting.templates.clone());
 }
 
 /// A row by its id or its tag `Name`.

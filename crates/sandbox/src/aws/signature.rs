@@ -23,6 +23,27 @@ pub struct AccessKey {
     pub secret: String,
 }
 
+impl AccessKey {
+    /// How the ids of sessions begin.
+    const SESSION: &'static str = "ASIA";
+
+    /// Whether an id is that of a session.
+    pub(super) fn is_of_session(id: &str) -> bool {
+        id.starts_with(Self::SESSION)
+    }
+
+    /// The key of a session, which nobody has to remember.
+    pub(super) fn of_session(id: &str) -> Self {
+        let secret = hexadecimal(&Sha256::digest(format!("sandbox session {id}")));
+        Self { id: id.to_owned(), secret: secret[..40].to_owned() }
+    }
+
+    /// The token of a session.
+    pub(super) fn token(&self) -> String {
+        format!("sandbox-{}", hexadecimal(&Sha256::digest(format!("sandbox token {}", self.id))))
+    }
+}
+
 /// How far a request's time may be from ours, as at AWS.
 const SKEW: Duration = Duration::from_mins(15);
 /// Longest life of an address that was signed.
@@ -46,7 +67,9 @@ pub(super) fn check(request: &Request, keys: &[AccessKey], service: &Service<'_>
     let Some((scope, signed)) = scope(request).and_then(|scope| Some((scope, signed(request)?))) else {
         return refuse(Case::Missing, "The request carries no signature of version 4.");
     };
-    let Some(key) = keys.iter().find(|key| key.id == scope.access_key) else {
+    let session = Some(scope.access_key).filter(|id| AccessKey::is_of_session(id)).map(AccessKey::of_session);
+    let session = session.filter(|key| security_token(request).is_some_and(|token| token == key.token()));
+    let Some(key) = keys.iter().find(|key| key.id == scope.access_key).or(session.as_ref()) else {
         return refuse(Case::UnknownKey, "The security token included in the request is invalid.");
     };
     let Some(time) = moment(&signed.time) else {
@@ -80,6 +103,12 @@ pub(super) fn check(request: &Request, keys: &[AccessKey], service: &Service<'_>
     let why = "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
         Access Key and signing method.";
     refuse(Case::Mismatch, why)
+}
+
+/// The token of a session, in a header or in the query.
+fn security_token(request: &Request) -> Option<&str> {
+    let in_query = || request.query().split('&').find_map(|pair| pair.strip_prefix("X-Amz-Security-Token="));
+    request.header("x-amz-security-token").or_else(in_query)
 }
 
 /// `20261121T100000Z`.

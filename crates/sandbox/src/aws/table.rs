@@ -47,6 +47,18 @@ tables! {
     HyperPodClusters "hyperpod_clusters" ["ClusterName"];
     HyperPodNodes "hyperpod_nodes" ["InstanceId"];
     HyperPodEvents "hyperpod_events" ["EventId"];
+    ChangeSets "change_sets" ["ChangeSetId"];
+    IamPolicies "iam_policies" ["Arn"];
+    IamProfiles "iam_instance_profiles" ["InstanceProfileName"];
+    IamRoles "iam_roles" ["RoleName"];
+    IamUsers "iam_users" ["UserName"];
+    LogGroups "log_groups" ["logGroupName"];
+    LogQueries "log_queries" ["queryId"];
+    LogStreams "log_streams" ["_group", "logStreamName"];
+    Sessions "sessions" ["AccessKeyId"];
+    StackEvents "stack_events" ["EventId"];
+    StackResources "stack_resources" ["StackId", "LogicalResourceId"];
+    Stacks "stacks" ["StackId"];
 }
 
 impl Table {
@@ -70,8 +82,10 @@ impl Table {
         Ok(members.iter().map(text).collect::<Result<Vec<_>, _>>()?.join("/"))
     }
 
-    /// Where the rows of a region are kept.
+    /// Where the rows of a region are kept; those of IAM and STS are the same in all.
     pub(super) fn place(self, region: &str) -> (String, Self) {
-        (region.to_owned(), self)
+        let everywhere =
+            matches!(self, Self::IamPolicies | Self::IamProfiles | Self::IamRoles | Self::IamUsers | Self::Sessions);
+        (if everywhere { String::new() } else { region.to_owned() }, self)
     }
 }

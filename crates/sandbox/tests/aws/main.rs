@@ -2,11 +2,14 @@
 
 mod beside;
 mod boto3;
+mod iam;
 mod known;
+mod logs;
 mod python;
 mod roundtrip;
 mod services;
 mod signatures;
+mod stacks;
 mod state;
 
 #[path = "../../../aws/tests/oracle/generate.rs"]

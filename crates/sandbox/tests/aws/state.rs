@@ -270,7 +270,7 @@ async fn what_has_no_state_is_refused_and_never_made_up() {
     let aws = Client::of(&server);
     for (service, operation, input) in [
         ("ec2", "CreateCustomerGateway", json!({"Type": "ipsec.1"})),
-        ("iam", "ListUsers", json!({})),
+        ("iam", "ListGroups", json!({})),
         ("dynamodb", "ListTables", json!({})),
         ("eks", "DeleteCluster", json!({"name": "trainyard"})),
         ("s3", "ListBuckets", json!({})),
@@ -301,6 +301,9 @@ async fn the_same_seed_makes_the_same_account() {
     assert_eq!(everything(&one).await, everything(&other).await);
 }
 
+/// Reads whose model requires nothing, and that need one of two members all the same.
+const NEED_ONE_OF_TWO: &[&str] = &["DescribeLogStreams", "DescribeStackResources", "GetTemplate", "GetTemplateSummary"];
+
 /// Every operation with state that takes nothing gives an answer that the API can give: the endpoint holds each against the
 /// catalogue, and says so where it does not.
 #[tokio::test]
@@ -310,7 +313,10 @@ async fn every_read_without_input_is_answered() {
     let mut asked = 0;
     for (service, operation) in Server::operations() {
         let reads = ["List", "Describe", "Get"].iter().any(|verb| operation.starts_with(verb));
-        if reads && trainyard_aws::validate(service, operation, &json!({})).is_ok() {
+        if reads
+            && !NEED_ONE_OF_TWO.contains(&operation)
+            && trainyard_aws::validate(service, operation, &json!({})).is_ok()
+        {
             aws.call(service, operation, json!({})).await;
             asked += 1;
         }

@@ -1,17 +1,20 @@
 //! The services with state. A service is a table of operations; what it does not name is not in the sandbox.
 
+mod cloudformation;
 mod cloudwatch;
 mod ec2;
 mod eks;
 mod eks_parts;
 mod hyperpod_actions;
+mod iam;
+mod logs;
 mod once;
 mod pricing;
 mod quotas;
 mod sagemaker;
 mod sts;
 
-use std::{cell::Cell, collections::BTreeSet};
+use std::{cell::Cell, collections::BTreeSet, time::Duration};
 
 use serde_json::{Map, Value};
 use trainyard_aws::{
@@ -33,6 +36,8 @@ use super::{
 pub(super) use self::{
     ec2::{Wanted, add_rules, instance, short, sum_rules},
     eks_parts::build as eks_parts,
+    iam::{build_policies as iam_policies, new_role as iam_role, new_user as iam_user},
+    logs::add as log,
     quotas::build as quotas,
     sagemaker::{event, node},
 };
@@ -43,9 +48,15 @@ type Handler = fn(&mut Cx<'_>) -> Result<Value, Refusal>;
 /// Service, operation, handler.
 type Operations = &'static [(&'static str, &'static str, Handler)];
 
+/// The key of whoever calls without the world seeing it.
+const SOMEONE: &str = "AKIAIOSFODNN7SOMEONE";
+
 /// Tables of operations, by service.
 const ALL: &[&[Operations]] = &[
+    cloudformation::ALL,
     ec2::ALL,
+    iam::ALL,
+    logs::ALL,
     &[
         cloudwatch::OPERATIONS,
         eks::OPERATIONS,
@@ -77,6 +88,7 @@ pub(super) fn known() -> Vec<&'static Service<'static>> {
 pub(super) fn answer(account: &mut Account, asked: &Asked) -> Result<Value, Refusal> {
     let Asked { call, access_key } = asked;
     account.settle();
+    sts::session(account, access_key)?;
     refused(account, call)?;
     let dry = call.service.protocol == Protocol::Ec2 && call.input["DryRun"] == true;
     if dry {
@@ -130,11 +142,25 @@ fn handled(account: &mut Account, call: &Call, access_key: &str) -> Result<Value
 /// A call that a setting makes.
 pub(super) fn made(account: &mut Account, region: &str, made: &Made) -> Result<(), String> {
     let name = format!("{} {}", made.service, made.operation);
-    let service = catalogue::service(&made.service).map_err(|error| error.to_string())?;
-    let operation = service.operation(&made.operation).ok_or_else(|| format!("{name} is no operation"))?;
-    let input = if made.input.is_null() { Value::Object(Map::new()) } else { made.input.clone() };
-    validate(service.name, operation.name, &input).map_err(|error| format!("{name}: {error}"))?;
-    let call = Call { service, operation, region: region.to_owned(), input };
-    let answer = answer(account, &Asked { call, access_key: "AKIAIOSFODNN7SOMEONE".to_owned() });
+    let call = call(region, &made.service, &made.operation, made.input.clone())?;
+    let asked = Asked { call, access_key: SOMEONE.to_owned() };
+    let answer = account.back_then(Duration::from_secs(made.seconds_ago), |account| answer(account, &asked));
+    account.settle();
     answer.map(drop).map_err(|refusal| format!("{name}: {}: {}", refusal.code, refusal.message))
+}
+
+/// A call that one service makes of another.
+fn within(account: &mut Account, region: &str, service: &str, operation: &str, input: Value) -> Result<Value, Refusal> {
+    let call = call(region, service, operation, input);
+    let call = call.map_err(|why| Refusal::new(400, "ValidationError", why))?;
+    handled(account, &call, SOMEONE)
+}
+
+fn call(region: &str, service: &str, operation: &str, input: Value) -> Result<Call, String> {
+    let name = format!("{service} {operation}");
+    let service = catalogue::service(service).map_err(|error| error.to_string())?;
+    let operation = service.operation(operation).ok_or_else(|| format!("{name} is no operation"))?;
+    let input = if input.is_null() { Value::Object(Map::new()) } else { input };
+    validate(service.name, operation.name, &input).map_err(|error| format!("{name}: {error}"))?;
+    Ok(Call { service, operation, region: region.to_owned(), input })
 }
