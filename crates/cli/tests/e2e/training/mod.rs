@@ -16,8 +16,6 @@ use std::{
 use serde_json::{Value, json};
 use trainyard_harness::{Era, Session, Trainyard};
 
-use crate::BINARY;
-
 /// Longest that anything is waited for: CI is slow.
 const PATIENCE: Duration = Duration::from_mins(4);
 

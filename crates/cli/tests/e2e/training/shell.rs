@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use trainyard_harness::{Trainyard, learning_venv};
 
 use super::table;
