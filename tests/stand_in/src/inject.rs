@@ -36,10 +36,14 @@ fn write(service: &Service<'_>, shape: ShapeId, value: &mut Value, text: &str) {
             }
         }
         (Kind::List { item, .. }, Value::Array(items)) => {
-            items.iter_mut().for_each(|value| write(service, item.shape, value, text));
+            for value in items {
+                write(service, item.shape, value, text);
+            }
         }
         (Kind::Map { value: item, .. }, Value::Object(entries)) => {
-            entries.values_mut().for_each(|value| write(service, item.shape, value, text));
+            for value in entries.values_mut() {
+                write(service, item.shape, value, text);
+            }
         }
         _ => {}
     }
