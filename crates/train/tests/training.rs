@@ -353,7 +353,7 @@ fn what_is_ended_goes_on_from_its_checkpoint_to_the_same_model() {
         let (mut runs, mut looks) = (0, Vec::new());
         let trained = loop {
             // Ended again and again, each time a little later: within fits, and between them.
-            (keeps.looks, keeps.most, runs) = (0, keeps.most + 137, runs + 1);
+            (keeps.looks, keeps.most, runs) = (0, keeps.most + 47, runs + 1);
             match train(&asked, &data, &mut keeps) {
                 Ok(trained) => break trained,
                 Err(error) => assert_eq!(error.kind(), ErrorKind::Cancelled),
