@@ -9,6 +9,8 @@ use std::{
 /// A difference that is known: service and operation, or `*`; how the difference begins; why.
 type Named = (&'static str, &'static str, &'static str, &'static str);
 
+const OLDER: &str = "the older of two operations with one route: the newer is meant";
+
 const NAMED: &[Named] = &[
     (
         "*",
@@ -28,6 +30,21 @@ const NAMED: &[Named] = &[
     ("pricing", "GetProducts", "output.PriceList[0]", "JSON inside of a list is text to the client"),
     ("route53", "*", "HostedZoneId", "the client sends what stands behind the last slash, as AWS's own do"),
     ("s3", "*", "EncodingType: is", "the client asks for escaped keys, and unescapes them"),
+    ("s3", "GetBucketLifecycle", "GetBucketLifecycleConfiguration", OLDER),
+    ("s3", "PutBucketLifecycle", "PutBucketLifecycleConfiguration", OLDER),
+    ("s3", "GetBucketNotification", "GetBucketNotificationConfiguration", OLDER),
+    ("s3", "PutBucketNotification", "PutBucketNotificationConfiguration", OLDER),
+    (
+        "s3",
+        "ListDirectoryBuckets",
+        "taken for s3 ListBuckets",
+        "one route, and a host that an address of numbers has not",
+    ),
+    ("s3", "*", "input.CopySource", "the client escapes a source, as AWS's own do"),
+    ("s3", "*", "the body is not what its checksum says", "checksums that were made up are not those of the body"),
+    ("*", "*", "input.UserData", "the client takes a script and encodes it, as AWS's own do"),
+    ("ec2", "CopySnapshot", "input.PresignedUrl", "the client signs copies between regions, as AWS's own do"),
+    ("*", "*", "output.ContentLength", "the length of an answer is that of its body, whatever was given"),
     (
         "s3control",
         "*",
