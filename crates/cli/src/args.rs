@@ -40,6 +40,9 @@ pub(crate) enum Command {
     Tools {
         /// Show this tool
         name: Option<String>,
+        /// Only a checksum of the definitions, as an assistant reads them: it changes when any of them does
+        #[arg(long, conflicts_with = "name")]
+        digest: bool,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -179,6 +182,9 @@ pub(crate) struct FleetArguments {
     /// Pods on them; five a node when absent
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=20_000), help_heading = "Sandbox")]
     pub(crate) pods: Option<u32>,
+    /// EC2 instances of the sandbox's account beside those of its clusters, to see how much is too much
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=50_000), help_heading = "Sandbox")]
+    pub(crate) instances: Option<u32>,
     /// Where its chance begins: the same number makes the same fleet
     #[arg(long, value_name = "N", help_heading = "Sandbox")]
     pub(crate) seed: Option<u64>,
@@ -187,7 +193,7 @@ pub(crate) struct FleetArguments {
 impl FleetArguments {
     /// Whether anything is said of it.
     pub(crate) fn is_given(&self) -> bool {
-        self.nodes.is_some() || self.pods.is_some() || self.seed.is_some()
+        self.nodes.is_some() || self.pods.is_some() || self.instances.is_some() || self.seed.is_some()
     }
 }
 

@@ -14,6 +14,11 @@ pub(crate) fn at_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Whether answers are shown in the form for people.
+pub(crate) fn is_for_people(json: bool) -> bool {
+    at_terminal() && !json
+}
+
 /// Prints a text as it is. A reader that went away is not an error.
 pub(crate) fn text(text: &str) -> Result<()> {
     let mut output = io::stdout().lock();

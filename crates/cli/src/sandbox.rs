@@ -75,15 +75,17 @@ impl Sandbox {
         let options = kubernetes::Options { seed, tls: true, life, ..kubernetes::Options::default() };
         let kubernetes = kubernetes::Server::start_with(&options)?;
         kubernetes.fleet(&fleet).map_err(io::Error::other)?;
+        let authority = kubernetes.authority().unwrap_or_default();
+        let api = Some(aws::KubernetesApi { url: kubernetes.url(), authority });
+        let more_instances = arguments.instances.unwrap_or(0) as usize;
+        let options =
+            aws::Options { seed, haste: HASTE, fleet, kubernetes: api, more_instances, ..aws::Options::default() };
+        let aws = aws::Server::start(&options)?;
         match scenario {
-            Some(scenario) => scenario.begin(&kubernetes),
+            Some(scenario) => scenario.begin(&kubernetes, &aws),
             None => kubernetes.set(&waiting()?),
         }
         .map_err(io::Error::other)?;
-        let authority = kubernetes.authority().unwrap_or_default();
-        let api = aws::KubernetesApi { url: kubernetes.url(), authority };
-        let options = aws::Options { seed, haste: HASTE, fleet, kubernetes: Some(api), ..aws::Options::default() };
-        let aws = aws::Server::start(&options)?;
         let folder = tempfile::Builder::new().prefix("trainyard-sandbox-").tempdir()?.keep();
         // From here on it goes when this goes.
         let sandbox = Self { aws, kubernetes, folder, workers: None };

@@ -12,6 +12,8 @@ pub struct Picture {
     pub png: Vec<u8>,
     /// What is to be seen, in one line.
     pub alt: String,
+    /// The same in characters, some lines for a terminal; none where the facts show as much.
+    pub plot: Option<String>,
 }
 
 /// An output with pictures.

@@ -62,6 +62,7 @@ pub(crate) fn pictures(pictures: Vec<Picture>) -> Vec<Picture> {
         let Some(rest) = left.checked_sub(picture.png.len()) else { continue };
         left = rest;
         redact::text(&mut picture.alt);
+        picture.plot.as_mut().map(redact::text);
         kept.push(picture);
     }
     kept
@@ -186,7 +187,11 @@ mod tests {
 
     #[test]
     fn pictures_leave_up_to_what_clients_take_and_with_harmless_words() {
-        let picture = |bytes: usize, alt: &str| Picture { png: vec![0; bytes], alt: alt.to_owned() };
+        let picture = |bytes: usize, alt: &str| Picture {
+            png: vec![0; bytes],
+            alt: alt.to_owned(),
+            plot: Some(format!("{alt}\u{1b}[31m ▁█\n")),
+        };
         let kept = pictures(vec![
             picture(10, "a\u{202e}b password=hunter2hunter2"),
             picture(PICTURE_BYTES, "too large beside the other"),
@@ -194,6 +199,7 @@ mod tests {
         ]);
         let words: Vec<_> = kept.iter().map(|picture| picture.alt.as_str()).collect();
         assert_eq!(words, ["ab password=[redacted]", "c"]);
+        assert_eq!(kept[1].plot.as_deref(), Some("c ▁█\n"), "no escape gets to a terminal");
     }
 
     #[test]

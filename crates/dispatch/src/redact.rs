@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 use serde_json::Value;
+use trainyard_contract::OTHERS;
 
 use crate::text;
 
@@ -92,9 +93,13 @@ pub(crate) fn value(value: &mut Value, by_name: bool) -> usize {
     }
 }
 
-/// A secret is text; a policy such as `{"password": {"min_length": 8}}`, or a flag, is not.
+/// A secret is text, whoever wrote it; a policy such as `{"password": {"min_length": 8}}`, or a flag, is not.
 fn hides(member: &Value) -> bool {
-    matches!(member, Value::String(text) if !text.is_empty() && text != MARK)
+    match member {
+        Value::String(text) => !text.is_empty() && text != MARK,
+        Value::Object(members) => members.contains_key(OTHERS),
+        _ => false,
+    }
 }
 
 fn is_secret_name(name: &str) -> bool {
@@ -204,6 +209,8 @@ mod tests {
         });
         let mut answer = original.clone();
         assert_eq!(value(&mut answer, true), 3);
+        let mut words = json!({ "password": trainyard_contract::Others("correct horse battery".to_owned()) });
+        assert_eq!((value(&mut words, true), &words["password"]), (1, &json!(MARK)), "whoever wrote it");
         assert_eq!(answer["Credentials"]["AccessKeyId"], "AKIAIOSFODNN7EXAMPLE");
         assert_eq!(answer["Credentials"]["SecretAccessKey"], MARK);
         assert_eq!(answer["list"][1]["password"]["min"], 8);

@@ -3,9 +3,13 @@
 use std::{collections::HashMap, sync::OnceLock};
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use trainyard_contract::{Behind, CallDef, Ceiling, Context, Error, Offer, Result, ToolDef, Toolset, nearest};
 
-use crate::arguments::{OTHER_NAMES, OTHER_VALUES};
+use crate::{
+    arguments::{OTHER_NAMES, OTHER_VALUES},
+    audit::hex,
+};
 
 /// Which tools this process offers. Fixed for its life.
 #[derive(Debug, Clone, Default)]
@@ -115,6 +119,18 @@ impl<C: Context> Registry<C> {
             Some(near) => error.hint(format!("did you mean {near:?}?")),
             None => error.hint("the tool list has the names; aws_search finds any AWS operation"),
         }
+    }
+
+    /// SHA-256 over the list as clients are told it: names, descriptions, arguments and hints. Whoever pins it learns of
+    /// any change of what an assistant reads, wanted or not.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for View { name, description, input, hints, toolset: _ } in self.views() {
+            let told = json!([name, description, input, hints.read_only, hints.destructive]);
+            hash.update(told.to_string());
+            hash.update("\n");
+        }
+        hex(&hash.finalize())
     }
 
     /// The list, in the order of the source: the same bytes each time.

@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use trainyard_train::{self as train, Algorithm, Cell, Cost, FrameBuilder, Preset, Size, Spec, Task};
+pub use trainyard_train::Cost;
+use trainyard_train::{self as train, Algorithm, Cell, FrameBuilder, Preset, Size, Spec, Task};
 
 use crate::{
     dataset::{ColumnProfile, Kind},

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde::Deserialize;
 
-use crate::kubernetes::{self, Fleet, Setting};
+use crate::{
+    aws,
+    kubernetes::{self, Fleet, Setting},
+};
 
 /// The data files, by name.
 const FILES: &[(&str, &str)] = &[
@@ -14,6 +17,9 @@ const FILES: &[(&str, &str)] = &[
     ("fragmentation", include_str!("../scenarios/fragmentation.yaml")),
     ("quota", include_str!("../scenarios/quota.yaml")),
     ("image-pull", include_str!("../scenarios/image-pull.yaml")),
+    ("nested-stack", include_str!("../scenarios/nested-stack.yaml")),
+    ("capacity", include_str!("../scenarios/capacity.yaml")),
+    ("cost", include_str!("../scenarios/cost.yaml")),
     ("instruction-in-log", include_str!("../scenarios/instruction-in-log.yaml")),
 ];
 
@@ -34,6 +40,9 @@ pub struct Scenario {
     /// What the cluster is told.
     #[serde(default)]
     kubernetes: Setting,
+    /// What the account is told.
+    #[serde(default)]
+    aws: aws::Setting,
     /// What is so, and what may be done about it. No tool shows it.
     pub truth: Truth,
 }
@@ -42,6 +51,8 @@ pub struct Scenario {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FleetChange {
+    /// Nodes in all, one of each kind beside those with GPUs under HAMi.
+    nodes: Option<usize>,
     /// Pods in all.
     pods: Option<usize>,
     /// Of a thousand pods, those that something is wrong with.
@@ -113,12 +124,17 @@ impl Scenario {
     pub fn fleet(&self, usual: &Fleet) -> Fleet {
         let pods = self.fleet.pods.unwrap_or(usual.pods);
         let troubled = self.fleet.troubled.unwrap_or(usual.troubled);
-        Fleet { nodes: usual.nodes.max(NODES), pods, troubled, ..usual.clone() }
+        let usual = Fleet { pods, troubled, ..usual.clone() };
+        match self.fleet.nodes {
+            Some(nodes) => Fleet { nodes, mig_nodes: 1, neuron_nodes: 1, cpu_nodes: 1, ..usual },
+            None => Fleet { nodes: usual.nodes.max(NODES), ..usual },
+        }
     }
 
-    /// Lets it begin. The error is one of the file, which a test finds.
-    pub fn begin(&self, cluster: &kubernetes::Server) -> Result<(), String> {
-        cluster.set(&self.kubernetes)
+    /// Lets it begin in a cluster and an account. The error is one of the file, which a test finds.
+    pub fn begin(&self, cluster: &kubernetes::Server, account: &aws::Server) -> Result<(), String> {
+        cluster.set(&self.kubernetes)?;
+        account.set(&self.aws)
     }
 }
 
@@ -129,12 +145,16 @@ mod tests {
 
     #[test]
     fn each_begins_on_the_usual_fleet_and_shows_nothing_of_its_truth() {
+        let api = aws::KubernetesApi { url: "https://127.0.0.1:6443".to_owned(), authority: String::new() };
         for name in Scenario::names() {
             let scenario = Scenario::named(name).unwrap();
             let cluster = Server::start_with(&Options { life: Some(Pace::default()), ..Options::default() }).unwrap();
             let usual = Fleet { nodes: 12, pods: 60, mig_nodes: 1, neuron_nodes: 1, cpu_nodes: 1, ..Fleet::default() };
-            cluster.fleet(&scenario.fleet(&usual)).unwrap();
-            scenario.begin(&cluster).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let fleet = scenario.fleet(&usual);
+            cluster.fleet(&fleet).unwrap();
+            let options = aws::Options { fleet, kubernetes: Some(api.clone()), ..aws::Options::default() };
+            let account = aws::Server::start(&options).unwrap();
+            scenario.begin(&cluster, &account).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert!(!cluster.holds(&scenario.truth.story), "{name}");
             assert!(!scenario.truth.facts.is_empty(), "{name}");
             for fact in &scenario.truth.facts {

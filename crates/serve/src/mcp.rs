@@ -114,6 +114,27 @@ impl<C: Context> Server<C> {
         response
     }
 
+    /// A call of a tool, or of a step of the gateway.
+    async fn called(
+        &self,
+        params: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Answer<CallToolResponse> {
+        let params = if self.about.gateway && gateway::knows(&params.name) {
+            let index = self.index.get_or_init(|| gateway::Index::new(self.dispatch.registry().views()));
+            match gateway::step(&self.dispatch, index, |name| self.about_tool(name), &params) {
+                Ok(gateway::Step::Call(call)) => call,
+                Ok(gateway::Step::Answer(value)) => return Ok(self.signed(render::answer(value).into())),
+                Err(error) => return Ok(self.signed(render::failed(&error, Envelope::Plain).into())),
+            }
+        } else {
+            params
+        };
+        let signs = context.protocol_version().is_none_or(|it| it.as_str() >= ProtocolVersion::V_2026_07_28.as_str());
+        let response = self.call(params, context).await?;
+        Ok(if signs { self.signed(response) } else { response })
+    }
+
     fn tools(&self) -> &[Tool] {
         self.tools.get_or_init(|| {
             if self.about.gateway {
@@ -163,24 +184,13 @@ impl<C: Context> ServerHandler for Server<C> {
         self.tools().iter().find(|tool| tool.name == name).cloned()
     }
 
-    async fn call_tool(
+    /// In a box: the SDK moves the future of each request about, whichever it is of, at the size of the largest.
+    fn call_tool(
         &self,
         params: CallToolRequestParams,
         context: RequestContext<RoleServer>,
-    ) -> Answer<CallToolResponse> {
-        let params = if self.about.gateway && gateway::knows(&params.name) {
-            let index = self.index.get_or_init(|| gateway::Index::new(self.dispatch.registry().views()));
-            match gateway::step(&self.dispatch, index, |name| self.about_tool(name), &params) {
-                Ok(gateway::Step::Call(call)) => call,
-                Ok(gateway::Step::Answer(value)) => return Ok(self.signed(render::answer(value).into())),
-                Err(error) => return Ok(self.signed(render::failed(&error, Envelope::Plain).into())),
-            }
-        } else {
-            params
-        };
-        let signs = context.protocol_version().is_none_or(|it| it.as_str() >= ProtocolVersion::V_2026_07_28.as_str());
-        let response = Box::pin(self.call(params, context)).await?;
-        Ok(if signs { self.signed(response) } else { response })
+    ) -> impl Future<Output = Answer<CallToolResponse>> + Send {
+        Box::pin(self.called(params, context))
     }
 
     async fn get_task(&self, params: GetTaskParams, context: RequestContext<RoleServer>) -> Answer<GetTaskResult> {
@@ -201,7 +211,7 @@ impl<C: Context> ServerHandler for Server<C> {
         params: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Answer<CompleteResult> {
-        self.completion(&params, &context).await
+        Box::pin(self.completion(&params, &context)).await
     }
 
     async fn list_prompts(
@@ -241,6 +251,6 @@ impl<C: Context> ServerHandler for Server<C> {
         params: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Answer<ReadResourceResponse> {
-        self.read(&params, &context).await.map(ReadResourceResponse::from)
+        Box::pin(self.read(&params, &context)).await.map(ReadResourceResponse::from)
     }
 }

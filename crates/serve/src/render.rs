@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_picture_stands_beside_the_facts_and_is_told_of_in_them() {
-        let picture = Picture { png: vec![0x89, b'P', b'N', b'G'], alt: "utilization of one card".into() };
+        let picture = Picture { png: vec![0x89, b'P', b'N', b'G'], alt: "utilization of one card".into(), plot: None };
         for envelope in [Envelope::Plain, Envelope::Result] {
             let answer =
                 done(Done { value: json!({ "points": 3 }), summary: None, pictures: vec![picture.clone()], envelope });

@@ -115,7 +115,7 @@ impl At {
 }
 
 /// Which part of a list is wanted, and where it is asked for.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub(crate) struct Part {
     /// Only these columns.
     pub(crate) fields: Option<Vec<String>>,

@@ -99,6 +99,8 @@ fn f1(truth: &[u32], predicted: &[usize], classes: usize, rows: &mut dyn Iterato
     scores.iter().sum::<f64>() / number(scores.len()).max(1.0)
 }
 
+/// Of the second class; with more than two, the mean over those that occur. A mean errs by no more than its parts do in the
+/// mean, however they hang together, so that is its interval.
 fn area(truth: &[u32], probabilities: &[f64], classes: usize) -> Option<(f64, Option<(f64, f64)>)> {
     let one = |class: usize| {
         let rows: Vec<(f64, bool)> = truth
@@ -106,15 +108,15 @@ fn area(truth: &[u32], probabilities: &[f64], classes: usize) -> Option<(f64, Op
             .enumerate()
             .map(|(row, &real)| (probabilities[row * classes + class], real as usize == class))
             .collect();
-        auc(&rows)
+        let auc = auc(&rows)?;
+        let positive = rows.iter().filter(|row| row.1).count();
+        Some((auc, hanley_mcneil(auc, number(positive), number(rows.len() - positive))))
     };
-    if classes == 2 {
-        let auc = one(1)?;
-        let positive = truth.iter().filter(|&&class| class == 1).count();
-        return Some((auc, hanley_mcneil(auc, number(positive), number(truth.len() - positive))));
-    }
-    let all: Vec<f64> = (0..classes).filter_map(one).collect();
-    (!all.is_empty()).then(|| (all.iter().sum::<f64>() / number(all.len()), None))
+    let all: Vec<(f64, f64)> = if classes == 2 { vec![one(1)?] } else { (0..classes).filter_map(one).collect() };
+    let mean = |part: fn(&(f64, f64)) -> f64| all.iter().map(part).sum::<f64>() / number(all.len());
+    let (auc, apart) = (mean(|found| found.0), Z * mean(|found| found.1));
+    let interval = (truth.len() >= LEAST).then(|| ((auc - apart).max(0.0), (auc + apart).min(1.0)));
+    (!all.is_empty()).then_some((auc, interval))
 }
 
 /// Chance that a positive row stands above a negative one; ties count half. None without both kinds.
@@ -133,14 +135,11 @@ pub(crate) fn auc(rows: &[(f64, bool)]) -> Option<f64> {
     (positives > 0.0 && below > 0.0).then(|| sum / (positives * below))
 }
 
-fn hanley_mcneil(auc: f64, positive: f64, negative: f64) -> Option<(f64, f64)> {
-    if positive + negative < number(LEAST) {
-        return None;
-    }
+/// The standard error of an area.
+fn hanley_mcneil(auc: f64, positive: f64, negative: f64) -> f64 {
     let (one, two) = (auc / (2.0 - auc), 2.0 * auc * auc / (1.0 + auc));
     let variance = auc * (1.0 - auc) + (positive - 1.0) * (one - auc * auc) + (negative - 1.0) * (two - auc * auc);
-    let apart = Z * (variance / (positive * negative)).max(0.0).sqrt();
-    Some(((auc - apart).max(0.0), (auc + apart).min(1.0)))
+    (variance / (positive * negative)).max(0.0).sqrt()
 }
 
 fn wilson(hits: usize, rows: usize) -> Option<(f64, f64)> {
@@ -222,6 +221,16 @@ mod tests {
         for (name, expected) in [("auc", 0.75), ("accuracy", 0.75), ("f1", 2.0 / 3.0), ("brier", 0.158_125)] {
             assert!((value(&found, name) - expected).abs() < 1e-12, "{name} {}", value(&found, name));
         }
+        // Three classes, of which each row's own has the highest chance in all but every fourth row.
+        let truth: Vec<u32> = (0..60).map(|row| row % 3).collect();
+        let chances: Vec<f64> = (0..60_usize)
+            .flat_map(|row| {
+                (0..3).map(move |class| if (row + usize::from(row % 4 == 0)) % 3 == class { 0.8 } else { 0.1 })
+            })
+            .collect();
+        let several = classification(&truth, &chances, 3, 0);
+        let auc = several.iter().find(|metric| metric.name == "auc").unwrap();
+        assert!(auc.low.unwrap() < auc.value && auc.value < auc.high.unwrap() && auc.value > 0.7, "{auc:?}");
         let log_loss = -(0.9_f64.ln() + 0.6_f64.ln() + 0.35_f64.ln() + 0.8_f64.ln()) / 4.0;
         assert!((value(&found, "log_loss") - log_loss).abs() < 1e-12);
     }

@@ -19,10 +19,11 @@ pub struct Rows {
     pub folds: usize,
 }
 
-/// A measured quality, with its 95 % confidence interval over the evaluated rows (bootstrap; Wilson for accuracy).
+/// A measured quality, with its 95 % confidence interval over the evaluated rows: of a share for accuracy, by the standard error of an
+/// area for AUC, by resampling for F1 and R², by the normal distribution for losses and errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
-    /// `accuracy`, `balanced_accuracy`, `f1`, `auc`, `log_loss`, `brier`, `calibration_error`; `rmse`, `mae`, `r2`; `silhouette`,
+    /// `accuracy`, `f1`, `auc`, `log_loss`, `brier`, `calibration_error`; `rmse`, `mae`, `r2`; `silhouette`,
     /// `inertia`. F1 and AUC of more than two classes are means over classes.
     pub name: String,
     /// The value.
@@ -93,7 +94,8 @@ pub struct Candidate {
     pub algorithm: Algorithm,
     /// With these settings.
     pub hyperparameters: Hyperparameters,
-    /// Loss on rows that it had not seen: log loss, or RMSE for regression.
+    /// Loss on rows that it had not seen: log loss, or RMSE for regression. Preset best compares with steps twice as large, and half
+    /// as many of them; what is clearly worse on some of the rows is not judged on the others.
     pub loss: f64,
     /// Whether this one was taken.
     pub chosen: bool,

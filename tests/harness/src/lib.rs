@@ -23,5 +23,8 @@ pub use session::{Era, Session};
 pub use trainyard::Trainyard;
 pub use web::{Web, WebAnswer, WebServer};
 
+/// The definition of a kind of its own, `Widget`, that takes any members.
+pub const WIDGETS: &str = include_str!("widgets.yaml");
+
 /// The reader of an error is whoever ran the test.
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;

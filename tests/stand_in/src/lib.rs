@@ -28,6 +28,8 @@
 //! assert!(aws.calls_of("DeleteVpc").is_empty());
 //! ```
 
+mod inject;
+
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -123,6 +125,7 @@ struct Shared {
     rules: Mutex<Vec<Rule>>,
     calls: Mutex<Vec<Call>>,
     faults: Mutex<Vec<String>>,
+    injected: Mutex<Option<String>>,
 }
 
 /// A running server on loopback. It ends when it is dropped, and the test with it if anything was wrong.
@@ -210,6 +213,12 @@ impl StandIn {
         self
     }
 
+    /// From now on, whoever makes things at AWS has written this into their names, descriptions and tags.
+    pub fn inject(&self, text: &str) -> &Self {
+        *lock(&self.shared.injected) = Some(text.to_owned());
+        self
+    }
+
     /// The calls that arrived, in order.
     pub fn calls(&self) -> Vec<Call> {
         lock(&self.shared.calls).clone()
@@ -286,8 +295,11 @@ impl Shared {
             Said::Output(_) if service.protocol == Protocol::Ec2 && call.input["DryRun"] == true => {
                 wire::refusal(service, &dry_run())
             }
-            Said::Output(output) => {
+            Said::Output(mut output) => {
                 check_output(service, operation, &output).map_err(|error| format!("{name}: {error}"))?;
+                if let Some(text) = &*lock(&self.injected) {
+                    inject::answer(service, operation, &mut output, text);
+                }
                 wire::output(service, operation, &output).map_err(|why| format!("{name}: {why}"))?
             }
             Said::Refusal(refusal) => wire::refusal(service, &refusal),

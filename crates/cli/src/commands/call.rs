@@ -62,8 +62,10 @@ pub(super) fn shown(
 ) -> Result<ExitCode> {
     match settled {
         Ok(done) => {
+            let plots = if output::is_for_people(json) { pictures::plots(&done.pictures) } else { String::new() };
             let value = pictures::shown(config, listed_name(dispatch, tool), done)?;
             output::answer(&value, json)?;
+            output::text(&plots)?;
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {

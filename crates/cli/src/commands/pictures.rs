@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use trainyard_contract::{Error, Result};
+use trainyard_contract::{Error, Picture, Result};
 use trainyard_dispatch::Done;
 
 use crate::config::Config;
@@ -37,6 +37,11 @@ pub(super) fn shown(config: &Config, tool: &str, done: Done) -> Result<Value> {
         members.insert("pictures".into(), written.into());
     }
     Ok(value)
+}
+
+/// What a terminal shows of pictures.
+pub(super) fn plots(pictures: &[Picture]) -> String {
+    pictures.iter().filter_map(|picture| picture.plot.as_deref()).flat_map(|plot| ["\n", plot]).collect()
 }
 
 /// Writes a file of a name that nobody has yet.

@@ -5,9 +5,10 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use serde_json::{Map, Value, json};
 use trainyard_contract::{Error, Result};
 use trainyard_dispatch::Dispatch;
+use trainyard_ml::picture::Drawing;
 use trainyard_tools::App;
 
-use super::call;
+use super::{call, pictures};
 use crate::{args::VerbArguments, config::Config, output};
 
 /// A word, the tool that it stands for, and the parameters that words after it are for.
@@ -31,6 +32,7 @@ const fn verb(
 
 const VERBS: &[Verb] = &[
     verb("dataset", "list", "dataset_list", &[], "what is registered"),
+    verb("dataset", "stored", "dataset_list_stored", &["prefix"], "what lies in the data bucket"),
     verb("dataset", "add", "dataset_upload", &["file_path", "dataset_id"], "register a file"),
     verb("dataset", "show", "dataset_get", &["dataset_id"], "columns and findings"),
     verb("dataset", "profile", "dataset_get_profile", &["dataset_id"], "each column in figures"),
@@ -91,6 +93,8 @@ pub(crate) async fn run(config: &Config, noun: &str, arguments: VerbArguments) -
     let given = given(&mut config, verb, words)?;
     let dispatch = super::dispatch(&config, super::terminal::codes())?;
     let given = call::pairs(&given, &call::forms(&dispatch, verb.tool))?;
+    // Who asks for pictures gets them as files.
+    let draws = output::is_for_people(arguments.json) && !given.contains_key("pictures");
     let done = match (verb.noun, verb.word) {
         ("train", "start") if !arguments.detach => {
             match call::settled(&dispatch, verb.tool, given, arguments.yes).await? {
@@ -101,7 +105,30 @@ pub(crate) async fn run(config: &Config, noun: &str, arguments: VerbArguments) -
         ("jobs", "wait") => followed(&dispatch, given.get("job_id").unwrap_or(&Value::Null)).await?,
         _ => call::settled(&dispatch, verb.tool, given, arguments.yes).await?,
     };
-    call::shown(&config, &dispatch, verb.tool, done, arguments.json)
+    let plots = match &done {
+        Ok(done) if draws => drawn(&dispatch, &done.value).await?,
+        _ => String::new(),
+    };
+    let ended = call::shown(&config, &dispatch, verb.tool, done, arguments.json)?;
+    output::text(&plots)?;
+    Ok(ended)
+}
+
+/// What the model of an answer looks like: of one that is shown, or of the job that made it.
+async fn drawn(dispatch: &Arc<Dispatch<App>>, about: &Value) -> Result<String> {
+    let shown = &about["version"];
+    let (model, version) = match (shown["version"].as_u64(), about["model_version"].as_u64()) {
+        (Some(version), _) => (&shown["model_id"], version),
+        (None, Some(version)) => (&about["model_id"], version),
+        (None, None) => return Ok(String::new()),
+    };
+    let question = json!({
+        "model_id": model, "version": version.to_string(), "pictures": Drawing::ALL.map(Drawing::as_str)
+    });
+    let question = question.as_object().cloned().unwrap_or_default();
+    // A model that cannot be drawn is shown all the same.
+    let Ok(found) = call::settled(dispatch, "model_get", question, false).await? else { return Ok(String::new()) };
+    Ok(pictures::plots(&found.pictures))
 }
 
 /// The words as KEY=VALUE: those without a key are for the verb's places, in their order. Files that are named here may be

@@ -77,7 +77,9 @@ fn sandbox(arguments: &ServeArguments) -> Result<Option<Sandbox>> {
         return Sandbox::start(&arguments.fleet, arguments.scenario.as_deref()).map(Some);
     }
     if arguments.fleet.is_given() {
-        return Err(Error::validation("--nodes, --pods and --seed are about the sandbox").hint("add --sandbox"));
+        return Err(
+            Error::validation("--nodes, --pods, --instances and --seed are about the sandbox").hint("add --sandbox")
+        );
     }
     Ok(None)
 }

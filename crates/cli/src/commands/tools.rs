@@ -18,6 +18,18 @@ pub(crate) fn run(config: &Config, name: Option<&str>, json: bool) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
+/// What pins the definitions: nothing that an assistant reads of the tools changes without it.
+pub(crate) fn digest(config: &Config, json: bool) -> Result<ExitCode> {
+    let registry = super::registry(config)?;
+    let (sha256, count) = (registry.digest(), registry.views().len());
+    output::text(&if json {
+        format!("{:#}\n", json!({ "sha256": sha256, "tools": count }))
+    } else {
+        format!("{sha256}  {count} tools\n")
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn all(registry: &Registry<App>, ceiling: Ceiling, json: bool) -> Result<()> {
     if json {
         let tools: Vec<_> = registry.views().iter().map(as_json).collect();

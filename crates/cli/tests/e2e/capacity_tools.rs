@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use trainyard_stand_in::StandIn;
 
 use crate::tool_cases::{
-    Case, at, changes, check_complete, check_gates, check_refusals, check_work, error, open, reads, reveals, said,
+    Case, at, changes, check_complete, check_gates, check_marks, check_refusals, check_work, error, open, reads,
+    reveals, said,
 };
 
 const TOOLSETS: &str = "capacity,commands";
@@ -163,6 +164,11 @@ fn every_tool_does_its_work_and_its_plan_does_none() {
 #[test]
 fn what_is_off_is_refused_and_sends_nothing() {
     check_gates(TOOLSETS, &cases());
+}
+
+#[test]
+fn an_order_in_what_somebody_made_stands_between_marks() {
+    assert!(check_marks(TOOLSETS, &cases()) > 0, "no answer showed the order");
 }
 
 #[test]

@@ -142,6 +142,7 @@ fn bad_input_is_refused_and_nothing_is_stored() {
     assert_eq!(unnamed["error"]["category"], "validation", "{unnamed}");
     let cloudless = call(&mut session, "dataset_upload", &json!({ "file_path": good, "store": "s3" }));
     assert_eq!(cloudless["error"]["code"], "NoDataBucket", "{cloudless}");
+    assert_eq!(call(&mut session, "dataset_list_stored", &json!({}))["error"]["code"], "NoDataBucket");
     assert_eq!(call(&mut session, "dataset_list", &json!({}))["count"], 0);
 
     call(&mut session, "dataset_upload", &json!({ "file_path": good, "keep": "reference" }));
@@ -183,6 +184,13 @@ fn in_s3(url: &str, bucket: &str, rows: u32) {
     assert!(body.contains("row_count"), "{manifest}");
     let sound = call(&mut session, "dataset_verify", &json!({ "dataset_id": "wine" }));
     assert_eq!((&sound["ok"], &sound["cloud_path"]), (&json!(true), &json!(uri)), "{sound}");
+
+    // What is there is seen, whoever put it there.
+    aws(&mut session, "PutObject", json!({ "Bucket": bucket, "Key": "datasets/theirs/a.csv", "Body": "YSxiCjEsMgo=" }));
+    let fields = json!({ "fields": ["dataset_id", "managed", "version", "rows", "registered_version"] });
+    let listed = call(&mut session, "list_datasets_from_s3", &fields);
+    assert_eq!(listed["rows"], json!([["theirs", false, null, null, null], ["wine", true, 1, 1, 1]]), "{listed}");
+    aws(&mut session, "DeleteObject", json!({ "Bucket": bucket, "Key": "datasets/theirs/a.csv" }));
 
     // The next version takes its place.
     fs::write(&path, &table).unwrap();

@@ -5,7 +5,8 @@ use trainyard_stand_in::{Answer, StandIn};
 
 use crate::{
     tool_cases::{
-        Case, at, changes, check_complete, check_gates, check_refusals, check_work, error, open, reads, said,
+        Case, at, changes, check_complete, check_gates, check_marks, check_refusals, check_work, error, open, reads,
+        said,
     },
     with_moto,
 };
@@ -218,6 +219,11 @@ fn every_tool_does_its_work_and_its_plan_does_none() {
 #[test]
 fn what_is_off_is_refused_and_sends_nothing() {
     check_gates(TOOLSETS, &cases());
+}
+
+#[test]
+fn an_order_in_what_somebody_made_stands_between_marks() {
+    assert!(check_marks(TOOLSETS, &cases()) > 0, "no answer showed the order");
 }
 
 #[test]

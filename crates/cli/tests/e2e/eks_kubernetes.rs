@@ -2,7 +2,7 @@
 //! server's layout in both dialects, gates, and what the cluster says against something.
 
 use serde_json::{Value, json};
-use trainyard_harness::{Era, Session, Trainyard};
+use trainyard_harness::{Era, Session, Trainyard, WIDGETS};
 use trainyard_sandbox::kubernetes::Server;
 
 use crate::{BINARY, eks_tools::second_part};
@@ -58,15 +58,6 @@ lastTimestamp: '2026-11-20T10:00:00Z'
 count: 4
 source: {component: scheduler}
 ";
-
-const WIDGETS: &str = "apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: widgets.example.com}
-spec:
-  group: example.com
-  scope: Namespaced
-  names: {plural: widgets, kind: Widget, singular: widget, listKind: WidgetList}
-  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]";
 
 struct Place {
     server: Server,

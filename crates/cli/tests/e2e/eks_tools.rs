@@ -8,6 +8,7 @@ use trainyard_stand_in::{Answer, StandIn};
 use crate::{
     BINARY,
     eks_cases::{Case, TEMPLATE, cases, no_stack, region, role_without, stack_of, statement},
+    marks::{self, ORDER},
     with_moto,
 };
 
@@ -65,6 +66,18 @@ fn every_call_answers_in_the_layout_of_the_older_server() {
             assert!(!aws.calls_of(case.sends).is_empty(), "{what}: {:?}", aws.calls());
         }
     }
+}
+
+#[test]
+fn an_order_in_what_somebody_made_stands_between_marks() {
+    let mut seen = 0;
+    for case in cases() {
+        let aws = StandIn::start();
+        aws.inject(ORDER);
+        (case.answers)(&aws);
+        seen += marks::count(case.tool, &call(&case, &at(&aws), &ALLOWED));
+    }
+    assert!(seen > 0, "no answer showed the order");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use trainyard_stand_in::{Answer, StandIn};
 use crate::{
     BINARY,
     hyperpod_cases::{Case, cases, network, node_id, nodes, world},
+    marks::{self, ORDER},
 };
 
 const TOOLSETS: [&str; 2] = ["--toolsets", "hyperpod,hyperpod_admin"];
@@ -80,6 +81,17 @@ fn every_call_does_what_it_is_for() {
         let result = call(&case, &at, &ALLOWED);
         assert_eq!(result["isError"], false, "{} {}: {result}", case.tool, case.arguments);
         (case.check)(&result["structuredContent"], &aws);
+    }
+}
+
+#[test]
+fn an_order_in_what_somebody_made_stands_between_marks() {
+    for case in cases() {
+        let aws = StandIn::start();
+        aws.inject(ORDER);
+        (case.answers)(&aws);
+        // Few of them show what somebody may write. Whatever does has to mark it.
+        marks::count(case.tool, &call(&case, &at(&aws), &ALLOWED));
     }
 }
 

@@ -33,6 +33,7 @@ mod interrupted;
 mod k8s_figures;
 mod k8s_tools;
 mod limits;
+mod marks;
 mod mfa;
 mod ml_seed_tools;
 mod models;

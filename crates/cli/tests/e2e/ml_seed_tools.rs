@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 use trainyard_harness::{Era, Session};
 
 use crate::{
-    tool_cases::{Case, changes, check_complete, check_gates, check_refusals, check_work, error, reads, reveals, said},
+    tool_cases::{
+        Case, changes, check_complete, check_gates, check_marks, check_refusals, check_work, error, reads, reveals,
+        said,
+    },
     with_moto,
 };
 
@@ -61,6 +64,12 @@ fn every_tool_does_its_work_and_its_plan_does_none() {
 #[test]
 fn what_is_off_is_refused_and_sends_nothing() {
     check_gates(TOOLSETS, &cases());
+}
+
+#[test]
+fn an_order_in_what_somebody_made_stands_between_marks() {
+    // None of them shows what somebody may write; if one ever does, it has to be marked.
+    check_marks(TOOLSETS, &cases());
 }
 
 #[test]

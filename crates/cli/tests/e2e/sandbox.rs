@@ -63,6 +63,49 @@ fn tools_of_aws_and_kubernetes_work_unchanged_on_the_sandbox() {
 }
 
 #[test]
+fn the_fleet_is_measured() {
+    let at = bare();
+    let mut session = session(&at, &["--allow-sensitive-data-access", "--scenario", "failing-gpu"]);
+    let known = call(&mut session, "gpu_list_metrics", &json!({"limit": 1}));
+    let questions: Vec<&String> = known["questions"].as_object().unwrap().keys().collect();
+    assert_eq!(questions.len(), 20, "{known}");
+    for metric in questions {
+        for range in [None, Some("1h")] {
+            let mut arguments = json!({"metric": metric, "limit": 2});
+            if let Some(range) = range {
+                arguments["range"] = json!(range);
+            }
+            let answer = call(&mut session, "get_gpu_metrics", &arguments);
+            // On the Neuron devices of a small fleet nothing may run.
+            let least = u64::from(!metric.starts_with("neuron"));
+            assert!(answer["count"].as_u64().is_some_and(|count| count >= least), "{arguments}: {answer}");
+        }
+    }
+    let of_node = json!({"metric": "card_utilization", "node": "gpu-0003", "range": "2h", "agg": "avg", "by": "node"});
+    let answer = call(&mut session, "get_gpu_metrics", &of_node);
+    assert_eq!(
+        (&answer["count"], &answer["source"]),
+        (&json!(1), &json!("service monitoring/prometheus:9090")),
+        "{answer}"
+    );
+    let ill =
+        call(&mut session, "gpu_get_promql", &json!({"query": "DCGM_FI_DEV_XID_ERRORS{Hostname=~\"gpu-.*\"} > 0"}));
+    assert_eq!(ill["count"], 1, "{ill}");
+    assert!(ill.to_string().contains("gpu-0003") && ill.to_string().contains("94"), "{ill}");
+    let idle = call(&mut session, "gpu_idle", &json!({"range": "1h", "limit": 100}));
+    assert!(idle["idle"].as_u64().is_some_and(|idle| idle > 0), "{idle}");
+    assert!(idle.to_string().contains("notebook-"), "people leave notebooks open: {idle}");
+    for (query, why) in
+        [("rate(DCGM_FI_DEV_XID_ERRORS[5m])", "not in the sandbox"), ("max(", "unexpected end of input")]
+    {
+        let refused = session.call("gpu_get_promql", json!({"query": query})).unwrap();
+        assert_eq!(refused["isError"], true, "{refused}");
+        assert!(refused.to_string().contains(why), "{refused}");
+    }
+    session.close().unwrap();
+}
+
+#[test]
 fn gates_hold_on_the_sandbox_and_changes_change_it() {
     let find = json!({"service": "ec2", "operation": "DescribeInstances", "query": "Reservations[].Instances[].[InstanceId, State.Name]",
         "parameters": {"Filters": [{"Name": "tag:Name", "Values": ["notebook-anna"]}]}});
@@ -155,6 +198,7 @@ fn nothing_in_the_environment_leads_out_of_the_sandbox() {
         ("list_gpu_nodes", json!({}), "gpu-0000"),
         ("list_gpu_nodes", json!({ "cluster": "trainyard" }), "gpu-0000"),
         ("k8s_list_objects", json!({ "kind": "Pod" }), "count"),
+        ("get_gpu_metrics", json!({ "metric": "card_utilization" }), "service monitoring/prometheus:9090"),
         ("dataset_list", json!({}), "rows"),
     ] {
         let answer = call(&mut session, tool, &arguments);
@@ -163,7 +207,6 @@ fn nothing_in_the_environment_leads_out_of_the_sandbox() {
     for (tool, arguments) in [
         ("ec2_list_instances", json!({ "profile": "prod" })),
         ("list_gpu_nodes", json!({ "cluster": "prod" })),
-        ("get_gpu_metrics", json!({ "metric": "card_utilization" })),
         // The settings file that opens this gate is not read.
         ("ec2_stop_instances", json!({ "instance_ids": ["i-0123456789abcdef0"] })),
     ] {
@@ -195,10 +238,14 @@ fn the_tour_shows_what_there_is_and_leaves_nothing_behind() {
         "█",
         "diverged",
         "trainyard serve --sandbox",
+        "trainyard eval --list",
+        "mcpServers",
     ] {
         assert!(shown.stdout.contains(part), "no {part} in:\n{}", shown.stdout);
     }
-    let widest = shown.stdout.lines().map(|line| line.chars().count()).max().unwrap();
+    // Where the program is may be long.
+    let lines = shown.stdout.lines().filter(|line| !line.contains(BINARY));
+    let widest = lines.map(|line| line.chars().count()).max().unwrap();
     assert!(widest <= 120, "{widest} columns");
     assert_nothing_is_left(&at);
 }

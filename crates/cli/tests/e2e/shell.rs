@@ -49,6 +49,20 @@ fn tools_are_listed_and_shown() {
 }
 
 #[test]
+fn the_definitions_have_a_checksum_that_changes_with_them() {
+    let at = Trainyard::bare(BINARY).unwrap();
+    let digest = |flags: &[&str]| json_of(&at.run(&[&["tools", "--digest", "--json"], flags].concat()).unwrap());
+    let usual = digest(&[]);
+    assert_eq!(usual, digest(&[]));
+    assert_eq!(usual["sha256"].as_str().unwrap().len(), 64);
+    // Another list, and the same list with another hint: what a gate opens is no longer read-only.
+    assert_ne!(usual["sha256"], digest(&["--toolsets", "iam"])["sha256"]);
+    assert_ne!(usual["sha256"], digest(&["--allow-write"])["sha256"]);
+    let said = at.run(&["tools", "--digest"]).unwrap().stdout;
+    assert_eq!(said, format!("{}  {} tools\n", usual["sha256"].as_str().unwrap(), usual["tools"]));
+}
+
+#[test]
 fn completions_are_scripts_that_their_shells_can_read() {
     let at = Trainyard::bare(BINARY).unwrap();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

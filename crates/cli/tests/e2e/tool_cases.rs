@@ -7,7 +7,10 @@ use serde_json::Value;
 use trainyard_harness::{Era, Session, Trainyard};
 use trainyard_stand_in::StandIn;
 
-use crate::BINARY;
+use crate::{
+    BINARY,
+    marks::{self, ORDER},
+};
 
 /// One tool, called once.
 pub(crate) struct Case {
@@ -134,6 +137,25 @@ pub(crate) fn check_work(toolsets: &str, cases: &[Case]) {
         assert_eq!(said(&result).pointer(case.says.0), Some(&case.says.1), "{}: {result}", case.tool);
         assert!(!aws.calls_of(operation).is_empty(), "{} sent no {operation}", case.tool);
     }
+}
+
+/// What somebody wrote into the things that it tells of stands between marks. How often it was shown.
+pub(crate) fn check_marks(toolsets: &str, cases: &[Case]) -> usize {
+    let aws = StandIn::start();
+    aws.inject(ORDER);
+    let mut session = open(&at(&aws), toolsets);
+    let mut seen = 0;
+    for case in cases {
+        case.prepare(&aws);
+        for dry_run in [true, false] {
+            let mut arguments = case.arguments.clone();
+            if case.kind == Kind::Changes {
+                arguments["dry_run"] = dry_run.into();
+            }
+            seen += marks::count(case.tool, &session.call(case.tool, arguments).unwrap());
+        }
+    }
+    seen
 }
 
 /// What is off is refused, and sends nothing.

@@ -276,7 +276,7 @@ fn take_note(transaction: &Transaction<'_>) -> Result<Vec<(Job, u32)>, Failure> 
                     code: "WorkerGone".to_owned(),
                     message: message.to_owned(),
                     hint: Some(
-                        "training_resume starts it again; training_logs shows what its worker said last".to_owned(),
+                        "training_resume starts it again; training_get_logs shows what its worker said last".to_owned(),
                     ),
                 };
                 queue::gone(transaction, &job.id, job.attempt, &Ending { seen, again: true, error })?;
@@ -302,7 +302,7 @@ fn ending(status: ExitStatus, log: &Path) -> Ending {
         (_, Some(signal)) => (true, "WorkerKilled", format!("its worker was ended by signal {signal}")),
         (code, None) => (true, "WorkerGone", format!("its worker ended with code {}", code.unwrap_or_default())),
     };
-    let hint = Some("training_logs shows what its worker said last".to_owned());
+    let hint = Some("training_get_logs shows what its worker said last".to_owned());
     Ending { seen: true, again, error: Failed { code: code.to_owned(), message, hint } }
 }
 

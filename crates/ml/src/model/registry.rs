@@ -88,7 +88,7 @@ pub fn resolve(transaction: &Transaction<'_>, model: &str, which: &Which) -> Res
             Which::Alias(alias) => Error::not_found("alias", alias),
             _ => Error::not_found("model with a version that is ready", model),
         };
-        error.hint("model_list shows models, model_describe their versions and aliases").into()
+        error.hint("model_list shows models and aliases, model_list_versions the versions of one").into()
     })
 }
 
@@ -100,7 +100,7 @@ pub fn get(transaction: &Transaction<'_>, model: &str, which: &Which) -> Result<
     match rows.next()? {
         Some(row) => of_row(transaction, row),
         None => Err(Error::not_found("model version", &format!("{model} {number}"))
-            .hint("model_describe shows the versions of a model")
+            .hint("model_list_versions shows the versions of a model")
             .into()),
     }
 }

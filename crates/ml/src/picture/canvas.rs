@@ -129,8 +129,8 @@ impl Canvas {
         let Ok(_) = Text::with_text_style(&text, point(at), font, style).draw(self);
     }
 
-    /// The sheet as a picture.
-    pub(super) fn picture(self, alt: String) -> Result<Picture> {
+    /// The sheet as a picture, and what a terminal shows in its place.
+    pub(super) fn picture(self, alt: String, plot: Option<String>) -> Result<Picture> {
         let failed = |error: png::EncodingError| Error::internal(format!("a picture could not be written: {error}"));
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, self.width, self.height);
@@ -140,7 +140,7 @@ impl Canvas {
         let mut writer = encoder.write_header().map_err(failed)?;
         writer.write_image_data(&self.pixels).map_err(failed)?;
         writer.finish().map_err(failed)?;
-        Ok(Picture { png: bytes, alt })
+        Ok(Picture { png: bytes, alt, plot })
     }
 }
 

@@ -6,6 +6,7 @@ use trainyard_train::{CalibrationBin, Confusion, CurvePoint, Importance};
 use super::{
     axes::{Axes, Scale, cut, short},
     canvas::{Anchor, Canvas, DARK, FIRST, GRID, Ink, Letters, SECOND},
+    terminal,
 };
 use crate::dataset::{ColumnProfile, Histogram};
 
@@ -20,6 +21,13 @@ const MOST_CLASSES: usize = 12;
 
 /// Features whose importance is drawn.
 const MOST_FEATURES: usize = 20;
+
+/// Letters that the longest line of a plot in characters is wide.
+const COLUMNS: usize = 60;
+
+/// What is on axes.
+const ROUND: &str = "boosting round";
+const IMPORTANCE: &str = "share of all gain, %";
 
 fn titled(width: u32, height: u32, title: &str) -> Canvas {
     let mut canvas = Canvas::new(width, height);
@@ -57,7 +65,10 @@ pub fn histograms(columns: &[ColumnProfile]) -> Result<Option<Picture>> {
     let names: Vec<&str> = shown.iter().map(|(column, _)| column.name.as_str()).collect();
     let more = with.len() - shown.len();
     let rest = if more > 0 { format!(" and {more} more that are not drawn") } else { String::new() };
-    canvas.picture(format!("Histograms of {}{rest}", names.join(", "))).map(Some)
+    let plot = shown
+        .iter()
+        .map(|(column, histogram)| format!("{:<30} {}\n", cut(&column.name, 30), terminal::histogram(histogram)));
+    canvas.picture(format!("Histograms of {}{rest}", names.join(", ")), Some(plot.collect())).map(Some)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts as heights")]
@@ -112,7 +123,7 @@ pub fn learning_curve(points: &[CurvePoint], loss: &str) -> Result<Option<Pictur
     }
     let mut canvas = titled(WIDTH, HEIGHT, "Learning curve");
     let axes = plane(&canvas, (first.round as f64, last.round as f64), (low.min(0.0), high));
-    axes.draw(&mut canvas, "boosting round", loss);
+    axes.draw(&mut canvas, ROUND, loss);
     axes.curve(&mut canvas, &training, FIRST);
     axes.curve(&mut canvas, &validation, SECOND);
     legend(
@@ -120,7 +131,8 @@ pub fn learning_curve(points: &[CurvePoint], loss: &str) -> Result<Option<Pictur
         &[("rows learned from", FIRST), ("rows not seen", SECOND)][..=usize::from(!validation.is_empty())],
     );
     let end = validation.last().or(training.last()).map_or(0.0, |(_, loss)| *loss);
-    canvas.picture(format!("{loss} over {} rounds, ending at {}", points.len(), short(end))).map(Some)
+    let plot = format!("{loss} by {ROUND}\n{}", terminal::learning_curve(points, COLUMNS));
+    canvas.picture(format!("{loss} over {} rounds, ending at {}", last.round, short(end)), Some(plot)).map(Some)
 }
 
 fn legend(canvas: &mut Canvas, entries: &[(&str, Ink)]) {
@@ -166,7 +178,8 @@ pub fn confusion(matrix: &Confusion) -> Result<Option<Picture>> {
     let all: u64 = matrix.counts.iter().flatten().sum();
     let left_out = matrix.classes.len() - classes;
     let rest = if left_out > 0 { format!("; {left_out} classes are not drawn") } else { String::new() };
-    canvas.picture(format!("Confusion matrix: {right} of {all} rows right{rest}")).map(Some)
+    let plot = format!("rows by true class (down) and predicted class (across)\n{}", terminal::confusion(matrix));
+    canvas.picture(format!("Confusion matrix: {right} of {all} rows right{rest}"), Some(plot)).map(Some)
 }
 
 /// How much each feature is used, most first. None where there are no features.
@@ -191,10 +204,11 @@ pub fn importance(features: &[Importance]) -> Result<Option<Picture>> {
         canvas.fill((300, y + 5), ((x.pixel(feature.share * 100.0) - 300).max(1), height - 10), FIRST);
     }
     canvas.line((300, 50), (300, bottom), DARK, 1);
-    canvas.text(((300 + width - 60) / 2, bottom + 38), "share of all gain, %", Letters::Small, Anchor::Middle, DARK);
+    canvas.text(((300 + width - 60) / 2, bottom + 38), IMPORTANCE, Letters::Small, Anchor::Middle, DARK);
     let first: Vec<String> =
         shown.iter().take(3).map(|feature| format!("{} {:.0} %", feature.feature, feature.share * 100.0)).collect();
-    canvas.picture(format!("Importance of features, first {}", first.join(", "))).map(Some)
+    let plot = format!("{IMPORTANCE}, by feature\n{}", terminal::importance(features, MOST_FEATURES, COLUMNS / 2));
+    canvas.picture(format!("Importance of features, first {}", first.join(", ")), Some(plot)).map(Some)
 }
 
 /// How often what was predicted with a probability was true. None where there are no bins.
@@ -214,7 +228,8 @@ pub fn calibration(bins: &[CalibrationBin]) -> Result<Option<Picture>> {
         canvas.dot(axes.at((bin.predicted, bin.observed)), diameter, FIRST);
     }
     let worst = bins.iter().map(|bin| (bin.predicted - bin.observed).abs()).fold(0.0, f64::max);
-    canvas.picture(format!("Calibration in {} bins, at most {} off", bins.len(), short(worst))).map(Some)
+    let alt = format!("Calibration in {} bins, at most {} off", bins.len(), short(worst));
+    canvas.picture(alt, Some(terminal::calibration(bins, COLUMNS / 2))).map(Some)
 }
 
 #[cfg(test)]

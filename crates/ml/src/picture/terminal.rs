@@ -1,6 +1,6 @@
 //! The same pictures as text, for a terminal.
 
-use trainyard_train::{Confusion, CurvePoint, Importance};
+use trainyard_train::{CalibrationBin, Confusion, CurvePoint, Importance};
 
 use super::axes::{cut, short};
 use crate::dataset::Histogram;
@@ -58,6 +58,24 @@ pub fn importance(features: &[Importance], count: usize, width: usize) -> String
     features.iter().take(count).map(line).collect()
 }
 
+/// What was predicted beside what was true, a line for each bin; the bars are the rows.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a number of letters"
+)]
+pub fn calibration(bins: &[CalibrationBin], width: usize) -> String {
+    let most = bins.iter().map(|bin| bin.rows).max().unwrap_or(1).max(1);
+    let bar = |rows: u64| "█".repeat((rows as f64 / most as f64 * width as f64).round() as usize);
+    let line = |bin: &CalibrationBin| {
+        let (predicted, observed) = (bin.predicted * 100.0, bin.observed * 100.0);
+        format!("{predicted:>9.1} % {observed:>9.1} % {:>9} {}\n", bin.rows, bar(bin.rows))
+    };
+    let lines: String = bins.iter().map(line).collect();
+    format!("{:>11} {:>11} {:>9}\n{lines}", "predicted", "true", "rows")
+}
+
 /// A table of counts: a row for each true class, a column for each predicted one.
 pub fn confusion(matrix: &Confusion) -> String {
     let width = matrix.classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).clamp(6, 14);
@@ -89,6 +107,10 @@ mod tests {
         assert_eq!(confusion(&matrix), "true       no    yes\nno         90      3\nyes         4    120\n");
         let features = [Importance { feature: "age".into(), share: 0.75, splits: 3 }];
         assert!(importance(&features, 5, 4).ends_with("75.0 % ████\n"));
+        let bins = [(0.1, 0.125, 40), (0.9, 1.0, 80)];
+        let bins = bins.map(|(predicted, observed, rows)| CalibrationBin { predicted, observed, rows });
+        let lines = "  predicted        true      rows\n     10.0 %      12.5 %        40 ██\n     90.0 %     100.0 %        80 ████\n";
+        assert_eq!(calibration(&bins, 4), lines);
         let points = [CurvePoint { round: 1, training_loss: 0.8, validation_loss: None }];
         assert_eq!(learning_curve(&points, 40), "learned from     █ 0.8 → 0.8\n");
     }

@@ -27,6 +27,7 @@
 mod account;
 mod endpoint;
 mod fleet;
+mod moments;
 mod paging;
 mod server;
 mod services;

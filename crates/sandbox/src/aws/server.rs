@@ -158,3 +158,56 @@ impl Server {
 fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use serde_json::json;
+    use trainyard_aws::catalogue;
+
+    use super::*;
+    use crate::aws::{endpoint::Asked, wire::Call};
+
+    const INSTANCES: usize = 50_000;
+
+    /// All rows of a list of EC2, page by page, and how many pages that took.
+    fn pages(account: &mut Account, operation: &str, list: &str, filters: &Value) -> (Vec<Value>, usize) {
+        let service = catalogue::service("ec2").unwrap();
+        let operation = service.operation(operation).unwrap();
+        let (mut rows, mut pages, mut token) = (Vec::new(), 0, Value::Null);
+        loop {
+            let mut input = json!({ "MaxResults": 1_000, "Filters": filters });
+            if !token.is_null() {
+                input["NextToken"] = token;
+            }
+            let call = Call { service, operation, region: Server::region().to_owned(), input };
+            let mut answer = services::answer(account, &Asked { call, access_key: Server::key().id }).unwrap();
+            rows.append(answer[list].as_array_mut().unwrap());
+            pages += 1;
+            token = answer["NextToken"].take();
+            if token.is_null() {
+                return (rows, pages);
+            }
+        }
+    }
+
+    #[test]
+    fn fifty_thousand_instances_and_their_tags_are_paged_each_once() {
+        let options = Options { more_instances: INSTANCES, ..Options::default() };
+        let mut account = Account::new(ACCOUNT, REGIONS, Clock::new(options.time), options.seed, options.haste);
+        fleet::build(&mut account, &options);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let batch = json!([{ "Name": "tag:Name", "Values": ["batch-*"] }]);
+        let (reservations, count) = pages(&mut account, "DescribeInstances", "Reservations", &batch);
+        let instances = reservations.iter().flat_map(|row| row["Instances"].as_array().unwrap());
+        let ids: HashSet<String> = instances.map(|row| text(&row["InstanceId"])).collect();
+        assert_eq!((ids.len(), count), (INSTANCES, INSTANCES / 1_000));
+        let names =
+            json!([{ "Name": "resource-type", "Values": ["instance"] }, { "Name": "value", "Values": ["batch-*"] }]);
+        let (tags, count) = pages(&mut account, "DescribeTags", "Tags", &names);
+        let tagged: HashSet<String> = tags.iter().map(|tag| text(&tag["ResourceId"])).collect();
+        assert_eq!((tags.len(), count), (INSTANCES, INSTANCES / 1_000));
+        assert_eq!(tagged, ids);
+    }
+}

@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::{
     account::{Account, put},
-    services,
+    moments, services,
     table::Table,
 };
 
-/// A change of an account's state, as scenarios hold it. Everything is optional; it happens in the order of the fields.
+/// A change of an account's state, as scenarios hold it. Everything is optional; it happens in the order of the fields. In
+/// rows, members and inputs a text such as `<41 days ago>` means that moment.
 ///
 /// ```
 /// use serde_json::json;
@@ -188,7 +189,7 @@ pub(crate) struct Standing {
 /// Applies a setting. The error says what of it cannot be; a setting with an error has changed nothing.
 pub(super) fn apply(account: &mut Account, setting: &Setting) -> Result<(), String> {
     let mut after = account.clone();
-    applied(&mut after, setting)?;
+    applied(&mut after, &moments::resolved(account, setting)?)?;
     *account = after;
     Ok(())
 }

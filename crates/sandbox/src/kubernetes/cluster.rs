@@ -135,7 +135,7 @@ impl Cluster {
                     self.kinds.add(kind);
                 }
             }
-            "namespaces" if !stored.text.windows(19).any(|window| window == b"\"deletionTimestamp\"") => {
+            "namespaces" if !stored.says("\"deletionTimestamp\"") => {
                 self.furnish(&stored.name);
             }
             _ => {}

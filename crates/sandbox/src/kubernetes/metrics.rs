@@ -13,6 +13,7 @@ use super::{
         path::ResourcePath,
     },
     kinds::Kind,
+    prometheus::Told,
     quantity::Quantity,
     refusal::{Refusal, Result},
     selector::Labels,
@@ -39,6 +40,8 @@ impl Used {
 pub(crate) struct Usage {
     pub(crate) nodes: BTreeMap<String, Used>,
     pub(crate) containers: ByContainer<Used>,
+    /// Series that Prometheus has otherwise than the fleet would.
+    pub(crate) told: Vec<Told>,
 }
 
 pub(crate) fn resources() -> Vec<Value> {

@@ -27,6 +27,7 @@ mod namespaces;
 mod openapi;
 mod parts;
 mod patch;
+mod prometheus;
 mod quantity;
 mod quota;
 pub(crate) mod random;
@@ -52,5 +53,7 @@ pub(crate) use fleet::node_groups;
 pub use http::{Fault, Harm, Recorded};
 pub use life::{Behaviour, Pace};
 pub use server::{Options, Server};
-pub use setting::{CardHealth, Image, InUse, NodeCondition, ObjectChange, ObjectName, Said, Setting, Taken, Written};
+pub use setting::{
+    CardHealth, Image, InUse, NodeCondition, ObjectChange, ObjectName, Said, Series, Setting, Taken, Written,
+};
 pub(crate) use site::VERSION;

@@ -214,6 +214,11 @@ impl Refusal {
         Self::new(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728")
     }
 
+    /// A service behind which nobody is.
+    pub(crate) fn no_endpoints(service: &str) -> Self {
+        Self::new(503, "ServiceUnavailable", format!("no endpoints available for service {service:?}"))
+    }
+
     pub(crate) fn internal(message: impl std::fmt::Display) -> Self {
         Self::new(500, "InternalError", format!("Internal error occurred: {message}"))
     }

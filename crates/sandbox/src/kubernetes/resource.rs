@@ -15,7 +15,7 @@ use super::{
         path::ResourcePath,
     },
     kinds::Kind,
-    metrics, openapi, parts, patch,
+    metrics, openapi, parts, patch, prometheus,
     rbac::Wish,
     refusal::{Refusal, Result},
     review,
@@ -39,6 +39,9 @@ pub(crate) fn answer(shared: &Arc<Shared>, call: &Call, path: &ResourcePath) -> 
         return Err(Refusal::no_such_resource());
     }
     if let Some(part) = &path.subresource {
+        if &*kind.resource == "services" && part.split('/').next() == Some("proxy") {
+            return prometheus::proxy(shared, call, path, &kind, part);
+        }
         return parts::answer(shared, call, path, &kind, part);
     }
     match (&call.method, &path.name) {

@@ -9,6 +9,8 @@ use std::{
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::life::claim::Claim;
+
 /// Where an object is: namespace (empty for the whole cluster) and name.
 pub(crate) type Place = (Arc<str>, Arc<str>);
 
@@ -20,6 +22,10 @@ pub(crate) struct Stored {
     pub(crate) uid: Box<str>,
     pub(crate) version: u64,
     labels: Box<[(Box<str>, Box<str>)]>,
+    /// Whether it has a node, as pods have.
+    pub(crate) placed: bool,
+    /// What it takes of that node.
+    pub(crate) claim: Option<Claim>,
     /// Begins with `{"metadata":`.
     pub(crate) text: Bytes,
 }
@@ -34,6 +40,8 @@ impl Stored {
             uid: object["metadata"]["uid"].as_str().unwrap_or_default().into(),
             version,
             labels: labels.collect(),
+            placed: object["spec"]["nodeName"].is_string(),
+            claim: Claim::of(object),
             text: Bytes::from(object.to_string()),
         }
     }
@@ -46,6 +54,11 @@ impl Stored {
 
     pub(crate) fn label(&self, key: &str) -> Option<&str> {
         self.labels.iter().find(|(name, _)| **name == *key).map(|(_, value)| &**value)
+    }
+
+    /// Whether this stands in its text.
+    pub(crate) fn says(&self, needle: &str) -> bool {
+        std::str::from_utf8(&self.text).is_ok_and(|text| text.contains(needle))
     }
 
     pub(crate) fn value(&self) -> Value {
@@ -212,7 +225,7 @@ impl Store {
 
     fn forget_owners(&mut self, resource: &Arc<str>, object: &Stored) {
         // Most objects are nobody's: looked for in the text first, which is cheaper than reading it.
-        if !contains(&object.text, b"\"ownerReferences\"") {
+        if !object.says("\"ownerReferences\"") {
             return;
         }
         let place = object.place();
@@ -272,10 +285,6 @@ impl Store {
 fn owners(object: &Value) -> impl Iterator<Item = &str> {
     let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
     owners.filter_map(|owner| owner["uid"].as_str())
-}
-
-fn contains(text: &[u8], needle: &[u8]) -> bool {
-    text.windows(needle.len()).any(|window| window == needle)
 }
 
 #[cfg(test)]

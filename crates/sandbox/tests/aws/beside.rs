@@ -1,10 +1,12 @@
 //! The endpoint beside moto: the same steps of boto3 at both come to the same, or to what is named here with its reason.
 
-use std::{collections::BTreeSet, path::Path, process::Command};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 use trainyard_harness::Moto;
 use trainyard_sandbox::aws::{Options, Server};
+
+use super::python;
 
 /// Steps that come to something else, and why.
 type Named = &'static [(&'static str, &'static str)];
@@ -42,21 +44,12 @@ const OBJECTS: Named = &[
 
 /// Has a script do its steps at both, and holds what they came to against each other.
 fn compare(script: &str, part: &[&str], least: usize, named: Named) {
-    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/xtask/venv");
-    assert!(venv.exists(), "run `cargo xtask test-data`");
-    let moto = Moto::start(&venv).expect("moto");
+    let moto = Moto::start(&python::venv()).expect("moto");
     let server = Server::start(&Options { haste: 30, ..Options::default() }).expect("a port on loopback");
     let key = Server::key();
-    let output = Command::new(venv.join("bin/python3"))
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws").join(script))
-        .args(part)
-        .args([&server.url(), &moto.url(), &key.id, &key.secret, Server::region()])
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .output()
-        .expect("python");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let (ours, theirs) = (server.url(), moto.url());
+    let arguments = [part, &[&ours, &theirs, &key.id, &key.secret, Server::region()]].concat();
+    let said = python::run(script, &arguments);
     let (ours, theirs) = (said["sandbox"].as_object().expect("steps"), said["moto"].as_object().expect("steps"));
     assert!(ours.len() >= least, "{} steps", ours.len());
     let differ = ours.iter().filter(|(step, outcome)| theirs.get(*step) != Some(*outcome));

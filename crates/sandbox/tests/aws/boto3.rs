@@ -1,12 +1,12 @@
 //! The endpoint as boto3 sees it, from the environment that the other tests fetched.
 
-use std::{path::Path, process::Command};
-
-use serde_json::{Value, json};
+use serde_json::json;
 use trainyard_sandbox::{
     aws::{KubernetesApi, Options, Server},
     kubernetes::Fleet,
 };
+
+use super::python;
 
 #[test]
 fn boto3_reads_pages_waits_changes_and_is_refused() {
@@ -14,19 +14,8 @@ fn boto3_reads_pages_waits_changes_and_is_refused() {
     let fleet = Fleet { nodes: 12, mig_nodes: 1, neuron_nodes: 1, cpu_nodes: 2, ..Fleet::default() };
     let options = Options { haste: 20, fleet, kubernetes: Some(kubernetes), ..Options::default() };
     let server = Server::start(&options).expect("a port on loopback");
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = here.join("../../target/xtask/venv/bin/python3");
-    assert!(python.exists(), "run `cargo xtask test-data`");
     let key = Server::key();
-    let output = Command::new(python)
-        .arg(here.join("tests/aws/session.py"))
-        .args([&server.url(), &key.id, &key.secret, Server::region()])
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .output()
-        .expect("python");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let said = python::run("session.py", &[&server.url(), &key.id, &key.secret, Server::region()]);
     let tags = said["tags"].as_array().expect("a list");
     assert_eq!((tags.len(), &tags[0]["Value"]), (1, &json!("Zoë & <co>")));
     assert!(said["clusters"] == json!(["pretrain", "finetune"]), "{said}");

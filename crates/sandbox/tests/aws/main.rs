@@ -5,6 +5,7 @@ mod boto3;
 mod iam;
 mod known;
 mod logs;
+mod python;
 mod roundtrip;
 mod services;
 mod signatures;

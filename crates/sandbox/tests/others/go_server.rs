@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
-use trainyard_harness::{Era, Session, kubernetes_server};
+use trainyard_harness::{Era, Session, WIDGETS, kubernetes_server};
 
 use crate::alive;
 
@@ -50,15 +50,6 @@ spec:
   template:
     metadata: {labels: {app: web}}
     spec: {containers: [{name: main, image: 'web:1'}]}";
-
-const WIDGETS: &str = "apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: widgets.example.com}
-spec:
-  group: example.com
-  scope: Namespaced
-  names: {plural: widgets, kind: Widget, singular: widget, listKind: WidgetList}
-  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]";
 
 #[test]
 fn it_reads_the_cluster() {

@@ -4,6 +4,7 @@
 
 mod go_server;
 mod kube_client;
+mod prometheus;
 mod python;
 
 use std::time::Duration;

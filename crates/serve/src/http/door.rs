@@ -66,6 +66,8 @@ impl<H: ServerHandler> Door<H> {
         Self { access: options.access, lacks, sessions, service, metrics, closing }
     }
 
+    /// The SDK's part is in a box: a connection holds room for it as long as it is open, and it is moved about with each
+    /// request.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Reply {
         match request.uri().path() {
             ENDPOINT => self.endpoint(request).await,
@@ -96,7 +98,7 @@ impl<H: ServerHandler> Door<H> {
         request.extensions_mut().insert(identity);
         let answer = match &self.access {
             Access::OAuth(oauth) => self.scoped(oauth, request).await,
-            _ => self.service.handle(request).await,
+            _ => Box::pin(self.service.handle(request)).await,
         };
         let mut answer = self.sessions.note(answer, &principal).await;
         // It has ended by now; to some clients "accepted" sounds as if it had not.
@@ -126,7 +128,7 @@ impl<H: ServerHandler> Door<H> {
                 return oauth.step_up(&lacks);
             }
         }
-        self.service.handle(Request::from_parts(parts, Full::new(body))).await
+        Box::pin(self.service.handle(Request::from_parts(parts, Full::new(body)))).await
     }
 
     /// Whether calls are taken. Told to everybody: a load balancer has no token.

@@ -8,13 +8,16 @@ use trainyard_contract::{Covers, Error, Listing, Reads, Result};
 use super::regions::across;
 use crate::{Cx, common::Part};
 
+/// Rows that several regions give together: more than anybody reads, and few enough to hold.
+const MOST_ROWS: usize = 1000;
+
 /// A row, with its region where several were asked.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::aws) struct Placed<R> {
     #[serde(skip_serializing_if = "Option::is_none")]
     region: Option<String>,
     #[serde(flatten)]
-    row: R,
+    pub(in crate::aws) row: R,
 }
 
 /// A row of the only region that was asked.
@@ -32,7 +35,7 @@ where
     list_joined(cx, part, question, |_, items| async { Ok(items.into_iter().map(R::from).collect()) }).await
 }
 
-/// What a question finds, in rows that are made of a page of items and of what else `join` asks for.
+/// What a question finds, in rows that are made of the items and of what else `join` asks for, or of some of the items.
 pub(in crate::aws) async fn list_joined<O, R, F, J>(
     cx: &Cx<Reads>,
     part: &Part,
@@ -61,9 +64,14 @@ where
     J: Future<Output = Result<Vec<R>>>,
 {
     let aws = cx.aws(part.region.as_ref(), part.profile.as_ref());
-    let Items { items, next, pages, region } =
+    let Items { items, next, mut pages, region } =
         aws.list(question, cx.wanted(part.limit.0, part.cursor.as_ref())).await?;
+    let found = items.len();
     let rows = join(aws, items).await?;
+    if rows.len() < found {
+        // Pages are marked by rows that are no longer all there.
+        pages.clear();
+    }
     let rows = rows.into_iter().map(placed).collect();
     Ok(Listing::part(rows, next, pages).about("region", region))
 }
@@ -94,11 +102,14 @@ where
         }
     })
     .await?;
-    let (mut rows, mut more) = (Vec::new(), Vec::new());
-    for (region, (has_more, found)) in &mut across.answers {
-        rows.extend(found.drain(..).map(|row| Placed { region: Some(region.clone()), row }));
-        more.extend(has_more.then(|| region.clone()));
+    let (mut rows, mut more, mut found) = (Vec::new(), Vec::new(), 0);
+    for (region, (has_more, here)) in &mut across.answers {
+        found += here.len();
+        let room = MOST_ROWS.saturating_sub(rows.len());
+        more.extend((*has_more || here.len() > room).then(|| region.clone()));
+        let here = std::mem::take(here).into_iter().take(room);
+        rows.extend(here.map(|row| Placed { region: Some(region.clone()), row }));
     }
-    let listing = across.tell(Listing::whole(rows));
+    let listing = across.tell(Listing::whole(rows)).about("found", found);
     Ok(if more.is_empty() { listing } else { listing.about("regions_with_more", more) })
 }

@@ -122,5 +122,7 @@ fn picture(answer: &Answer, title: &str) -> Result<Picture> {
     let (mut from, mut to) = (f64::INFINITY, f64::NEG_INFINITY);
     span.for_each(|sample| (from, to) = (from.min(sample.at), to.max(sample.at)));
     let minutes = if to > from { format!(", {:.0} minutes", (to - from) / 60.0) } else { String::new() };
-    Ok(Picture { png, alt: format!("{title}: the first {shown} of {all} series, in the order of the rows{minutes}") })
+    let alt = format!("{title}: the first {shown} of {all} series, in the order of the rows{minutes}");
+    // Each row has its line in characters.
+    Ok(Picture { png, alt, plot: None })
 }

@@ -1,6 +1,7 @@
 //! What would be different about an object, field by field.
 
 use serde_json::Value;
+use trainyard_contract::{declare_others, reads_like_a_sentence};
 
 /// Fields that every write changes, and what the cluster alone writes.
 const NOISE: [&str; 8] = [
@@ -18,19 +19,20 @@ const LONGEST: usize = 200;
 /// Fields that are told; the rest is counted.
 const MOST: usize = 60;
 
-/// Lines such as `spec.replicas: 2 → 3`, `+ metadata.labels.team: a`, `- spec.containers[web].image: x`.
-pub(crate) fn diff(before: &Value, after: &Value) -> Vec<String> {
+/// Lines such as `spec.replicas: 2 → 3`, `+ metadata.labels.team: a`, `- spec.containers[web].image: x`. One that holds
+/// what somebody wrote is the words of others.
+pub(crate) fn diff(before: &Value, after: &Value) -> Vec<Value> {
     let mut lines = Vec::new();
     compare("", before, after, &mut lines);
     let more = lines.len().saturating_sub(MOST);
     if more > 0 {
         lines.truncate(MOST);
-        lines.push(format!("… and {more} more"));
+        lines.push(format!("… and {more} more").into());
     }
     lines
 }
 
-fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
+fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<Value>) {
     if before == after || NOISE.contains(&path) {
         return;
     }
@@ -58,10 +60,18 @@ fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
                 compare(&format!("{path}[{place}]"), old, new, lines);
             }
         }
-        (Value::Null, new) => lines.push(format!("+ {path}: {}", shown(new))),
-        (old, Value::Null) => lines.push(format!("- {path}: {}", shown(old))),
-        (old, new) => lines.push(format!("{path}: {} → {}", shown(old), shown(new))),
+        (Value::Null, new) => lines.push(line(path, "+ ", &[shown(new)])),
+        (old, Value::Null) => lines.push(line(path, "- ", &[shown(old)])),
+        (old, new) => lines.push(line(path, "", &[shown(old), shown(new)])),
     }
+}
+
+fn line(path: &str, sign: &str, values: &[String]) -> Value {
+    let mut line = Value::String(format!("{sign}{path}: {}", values.join(" → ")));
+    if values.iter().any(|value| reads_like_a_sentence(value)) {
+        declare_others(&mut line);
+    }
+    line
 }
 
 /// Containers, ports, variables: lists whose items have names.
@@ -110,7 +120,7 @@ mod tests {
     fn long_changes_are_cut() {
         let before: Value = (0..100).map(|n| (format!("f{n}"), json!(1))).collect::<serde_json::Map<_, _>>().into();
         let found = diff(&before, &json!({}));
-        assert_eq!((found.len(), found[MOST].as_str()), (MOST + 1, "… and 40 more"));
+        assert_eq!((found.len(), found[MOST].as_str()), (MOST + 1, Some("… and 40 more")));
         assert!(shown(&json!("ä".repeat(300))).ends_with("… (600 bytes)"));
     }
 }

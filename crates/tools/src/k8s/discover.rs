@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use trainyard_contract::{Error, Json, Listing, Reads, Result, Tool, ToolDef};
+use trainyard_contract::{Error, Json, Listing, Reads, Result, Tool, ToolDef, declare_others};
 use trainyard_k8s::Known;
 
 use super::In;
@@ -180,20 +180,33 @@ fn explained(document: &Value, schema: &Value, resource: &trainyard_k8s::Resourc
     let whole = resolved(document, schema);
     let required = whole["required"].as_array();
     let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|one| one == name));
+    let own = is_own(&resource.group);
+    let told = |text: String| {
+        let mut text = Value::String(text);
+        if !own {
+            declare_others(&mut text);
+        }
+        text
+    };
     let fields = whole["properties"].as_object().into_iter().flatten().map(|(name, field)| Field {
         name: name.clone(),
         kind: type_of(document, field),
         required: is_required(name),
-        about: first_sentence(about(document, field)),
+        about: told(first_sentence(about(document, field))),
     });
     Explained {
         kind: resource.kind.to_string(),
         api_version: resource.api_version(),
         field_type: type_of(document, schema),
-        about: about(document, schema).to_owned(),
+        about: told(about(document, schema).to_owned()),
         fields: fields.collect(),
         values: schema["enum"].as_array().cloned().unwrap_or_default(),
     }
+}
+
+/// Whether Kubernetes itself describes the kinds of a group; those of any other are described by whoever defined them.
+fn is_own(group: &str) -> bool {
+    !group.contains('.') || group.ends_with(".k8s.io")
 }
 
 fn about<'a>(document: &'a Value, schema: &'a Value) -> &'a str {
@@ -221,7 +234,7 @@ struct Explained {
     api_version: String,
     #[serde(rename = "type")]
     field_type: String,
-    about: String,
+    about: Value,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fields: Vec<Field>,
     /// All that it may be.
@@ -235,5 +248,5 @@ struct Field {
     #[serde(rename = "type")]
     kind: String,
     required: bool,
-    about: String,
+    about: Value,
 }

@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use trainyard_contract::{Json, Reads, Result, Reveals, Tool, ToolDef};
+use trainyard_contract::{Json, Reads, Result, Reveals, Tool, ToolDef, declare_others};
 use trainyard_k8s::{Kubernetes, LAST_APPLIED};
 
 use super::{
     At,
     events::{Event, about},
-    object::{Condition, conditions, list, mark_status, name},
+    object::{Condition, conditions, list, name},
     place::Named,
 };
 use crate::{App, Cx};
@@ -87,7 +87,8 @@ fn quiet(mut object: Value) -> Value {
     if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
         status.remove("conditions");
     }
-    mark_status(&mut object);
+    // Its maker wrote the arguments of its programs, controllers and programs wrote its state.
+    declare_others(&mut object);
     object
 }
 
@@ -137,7 +138,12 @@ impl Tool<App> for GetSecret {
         let wanted = |key: &String| self.keys.as_ref().is_none_or(|keys| keys.contains(key));
         let value = |text: &Value| {
             let bytes = trainyard_aws::from_base64(text.as_str().unwrap_or_default()).unwrap_or_default();
-            String::from_utf8(bytes).unwrap_or_else(|_| format!("(base64) {}", text.as_str().unwrap_or_default()))
+            let text = String::from_utf8(bytes);
+            let mut text = Value::String(
+                text.unwrap_or_else(|bytes| format!("(base64) {}", trainyard_aws::to_base64(bytes.as_bytes()))),
+            );
+            declare_others(&mut text);
+            text
         };
         let data = secret["data"].as_object().into_iter().flatten().filter(|(key, _)| wanted(key));
         Ok(Json(Values {
@@ -156,5 +162,5 @@ struct Values {
     namespace: Option<String>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
-    values: std::collections::BTreeMap<String, String>,
+    values: std::collections::BTreeMap<String, Value>,
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
-use trainyard_contract::{Cursor, PageMark, Place, Reads, Result, Tool, ToolDef};
+use trainyard_contract::{
+    Cursor, PageMark, Place, Reads, Result, Tool, ToolDef, declare_others, reads_like_a_sentence,
+};
 use trainyard_k8s::{Kubernetes, Page, Resource, Row, Selection, Table};
 
 use super::{
@@ -202,7 +204,14 @@ impl Shape {
 
     fn cells(&self, row: &Row) -> Vec<Value> {
         let namespace = self.with_namespace.then(|| row.metadata["namespace"].clone());
-        let cells = self.columns.iter().map(|(place, _)| row.cells.get(*place).cloned().unwrap_or_default());
+        let cells = self.columns.iter().map(|(place, name)| {
+            let mut cell = row.cells.get(*place).cloned().unwrap_or_default();
+            // An event's message, and whatever the maker of a custom kind put into a column.
+            if !name.eq_ignore_ascii_case("os-image") {
+                declare_others(&mut cell);
+            }
+            cell
+        });
         namespace.into_iter().chain(cells).collect()
     }
 
@@ -216,6 +225,8 @@ impl Shape {
         Some(match fraction(&cell) {
             Some((ready, all)) if ready >= all => "ready".to_owned(),
             Some(_) => "not ready".to_owned(),
+            // Whatever the maker of a custom kind may say there, this is no name of a state.
+            None if reads_like_a_sentence(&cell) => "described in words".to_owned(),
             None => cell,
         })
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use trainyard_contract::{Others, declare_others};
+use trainyard_contract::Others;
 
 pub(crate) fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap_or_default()
@@ -51,13 +51,6 @@ pub(crate) fn selector(selector: &Value) -> Option<String> {
         });
     }
     (!parts.is_empty()).then(|| parts.join(","))
-}
-
-/// Whatever controllers and programs wrote about an object's state, as the words of others.
-pub(crate) fn mark_status(object: &mut Value) {
-    if let Some(status) = object.get_mut("status") {
-        declare_others(status);
-    }
 }
 
 /// One condition of a status.

@@ -18,7 +18,7 @@ pub(super) struct Difference {
     /// kind/namespace/name
     object: String,
     /// before → after, + new, - gone; empty when nothing is different.
-    changes: Vec<String>,
+    changes: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }

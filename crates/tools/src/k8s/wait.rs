@@ -134,15 +134,15 @@ impl Goal {
 }
 
 /// Fields that have changed, those of the status as well.
-fn changes(before: Option<&Value>, now: Option<&Value>) -> Vec<String> {
+fn changes(before: Option<&Value>, now: Option<&Value>) -> Vec<Value> {
     match (before, now) {
         (Some(before), Some(now)) => {
             let status = |object: &Value| serde_json::json!({ "state": object["status"] });
             [diff(before, now), diff(&status(before), &status(now))].concat()
         }
         (None, None) => Vec::new(),
-        (None, Some(_)) => vec!["it is there now".to_owned()],
-        (Some(_), None) => vec!["it is gone".to_owned()],
+        (None, Some(_)) => vec!["it is there now".into()],
+        (Some(_), None) => vec!["it is gone".into()],
     }
 }
 
@@ -154,7 +154,7 @@ struct Seen {
     exists: bool,
     /// What has changed since the call began.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    changes: Vec<String>,
+    changes: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     conditions: Vec<Condition>,
     #[serde(skip_serializing_if = "Option::is_none")]

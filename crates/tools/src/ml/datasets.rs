@@ -4,6 +4,7 @@ mod cloud;
 mod delete;
 mod download;
 mod profile;
+mod stored;
 mod upload;
 mod view;
 
@@ -21,7 +22,8 @@ use crate::{
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
     ToolDef::changes::<upload::Upload>().formerly(&["upload_dataset_to_s3", "dataset_register", "upload_dataset"]),
-    ToolDef::reads::<List>().formerly(&["list_datasets_from_s3", "list_datasets"]),
+    ToolDef::reads::<List>().formerly(&["list_datasets"]),
+    ToolDef::reads::<stored::Stored>().formerly(&["list_datasets_from_s3"]),
     ToolDef::reads::<Get>().formerly(&["get_dataset", "dataset_describe"]),
     ToolDef::reads::<Versions>(),
     ToolDef::reads::<profile::Profile>(),
@@ -79,6 +81,8 @@ struct Described {
     layout: dataset::Layout,
     /// Columns, as name and kind: integer, number, boolean, date, timestamp, text, nested, empty.
     schema: Vec<(String, dataset::Kind)>,
+    /// What to look out for; dataset_get_profile says more.
+    findings: Vec<dataset::Finding>,
     /// Jobs and models that need it.
     needed_by: Vec<String>,
 }
@@ -98,7 +102,8 @@ impl Tool<App> for Get {
         };
         let (found, needed_by) = reading(&cx, ask).await?;
         let schema = found.profile.columns.iter().map(|column| (column.name.clone(), column.kind)).collect();
-        Ok(Json(Described { layout: found.layout.clone(), schema, needed_by, dataset: found.into() }))
+        let (layout, findings) = (found.layout.clone(), found.profile.findings.clone());
+        Ok(Json(Described { layout, schema, findings, needed_by, dataset: found.into() }))
     }
 }
 

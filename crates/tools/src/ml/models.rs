@@ -9,9 +9,12 @@ mod view;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainyard_contract::{Changes, Destroys, Error, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef};
+use trainyard_contract::{
+    Changes, Destroys, Error, Json, Listing, Pictured, Preview, Reads, Result, Target, Tool, ToolDef,
+};
 use trainyard_ml::{
     model::{Status, Version, registry, registry::Which},
+    picture::{self, Drawing},
     store::{Failure, Transaction, elsewhere},
 };
 
@@ -91,16 +94,32 @@ struct Get {
     model_id: String,
     /// Version number or alias; the newest that is ready when absent.
     version: Option<String>,
+    /// Draw these, too.
+    #[serde(default)]
+    pictures: Vec<Drawing>,
 }
 
 impl Tool<App> for Get {
     const NAME: &'static str = "model_get";
     const EXAMPLE: &'static str = r#"{"model_id": "wine-quality", "version": "production"}"#;
     type Access = Reads;
-    type Output = Json<Detail>;
+    type Output = Pictured<Json<Detail>>;
 
-    async fn run(self, cx: Cx<Reads>) -> Result<Json<Detail>> {
-        Ok(Json(Detail::of(version(&cx, &self.model_id, self.version.as_deref()).await?)))
+    async fn run(self, cx: Cx<Reads>) -> Result<Pictured<Json<Detail>>> {
+        let found = version(&cx, &self.model_id, self.version.as_deref()).await?;
+        let wanted = self.pictures;
+        elsewhere(move || {
+            let (mut pictures, mut not_drawn) = (Vec::new(), Vec::new());
+            for drawing in &wanted {
+                match picture::of_report(&found.facts["report"], *drawing)? {
+                    Some(picture) => pictures.push(picture),
+                    None => not_drawn.push(*drawing),
+                }
+            }
+            let facts = Detail::of(found, wanted.contains(&Drawing::LearningCurve), not_drawn);
+            Ok(Pictured { facts: Json(facts), pictures })
+        })
+        .await
     }
 }
 

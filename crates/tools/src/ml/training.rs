@@ -1,16 +1,20 @@
 //! Training jobs: plan them, start them, follow them, end them.
 
+mod plan;
 mod start;
 mod view;
+mod wanted;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_contract::{
-    Destroys, Error, Json, Listing, Others, Preview, Reads, Result, Reveals, Target, Tool, ToolDef,
+    Destroys, Error, Json, Listing, Others, Pictured, Preview, Reads, Result, Reveals, Target, Tool, ToolDef,
 };
 use trainyard_ml::{
     job::{Job, Measured, State, local, queue, state::STATES},
-    store::elsewhere,
+    model::{registry, registry::Which},
+    picture,
+    store::{Transaction, elsewhere},
 };
 
 use self::view::{Event, JobView, Row};
@@ -21,7 +25,7 @@ use crate::{
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[
-    ToolDef::reads::<start::Plan>().formerly(&["training_estimate"]),
+    ToolDef::reads::<plan::Plan>().formerly(&["training_estimate"]),
     ToolDef::changes::<start::Start>().formerly(&[
         "training_submit",
         "train_model",
@@ -72,15 +76,19 @@ impl Tool<App> for Get {
         let mut left = u64::from(self.wait_seconds) * 4;
         loop {
             let (workers, id) = (workers.clone(), self.job_id.clone());
-            let job = elsewhere(move || {
+            let (job, verdict) = elsewhere(move || {
                 // What is shown is true now, whoever else looks after the jobs.
                 workers.look()?;
                 workers.keep_looking();
-                workers.database().read_here(|transaction| queue::get(transaction, &id))
+                workers.database().read_here(|transaction| {
+                    let job = queue::get(transaction, &id)?;
+                    let verdict = verdict(transaction, &job);
+                    Ok((job, verdict))
+                })
             })
             .await?;
             if job.state.has_ended() || left == 0 {
-                return Ok(Json(JobView::of(&job)));
+                return Ok(Json(JobView::of(&job).with(verdict)));
             }
             let percent = trainyard_ml::job::percent(job.progress.done);
             cx.progress().report(percent, Some(100), job.progress.phase.as_deref().unwrap_or(job.state.as_str()));
@@ -88,6 +96,13 @@ impl Tool<App> for Get {
             left -= 1;
         }
     }
+}
+
+/// What the model of a job is worth, beside simpler ones; nothing where there is none, or none any more.
+fn verdict(transaction: &Transaction<'_>, job: &Job) -> Option<String> {
+    let made = job.made.as_ref()?;
+    let version = registry::get(transaction, &made.model, &Which::Number(made.version)).ok()?;
+    version.facts["report"]["verdict"].as_str().map(str::to_owned)
 }
 
 /// List training jobs, newest first
@@ -171,6 +186,9 @@ struct GetMetrics {
     #[serde(default = "usual_points")]
     #[schemars(range(min = 2, max = 500))]
     max_points: usize,
+    /// Draw the curve of the phase that it is in, too.
+    #[serde(default)]
+    picture: bool,
 }
 
 fn usual_points() -> usize {
@@ -181,9 +199,9 @@ impl Tool<App> for GetMetrics {
     const NAME: &'static str = "training_get_metrics";
     const EXAMPLE: &'static str = r#"{"job_id": "job-01k9a3f2xq7m4c8d0e"}"#;
     type Access = Reads;
-    type Output = Json<Curves>;
+    type Output = Pictured<Json<Curves>>;
 
-    async fn run(self, cx: Cx<Reads>) -> Result<Json<Curves>> {
+    async fn run(self, cx: Cx<Reads>) -> Result<Pictured<Json<Curves>>> {
         if !(2..=500).contains(&self.max_points) {
             return Err(Error::validation(format!("max_points is {}, not 2 to 500", self.max_points)));
         }
@@ -196,6 +214,8 @@ impl Tool<App> for GetMetrics {
             })
         })
         .await?;
+        let phase = job.progress.phase.as_deref();
+        let pictures = if self.picture { picture::of_curves(&points, phase)? } else { None };
         let mut curves: Vec<Curve> = Vec::new();
         for point in points.into_iter().filter(|point| self.name.as_ref().is_none_or(|name| point.name == *name)) {
             match curves.last_mut().filter(|curve| curve.name == point.name) {
@@ -206,7 +226,8 @@ impl Tool<App> for GetMetrics {
         for curve in &mut curves {
             curve.thin(self.max_points);
         }
-        Ok(Json(Curves { job_id: job.id, attempt: job.attempt, curves, eta_seconds: job.progress.eta_seconds }))
+        let facts = Curves { job_id: job.id, attempt: job.attempt, curves, eta_seconds: job.progress.eta_seconds };
+        Ok(Pictured { facts: Json(facts), pictures: pictures.into_iter().collect() })
     }
 }
 

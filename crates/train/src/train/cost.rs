@@ -57,7 +57,7 @@ pub fn cost(spec: &Spec, size: Size) -> Cost {
         return Cost { least: likely / 3.0, likely, most: likely * 3.0 };
     }
     let task = if size.classes > 0 { Task::Classification } else { Task::Regression };
-    let choices = presets::choices(spec, task);
+    let choices = presets::choices(spec, task, usize::try_from(size.rows).unwrap_or(usize::MAX));
     let small = size.rows <= FOLDED as u64;
     let folds = match spec.validation.folds {
         0 if small && spec.preset != Preset::Fast => 5.0,
@@ -66,12 +66,13 @@ pub fn cost(spec: &Spec, size: Size) -> Cost {
     };
     let best = spec.preset == Preset::Best;
     let evaluated = f64::max(folds, 1.0) + f64::from(u8::from(folds > 0.0 || best));
+    // With half the rounds; and those that fall behind on the first part are not tried on the other two.
     let searched = if !best {
         0.0
     } else if small {
-        3.0
-    } else {
         1.0
+    } else {
+        0.5
     };
     let trees: Vec<f64> = choices.iter().filter_map(|choice| round(choice, rows, columns, outputs)).collect();
     let kinds = |count: usize| if count == 0 { 0.0 } else { searched + evaluated / number(count) };

@@ -66,6 +66,19 @@ impl Choice {
         }
     }
 
+    /// The same in half the time, to be compared with others: steps twice as large, and half as many of them.
+    pub(super) fn quick(&self) -> Self {
+        match self {
+            Self::Boosting(settings) => Self::Boosting(Settings {
+                rounds: settings.rounds.div_ceil(2),
+                learning_rate: (settings.learning_rate * 2.0).min(1.0),
+                patience: settings.patience.div_ceil(2),
+                ..*settings
+            }),
+            Self::Linear { l2 } => Self::Linear { l2: *l2 },
+        }
+    }
+
     pub(super) fn candidate(&self, loss: f64, chosen: bool) -> Candidate {
         Candidate { algorithm: self.algorithm(), hyperparameters: self.hyperparameters(), loss, chosen }
     }

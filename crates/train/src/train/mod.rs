@@ -76,7 +76,7 @@ fn supervise(spec: &Spec, problem: &Problem<'_>, watch: &mut Watch<'_>) -> Resul
     } else {
         split::folds(&problem.target, &rows, folds, spec.seed)
     };
-    let mut choices = presets::choices(spec, problem.task);
+    let mut choices = presets::choices(spec, problem.task, problem.len());
     let mut candidates = Vec::new();
     let tried = choices.len();
     if spec.preset == Preset::Best {

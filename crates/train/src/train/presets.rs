@@ -9,15 +9,32 @@ use crate::{
 /// Rounds or trees, learning rate, depth, share of rows, share of columns, patience.
 type Shape = (usize, f64, usize, f64, f64, usize);
 
+/// How deep trees of classes may be with so many rows: shallow ones, however many, leave out how columns work together, and deep ones
+/// want rows to fill them. Quantities were found to want no deeper ones with more rows.
+fn depth(task: Task, rows: usize) -> usize {
+    if task == Task::Regression || rows <= 5_000 {
+        5
+    } else if rows <= 20_000 {
+        6
+    } else {
+        8
+    }
+}
+
 /// Ways to learn: for fast and balanced at most one of a kind, boosting first; for best, all that are to be compared.
-pub(super) fn choices(spec: &Spec, task: Task) -> Vec<Choice> {
+pub(super) fn choices(spec: &Spec, task: Task, rows: usize) -> Vec<Choice> {
     let forest = spec.algorithm == Algorithm::Forest;
+    let depth = depth(task, rows);
+    let balanced = [(600, 0.1, depth, 0.8, 0.5, 30)];
     let trees: &[Shape] = match spec.preset {
         Preset::Fast if forest => &[(100, 1.0, 12, 0.6, 0.5, 0)],
         Preset::Balanced if forest => &[(300, 1.0, 14, 0.6, 0.5, 0)],
         Preset::Best if forest => &[(500, 1.0, 14, 0.6, 0.3, 0), (500, 1.0, 16, 0.8, 0.6, 0)],
         Preset::Fast => &[(150, 0.3, 6, 1.0, 1.0, 10)],
-        Preset::Balanced => &[(600, 0.1, 5, 0.8, 0.5, 30)],
+        Preset::Balanced => &balanced,
+        Preset::Best if depth > 5 => {
+            &[(1_200, 0.06, 5, 0.8, 0.4, 60), (600, 0.1, 8, 0.8, 0.5, 30), (600, 0.1, 10, 0.8, 0.5, 30)]
+        }
         Preset::Best => {
             &[(1_200, 0.06, 3, 0.8, 0.3, 60), (1_200, 0.06, 5, 0.8, 0.4, 60), (1_200, 0.08, 8, 0.9, 0.7, 40)]
         }

@@ -58,7 +58,7 @@ async fn tour(mut config: Config, sandbox: &mut Sandbox) -> Result<()> {
     let guide = Guide::new(dispatch);
     planned(&guide).await?;
     trained(&guide, sandbox).await?;
-    output::text(CLOSING)
+    output::text(&closing()?)
 }
 
 async fn looking(guide: &Guide) -> Result<()> {
@@ -145,15 +145,32 @@ fn table() -> String {
     text
 }
 
-const CLOSING: &str = "
+/// How to go on. The program is named by where it is: who has just built it has it in no PATH, and neither have clients
+/// that were started from a desktop.
+fn closing() -> Result<String> {
+    let program = std::env::current_exe()
+        .map_err(|error| Error::internal(format!("where is this program? {error}")))?
+        .display()
+        .to_string();
+    let settings =
+        json!({ "mcpServers": { "practice": { "command": program, "args": ["serve", "--sandbox"] } } }).to_string();
+    Ok(format!(
+        "
 == Now you =========================================================================================================
 The same company for your own assistant, to practise on:
-  claude mcp add practice -- trainyard serve --sandbox
+  claude mcp add practice -- {program} serve --sandbox
 Cursor, VS Code, Claude Desktop and others take this in their settings:
-  {\"mcpServers\": {\"practice\": {\"command\": \"trainyard\", \"args\": [\"serve\", \"--sandbox\"]}}}
+  {settings}
 With --allow-write it may plan and make changes there.
+
+Incidents, such as a failing GPU or a bill that is too high, and a grade for whoever looks into them:
+  trainyard eval --list
 
 And your own account:
   trainyard doctor          which account, which region, what would work
   trainyard serve           for an assistant; it only reads until you say --allow-write
-";
+
+`trainyard` is {program}
+"
+    ))
+}

@@ -10,7 +10,8 @@ use trainyard_aws::catalogue::model::{
     Kind, Location, Member, MemberFlags, Operation, Protocol, Service, ShapeId, Structure,
 };
 
-/// The operation whose path fits best. Some of S3's differ in nothing but what they require in query and headers.
+/// The operation whose path fits best. Some of S3's differ in nothing but what they require in query and headers; of two
+/// that differ in nothing the one that AWS still advises is meant.
 pub(super) fn operation(request: &Request, service: &'static Service<'static>) -> Option<&'static Operation<'static>> {
     let fits =
         |operation: &&Operation<'_>| operation.method == request.method && labels(operation.uri, request).is_some();
@@ -19,7 +20,7 @@ pub(super) fn operation(request: &Request, service: &'static Service<'static>) -
         let wanted = wanted(service, operation);
         let missing = wanted.iter().filter(|member| !is_there(member, request)).count();
         let plain = path.split('/').filter(|part| !part.starts_with('{')).count();
-        (missing, Reverse((query.len(), plain, !path.contains("+}"), wanted.len())))
+        (missing, Reverse((query.len(), plain, !path.contains("+}"), wanted.len())), operation.deprecated)
     };
     service.operations.iter().filter(fits).min_by_key(literal)
 }
@@ -77,24 +78,39 @@ fn labels(template: &str, request: &Request) -> Option<Vec<(String, String)>> {
     if !wanted_query.iter().all(|pair| given_query.contains(pair)) {
         return None;
     }
-    // A slash at the end says nothing.
-    let parts = |path: &'_ str| path.trim_end_matches('/').split('/').map(str::to_owned).collect::<Vec<_>>();
-    let (given, parts) = (parts(request.path()), parts(wanted));
+    let wanted: Vec<&str> = wanted.trim_end_matches('/').split('/').collect();
+    let greedy = wanted.iter().position(|part| part.ends_with("+}"));
+    // A slash at the end says nothing, unless a key ends with it.
+    let ends_with_key = greedy.is_some_and(|at| at + 1 == wanted.len());
+    let path = if ends_with_key { request.path() } else { request.path().trim_end_matches('/') };
+    let given: Vec<&str> = path.split('/').collect();
+    let (front, back) = greedy.map_or((wanted.len(), 0), |at| (at, wanted.len() - at - 1));
+    // A greedy label stands for one part or more: whatever the parts before and behind it leave.
+    let left = given.len().checked_sub(front + back)?;
+    if (left == 0) != greedy.is_none() {
+        return None;
+    }
+    let end = given.len() - back;
+    let before = wanted[..front].iter().zip(&given[..front]);
+    let behind = wanted[wanted.len() - back..].iter().zip(&given[end..]);
     let mut labels = Vec::new();
-    for (index, part) in parts.iter().enumerate() {
-        let rest = given.get(index..)?;
-        let here = rest.first()?;
-        match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
-            Some(label) if label.ends_with('+') => {
-                labels.push((label.trim_end_matches('+').to_owned(), decoded(&rest.join("/"))));
-                return Some(labels);
-            }
+    for (part, here) in before.chain(behind) {
+        match label(part) {
             Some(label) if !here.is_empty() => labels.push((label.to_owned(), decoded(here))),
-            None if decoded(here) == *part => {}
+            None if decoded(here) == **part => {}
             _ => return None,
         }
     }
-    (parts.len() == given.len()).then_some(labels)
+    if let Some(label) = greedy.and_then(|at| label(wanted[at])) {
+        let text = decoded(&given[front..end].join("/"));
+        labels.push((label.to_owned(), Some(text).filter(|text| !text.is_empty())?));
+    }
+    Some(labels)
+}
+
+/// The label that a part of a template is.
+fn label(part: &str) -> Option<&str> {
+    Some(part.strip_prefix('{')?.strip_suffix('}')?.trim_end_matches('+'))
 }
 
 fn template_path(uri: &str) -> &str {
@@ -179,4 +195,37 @@ fn body(
         (None, Value::Object(members)) => members,
         (None, value) => return Err(format!("the body is {value}")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(template: &str, path: &str) -> Option<Vec<String>> {
+        let request =
+            Request { method: "GET".to_owned(), target: path.to_owned(), headers: Vec::new(), body: Vec::new() };
+        Some(labels(template, &request)?.into_iter().map(|(name, text)| format!("{name}={text}")).collect())
+    }
+
+    fn is(template: &str, path: &str, wanted: &[&str]) {
+        let wanted: Vec<String> = wanted.iter().map(|text| (*text).to_owned()).collect();
+        assert_eq!(found(template, path), Some(wanted), "{template} {path}");
+    }
+
+    #[test]
+    fn a_greedy_label_leaves_what_follows_it() {
+        is("/portals/{arn+}/settings", "/portals/arn:x/1/settings", &["arn=arn:x/1"]);
+        is("/{Bucket}/{Key+}", "/b/a/b%20c/", &["Bucket=b", "Key=a/b c/"]);
+        is("/{Bucket}", "/b/", &["Bucket=b"]);
+        is("/", "/", &[]);
+        for (template, path) in [
+            ("/portals/{arn+}/settings", "/portals/settings"),
+            ("/portals/{arn+}/settings", "/portals/arn:x/1/others"),
+            ("/{Bucket}/{Key+}", "/b/"),
+            ("/{Bucket}", "/b/key"),
+            ("/{Bucket}", "/"),
+        ] {
+            assert_eq!(found(template, path), None, "{template} {path}");
+        }
+    }
 }

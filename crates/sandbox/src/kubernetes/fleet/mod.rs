@@ -90,7 +90,7 @@ pub(crate) fn build(cluster: &mut Cluster, fleet: &Fleet) -> Result<(), String> 
     for team in TEAMS {
         cluster.seed(quota(team))?;
     }
-    Ok(())
+    cluster.seed(super::prometheus::service())
 }
 
 fn quota(team: &str) -> Value {

@@ -19,6 +19,11 @@ pub(super) fn places(pod: &Value) -> bool {
     pod["spec"]["schedulerName"] == NAME
 }
 
+/// What a pod holds of cards, as HAMi wrote it down.
+pub(super) fn devices(pod: &Value) -> &str {
+    pod["metadata"]["annotations"]["hami.io/vgpu-devices-allocated"].as_str().unwrap_or_default()
+}
+
 /// Whether a resource of a pod that HAMi places is counted on cards alone.
 pub(super) fn is_on_cards(resource: &str) -> bool {
     ON_CARDS.contains(&resource)
@@ -59,11 +64,10 @@ impl Cards {
         Self(registered.collect())
     }
 
-    /// Takes what a pod that has a node holds there.
-    pub(super) fn take(&mut self, pod: &Value) {
-        let Some(cards) = pod["spec"]["nodeName"].as_str().and_then(|node| self.0.get_mut(node)) else { return };
-        let held = pod["metadata"]["annotations"]["hami.io/vgpu-devices-allocated"].as_str().unwrap_or_default();
-        for device in held.split([';', ':']) {
+    /// Takes what a pod holds on a node.
+    pub(super) fn take(&mut self, node: &str, devices: &str) {
+        let Some(cards) = self.0.get_mut(node) else { return };
+        for device in devices.split([';', ':']) {
             let mut parts = device.split(',');
             let (id, _) = (parts.next().unwrap_or_default(), parts.next());
             let mut number = || parts.next().and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -131,9 +135,7 @@ impl Cards {
         for (name, value) in notes {
             annotations[name] = value.into();
         }
-        let mut placed = pod.clone();
-        placed["spec"]["nodeName"] = node.into();
-        self.take(&placed);
+        self.take(node, &devices);
         pod
     }
 }

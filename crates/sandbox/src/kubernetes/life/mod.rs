@@ -1,5 +1,6 @@
 //! What moves by itself: controllers, a scheduler, and the life of pods, in the order of the time at which things are due.
 
+pub(crate) mod claim;
 mod controllers;
 mod deployments;
 mod hami;
@@ -64,11 +65,13 @@ pub(crate) struct Life {
     behaviours: Vec<(String, Behaviour)>,
     due: BTreeMap<OffsetDateTime, BTreeSet<(Place, Step)>>,
     seen: u64,
+    /// Versions of pods in which the scheduler itself said that there is no node.
+    refused: BTreeMap<Place, u64>,
 }
 
 impl Life {
     pub(crate) fn new(pace: Pace, seen: u64) -> Self {
-        Self { pace, behaviours: Vec::new(), due: BTreeMap::new(), seen }
+        Self { pace, behaviours: Vec::new(), due: BTreeMap::new(), seen, refused: BTreeMap::new() }
     }
 
     pub(crate) fn behave(&mut self, image: String, behaviour: Behaviour) {
@@ -120,10 +123,13 @@ impl Life {
         for (resource, place) in changed {
             match &*resource {
                 "pods" => {
+                    let own_word = self.refused.remove(&place);
                     match cluster.value("pods", &place.0, &place.1) {
                         Some(pod) => {
                             owners.extend(controllers::owner(&pod, &place));
-                            if pods::look(self, cluster, &pod, &place) {
+                            let version = cluster.store.get("pods", &place.0, &place.1).map(|pod| pod.version);
+                            let is_news = own_word.is_none() || own_word != version;
+                            if pods::look(self, cluster, &pod, &place) && is_news {
                                 waiting.push(place.clone());
                             }
                         }
@@ -156,7 +162,7 @@ impl Life {
             // A pod that is gone may have been anybody's.
             owners.extend(controllers::all(cluster));
         }
-        scheduler::schedule(cluster, &waiting);
+        self.refused.extend(scheduler::schedule(cluster, &waiting));
         for (resource, place) in owners {
             match resource.as_str() {
                 "deployments.apps" => deployments::reconcile(cluster, &place),

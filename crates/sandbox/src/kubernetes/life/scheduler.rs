@@ -4,35 +4,35 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{hami, pods::say};
+use super::{
+    claim::{Amounts, wants},
+    hami,
+    pods::say,
+};
 use crate::kubernetes::{cluster::Cluster, parts, quantity::Quantity, selector::Labels, store::Place};
-
-type Amounts = BTreeMap<String, Quantity>;
 
 /// Pods without a node.
 pub(super) fn waiting(cluster: &Cluster) -> Vec<Place> {
     let all = cluster.store.list("pods", None, None);
-    // In the text, which is cheaper than reading thousands of pods that have a node.
-    let unassigned = all.filter(|pod| !pod.text.windows(11).any(|window| window == b"\"nodeName\":"));
-    unassigned.map(|pod| pod.place()).collect()
+    all.filter(|pod| !pod.placed).map(|pod| pod.place()).collect()
 }
 
-/// Gives each of these pods a node, or says why there is none.
-pub(super) fn schedule(cluster: &mut Cluster, waiting: &[Place]) {
+/// Gives each of these pods a node, or says why there is none. Pods of which that was said are returned with the version
+/// that says so: nobody tries them again for that alone.
+pub(super) fn schedule(cluster: &mut Cluster, waiting: &[Place]) -> Vec<(Place, u64)> {
+    let mut refused = Vec::new();
     if waiting.is_empty() {
-        return;
+        return refused;
     }
     let nodes = cluster.values("nodes", None);
     let mut used: BTreeMap<String, Amounts> = BTreeMap::new();
     let mut cards = hami::Cards::of(&nodes);
-    for pod in cluster.store.list("pods", None, None) {
-        let pod = pod.value();
-        if let Some(node) = pod["spec"]["nodeName"].as_str()
-            && !matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
-        {
-            add(used.entry(node.to_owned()).or_default(), &wants(&pod));
-            cards.take(&pod);
+    for claim in cluster.store.list("pods", None, None).filter_map(|pod| pod.claim.as_ref()) {
+        match used.get_mut(&*claim.node) {
+            Some(used) => add(used, &claim.amounts),
+            None => add(used.entry(claim.node.to_string()).or_default(), &claim.amounts),
         }
+        cards.take(&claim.node, &claim.devices);
     }
     for place in waiting {
         let Some(pod) = cluster.value("pods", &place.0, &place.1) else { continue };
@@ -66,12 +66,16 @@ pub(super) fn schedule(cluster: &mut Cluster, waiting: &[Place]) {
                 let pod = if hami::places(&pod) { cards.given(pod, &node, cluster.clock.now()) } else { pod };
                 parts::assign(cluster, pod, &node);
             }
-            None => refuse(cluster, pod, nodes.len(), &reasons),
+            None => {
+                let version = refuse(cluster, pod, nodes.len(), &reasons);
+                refused.extend(version.map(|version| (place.clone(), version)));
+            }
         }
     }
+    refused
 }
 
-fn refuse(cluster: &mut Cluster, mut pod: Value, nodes: usize, reasons: &BTreeMap<String, usize>) {
+fn refuse(cluster: &mut Cluster, mut pod: Value, nodes: usize, reasons: &BTreeMap<String, usize>) -> Option<u64> {
     let why: Vec<String> = reasons.iter().map(|(reason, many)| format!("{many} {reason}")).collect();
     let message = match nodes {
         0 => "no nodes available to schedule pods".to_owned(),
@@ -79,26 +83,12 @@ fn refuse(cluster: &mut Cluster, mut pod: Value, nodes: usize, reasons: &BTreeMa
     };
     let conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
     if conditions.into_iter().any(|c| c["type"] == "PodScheduled" && c["message"] == message) {
-        return;
+        return None;
     }
     say(cluster, &pod, "Warning", "FailedScheduling", &message);
     let now = cluster.now();
     parts::condition(&mut pod, "PodScheduled", "False", Some(("Unschedulable", &message)), &now);
-    cluster.put(&"pods".into(), pod);
-}
-
-fn wants(pod: &Value) -> Amounts {
-    let mut wanted = Amounts::from([("pods".to_owned(), Quantity::whole(1))]);
-    for container in pod["spec"]["containers"].as_array().into_iter().flatten() {
-        for (name, value) in container["resources"]["requests"].as_object().into_iter().flatten() {
-            let on_cards = hami::places(pod) && hami::is_on_cards(name);
-            if let Some(quantity) = Quantity::of(value).filter(|_| !on_cards) {
-                let sum = wanted.entry(name.clone()).or_default();
-                *sum = sum.plus(quantity);
-            }
-        }
-    }
-    wanted
+    Some(cluster.put(&"pods".into(), pod).version)
 }
 
 fn add(sum: &mut Amounts, more: &Amounts) {

@@ -1,27 +1,29 @@
 //! EC2 instances one by one: all that is known of them, their health, their network, and how to get a shell.
 
+mod network;
 mod shell;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::{TryFutureExt, join};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{Error, Json, Listing, Reads, Result, Tool, ToolDef};
 
 use self::{
+    network::{GetNetwork, Interface},
     shell::{Instruction, Via},
     wire::{DescribeInstanceStatus, DescribeVolumes, Health, Status},
 };
 use super::{
     hardware, images,
-    instances::wire::{DescribeInstances, Instance, NetworkInterface},
+    instances::wire::{DescribeInstances, Instance},
     tagged::{filters, split_pairs},
 };
 use crate::{
     App, Cx,
-    aws::vpc::networks::{SubnetRow, subnets},
     common::{Cursor, Limit, Profile, Region},
 };
 
@@ -61,29 +63,22 @@ impl Tool<App> for Describe {
 
     async fn run(self, cx: Cx<Reads>) -> Result<Json<Described>> {
         let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let (instances, region) = named(&aws, &self.instance_ids).await?;
-        let mut unknown = Vec::new();
-        let mut miss = |what: &str, error: Error| unknown.push(format!("{what}: {error}"));
-        let question = DescribeInstanceStatus::of(self.instance_ids.clone());
-        let health = aws.send(&question).await.map(|reply| reply.instance_statuses);
-        let health = health.unwrap_or_else(|error| {
-            miss("checks", error);
-            Vec::new()
-        });
-        let types: BTreeSet<_> = instances.iter().map(|instance| instance.instance_type.clone()).collect();
-        let hardware = hardware::known(&cx, &aws, &types).await.unwrap_or_else(|error| {
-            miss("hardware", error);
-            BTreeMap::new()
-        });
+        few(&self.instance_ids)?;
+        let checks = DescribeInstanceStatus::of(self.instance_ids.clone());
         let asked = vec![("attachment.instance-id", self.instance_ids.clone())];
-        let disks = aws.list(&DescribeVolumes { filters: filters(asked, None) }, cx.wanted(1000, None)).await;
-        let disks = match disks {
-            Ok(found) => found.items,
-            Err(error) => {
-                miss("volumes", error);
-                Vec::new()
-            }
-        };
+        let disks = DescribeVolumes { filters: filters(asked, None) };
+        let (found, health, disks) = join!(
+            named(&aws, &self.instance_ids),
+            aws.send(&checks).map_ok(|reply| reply.instance_statuses),
+            aws.list(&disks, cx.wanted(1000, None)).map_ok(|found| found.items),
+        );
+        let (instances, region) = found?;
+        let types: BTreeSet<_> = instances.iter().map(|instance| instance.instance_type.clone()).collect();
+        let hardware = hardware::known(&cx, &aws, &types).await;
+        let mut unknown = Vec::new();
+        let health = told(&mut unknown, "checks", health);
+        let hardware = told(&mut unknown, "hardware", hardware);
+        let disks = told(&mut unknown, "volumes", disks);
         let rows = instances.into_iter().map(|instance| {
             let status = health.iter().find(|status| status.instance_id == instance.instance_id);
             let kind = hardware.get(&instance.instance_type);
@@ -98,6 +93,14 @@ impl Tool<App> for Describe {
         });
         Ok(Json(Described { region, instances: rows.collect(), unknown }))
     }
+}
+
+/// What was answered; of what was not, the reason goes to what is unknown.
+fn told<T: Default>(unknown: &mut Vec<String>, what: &str, answer: Result<T>) -> T {
+    answer.unwrap_or_else(|error| {
+        unknown.push(format!("{what}: {error}"));
+        T::default()
+    })
 }
 
 /// Check the health of EC2 instances: state, system, instance and EBS checks, scheduled events
@@ -141,32 +144,6 @@ impl Tool<App> for GetStatus {
     }
 }
 
-/// Show the network of EC2 instances: VPC, subnet, public or not, interfaces, groups, addresses
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct GetNetwork {
-    /// Instance IDs, up to 100.
-    instance_ids: Vec<String>,
-    region: Option<Region>,
-    profile: Option<Profile>,
-}
-
-impl Tool<App> for GetNetwork {
-    const NAME: &'static str = "ec2_get_instance_vpc_info";
-    const EXAMPLE: &'static str = r#"{"instance_ids": ["i-0123456789abcdef0"]}"#;
-    type Access = Reads;
-    type Output = Json<Networks>;
-
-    async fn run(self, cx: Cx<Reads>) -> Result<Json<Networks>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let (instances, region) = named(&aws, &self.instance_ids).await?;
-        let ids: BTreeSet<_> = instances.iter().filter_map(|instance| instance.subnet_id.clone()).collect();
-        let subnets = if ids.is_empty() { Vec::new() } else { subnets(&cx, &aws, ids.into_iter().collect()).await? };
-        let instances = instances.into_iter().map(InNetwork::from).collect();
-        Ok(Json(Networks { region, instances, subnets }))
-    }
-}
-
 /// Generate commands that open a shell on an EC2 instance: SSH, Session Manager, Instance Connect
 ///
 /// The user comes from the AMI's name and says how sure that is. Nothing is run.
@@ -206,12 +183,17 @@ impl Tool<App> for GetShell {
     }
 }
 
+fn few(ids: &[String]) -> Result<()> {
+    if (1..=MOST).contains(&ids.len()) {
+        return Ok(());
+    }
+    Err(Error::validation(format!("`instance_ids` has {} IDs, not 1 to {MOST}", ids.len()))
+        .hint("ec2_list_instances shows many"))
+}
+
 /// The instances with these ids. One that is missing fails the call, with its id.
 async fn named(aws: &Aws<Reads>, ids: &[String]) -> Result<(Vec<Instance>, String)> {
-    if ids.is_empty() || ids.len() > MOST {
-        return Err(Error::validation(format!("`instance_ids` has {} IDs, not 1 to {MOST}", ids.len()))
-            .hint("ec2_list_instances shows many"));
-    }
+    few(ids)?;
     let question = DescribeInstances { instance_ids: ids.to_vec(), filters: Vec::new() };
     let (reply, region) = aws.send_whole(&question).await?;
     Ok((reply.into_instances().collect(), region))
@@ -319,71 +301,6 @@ impl From<super::instances::wire::MetadataOptions> for Metadata {
             ipv6: options.http_protocol_ipv6,
             instance_tags: options.instance_metadata_tags,
             state: options.state,
-        }
-    }
-}
-
-/// One network interface.
-#[derive(Serialize, JsonSchema)]
-struct Interface {
-    network_interface_id: Option<String>,
-    /// `efa` for RDMA.
-    kind: Option<String>,
-    subnet_id: Option<String>,
-    private_ip: Option<String>,
-    public_ip: Option<String>,
-    /// The public address is an elastic one: it stays when the instance stops.
-    elastic: Option<bool>,
-    security_groups: Vec<String>,
-}
-
-impl From<NetworkInterface> for Interface {
-    fn from(interface: NetworkInterface) -> Self {
-        let (public_ip, owner) = interface.association.map_or((None, None), |it| (it.public_ip, it.ip_owner_id));
-        Self {
-            network_interface_id: interface.network_interface_id,
-            kind: interface.interface_type,
-            subnet_id: interface.subnet_id,
-            private_ip: interface.private_ip_address,
-            elastic: public_ip.as_ref().map(|_| owner.is_some_and(|owner| owner != "amazon")),
-            public_ip,
-            security_groups: interface.groups.into_iter().filter_map(|group| group.group_id).collect(),
-        }
-    }
-}
-
-#[derive(Serialize, JsonSchema)]
-struct Networks {
-    region: String,
-    instances: Vec<InNetwork>,
-    /// Subnets that they are in; public says that the route table leads to an internet gateway.
-    subnets: Vec<SubnetRow>,
-}
-
-/// One instance's place in the network.
-#[derive(Serialize, JsonSchema)]
-struct InNetwork {
-    instance_id: String,
-    vpc_id: Option<String>,
-    subnet_id: Option<String>,
-    az: Option<String>,
-    private_ip: Option<String>,
-    public_ip: Option<String>,
-    security_groups: Vec<String>,
-    interfaces: Vec<Interface>,
-}
-
-impl From<Instance> for InNetwork {
-    fn from(instance: Instance) -> Self {
-        Self {
-            instance_id: instance.instance_id,
-            vpc_id: instance.vpc_id,
-            subnet_id: instance.subnet_id,
-            az: instance.placement.and_then(|placement| placement.availability_zone),
-            private_ip: instance.private_ip_address,
-            public_ip: instance.public_ip_address,
-            security_groups: instance.security_groups.into_iter().filter_map(|group| group.group_id).collect(),
-            interfaces: instance.network_interfaces.into_iter().map(Interface::from).collect(),
         }
     }
 }

@@ -1,16 +1,19 @@
 //! EC2 instances: find them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use trainyard_aws::{Aws, Items};
-use trainyard_contract::{Error, Listing, Reads, Result, Tool, ToolDef};
+use trainyard_aws::Aws;
+use trainyard_contract::{Listing, Reads, Result, Tool, ToolDef};
 
 use crate::{
     App, Cx,
-    aws::regions::across,
-    common::{Cursor, Limit, Profile, Region},
+    aws::listing::{Placed, list_joined},
+    common::{Cursor, Limit, Part, Profile, Region},
 };
 
 pub(super) mod wire;
@@ -60,16 +63,8 @@ struct ListInstances {
     filters: Option<Vec<NamedFilter>>,
     /// Columns; when absent summary of few instances, and of many what tells them apart.
     detail: Option<Detail>,
-    /// Only these columns.
-    fields: Option<Vec<String>>,
-    #[serde(default)]
-    limit: Limit,
-    /// `next` of the call before.
-    cursor: Option<Cursor>,
-    region: Option<Region>,
-    /// Several regions, or * for all that are enabled; limit counts for each.
-    regions: Option<Vec<String>>,
-    profile: Option<Profile>,
+    #[serde(flatten)]
+    part: Part,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
@@ -112,20 +107,26 @@ impl Tool<App> for ListInstances {
     const NAME: &'static str = "ec2_list_instances";
     const EXAMPLE: &'static str = r#"{"states": ["running"], "instance_types": ["p5.*"], "tags": {"team": "vision"}}"#;
     type Access = Reads;
-    type Output = Listing<InstanceRow>;
+    type Output = Listing<Placed<InstanceRow>>;
 
-    async fn run(self, cx: Cx<Reads>) -> Result<Listing<InstanceRow>> {
-        let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
-        let listing = match &self.regions {
-            Some(regions) => self.in_regions(&cx, &aws, regions).await?,
-            None => self.in_one(&cx, &aws).await?,
-        };
-        let listing = match (self.detail, &self.fields) {
+    async fn run(self, cx: Cx<Reads>) -> Result<Listing<Placed<InstanceRow>>> {
+        let question =
+            DescribeInstances { instance_ids: self.instance_ids.clone().unwrap_or_default(), filters: self.filters() };
+        let (this, cx, unknown) = (&self, &cx, OnceLock::new());
+        let listing = list_joined(cx, &self.part, &question, |aws, instances| {
+            let unknown = &unknown;
+            async move { Ok(this.rows(cx, &aws, instances, unknown).await) }
+        })
+        .await?;
+        let listing = match (self.detail, &self.part.fields) {
             (Some(Detail::Full), _) | (_, Some(_)) => listing,
             _ if self.is_lean(listing.items.len()) => lean(listing),
             _ => summary(listing),
         };
-        Ok(listing.fields(self.fields.as_deref().unwrap_or_default()))
+        Ok(match unknown.into_inner() {
+            Some(why) => listing.about("gpus_unknown", why),
+            None => listing,
+        })
     }
 }
 
@@ -151,72 +152,48 @@ impl Tool<App> for ListByTag {
     const NAME: &'static str = "ec2_list_instances_by_tag";
     const EXAMPLE: &'static str = r#"{"tag_key": "team", "tag_value": "vision"}"#;
     type Access = Reads;
-    type Output = Listing<InstanceRow>;
+    type Output = Listing<Placed<InstanceRow>>;
 
-    async fn run(self, cx: Cx<Reads>) -> Result<Listing<InstanceRow>> {
+    async fn run(self, cx: Cx<Reads>) -> Result<Listing<Placed<InstanceRow>>> {
         let value = self.tag_value.unwrap_or_else(|| "*".to_owned());
         let tags = Some(BTreeMap::from([(self.tag_key, value)]));
         let (limit, cursor, region, profile) = (self.limit, self.cursor, self.region, self.profile);
-        ListInstances { tags, limit, cursor, region, profile, ..ListInstances::default() }.run(cx).await
+        let part = Part { limit, cursor, region, profile, ..Part::default() };
+        ListInstances { tags, part, ..ListInstances::default() }.run(cx).await
     }
 }
 
 impl ListInstances {
-    async fn in_one(&self, cx: &Cx<Reads>, aws: &Aws<Reads>) -> Result<Listing<InstanceRow>> {
-        let found = self.page(cx, aws, self.cursor.as_ref()).await?;
-        let region = found.region.clone();
-        let (rows, unknown) = rows(cx, aws, found.items).await;
-        let mut listing = Listing::part(rows, found.next, found.pages).about("region", region);
-        if let Some(why) = unknown {
-            listing = listing.about("gpus_unknown", why);
-        }
-        Ok(listing)
-    }
-
-    async fn in_regions(&self, cx: &Cx<Reads>, aws: &Aws<Reads>, regions: &[String]) -> Result<Listing<InstanceRow>> {
-        if self.cursor.is_some() || self.region.is_some() {
-            return Err(Error::validation("`regions` goes with neither `region` nor `cursor`")
-                .hint("to go on in one region, call with `region` and its own cursor"));
-        }
-        let mut across = across(cx, aws, regions, |aws| async move {
-            let found = self.page(cx, &aws, None).await?;
-            let mut rows = rows(cx, &aws, found.items).await.0;
-            if self.is_lean(rows.len()) {
-                // Many regions of many instances are held at once.
-                rows.iter_mut().for_each(InstanceRow::strip);
-            }
-            Ok((found.next.is_some(), rows))
-        })
-        .await?;
-        let (mut items, mut more, mut found) = (Vec::new(), Vec::new(), 0);
-        for (region, (has_more, rows)) in &mut across.answers {
-            found += rows.len();
-            let room = MOST_ROWS.saturating_sub(items.len());
-            more.extend((*has_more || rows.len() > room).then(|| region.clone()));
-            let rows = std::mem::take(rows).into_iter().take(room);
-            items.extend(rows.map(|row| InstanceRow { region: Some(region.clone()), ..row }));
-        }
-        let listing = across.tell(Listing::whole(items)).about("found", found);
-        Ok(if more.is_empty() { listing } else { listing.about("regions_with_more", more) })
-    }
-
     /// Whether so many are shown with what tells them apart and no more.
     fn is_lean(&self, rows: usize) -> bool {
-        self.detail.is_none() && self.fields.is_none() && rows > FEW
+        self.detail.is_none() && self.part.fields.is_none() && rows > FEW
     }
 
-    async fn page(&self, cx: &Cx<Reads>, aws: &Aws<Reads>, cursor: Option<&Cursor>) -> Result<Items<Instance>> {
-        let instance_ids = self.instance_ids.clone().unwrap_or_default();
-        let mut found = aws
-            .list(&DescribeInstances { instance_ids, filters: self.filters() }, cx.wanted(self.limit.0, cursor))
-            .await?;
+    /// Rows with their accelerators. Why those are not known is left in `unknown`.
+    async fn rows(
+        &self,
+        cx: &Cx<Reads>,
+        aws: &Aws<Reads>,
+        mut instances: Vec<Instance>,
+        unknown: &OnceLock<String>,
+    ) -> Vec<InstanceRow> {
         if self.lifecycle == Some(Lifecycle::OnDemand) {
             // EC2 has no filter for instances without a lifecycle.
-            found.items.retain(|instance| instance.instance_lifecycle.is_none());
-            // Pages are marked by rows that are no longer all there.
-            found.pages.clear();
+            instances.retain(|instance| instance.instance_lifecycle.is_none());
         }
-        Ok(found)
+        let types = instances.iter().map(|instance| &instance.instance_type);
+        let types: BTreeSet<_> = types.filter(|name| accelerated(name)).cloned().collect();
+        let accelerators = hardware::known(cx, aws, &types).await.unwrap_or_else(|error| {
+            // Of several regions one reason is enough.
+            unknown.get_or_init(|| error.to_string());
+            BTreeMap::new()
+        });
+        let mut rows: Vec<_> = instances.into_iter().map(|instance| row(instance, &accelerators)).collect();
+        if self.part.regions.is_some() && self.is_lean(rows.len()) {
+            // Many regions of many instances are held at once.
+            rows.iter_mut().for_each(InstanceRow::strip);
+        }
+        rows
     }
 
     fn filters(&self) -> Vec<Filter> {
@@ -269,9 +246,6 @@ fn word(state: State) -> String {
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 struct InstanceRow {
     instance_id: String,
-    /// Region, where several were asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<String>,
     /// The Name tag.
     name: Option<String>,
     #[serde(rename = "type")]
@@ -317,36 +291,37 @@ struct InstanceRow {
 
 /// Instances that are shown with more than what tells them apart, when nobody says how much to show.
 const FEW: usize = 25;
-/// Rows that several regions give together: more than anybody reads, and few enough to hold.
-const MOST_ROWS: usize = 1000;
 
 impl InstanceRow {
     /// Leaves what tells it apart from others, and what its type is made of.
     fn strip(&mut self) {
-        let Self { instance_id, region, name, instance_type, gpus, state, .. } = std::mem::take(self);
-        *self = Self { instance_id, region, name, instance_type, gpus, state, ..Self::default() };
+        let Self { instance_id, name, instance_type, gpus, state, .. } = std::mem::take(self);
+        *self = Self { instance_id, name, instance_type, gpus, state, ..Self::default() };
     }
 }
 
 /// What tells instances apart. What is the same for all of them is said once.
-fn lean(listing: Listing<InstanceRow>) -> Listing<InstanceRow> {
-    let gpus: BTreeMap<_, _> =
-        listing.items.iter().filter_map(|row| Some((row.instance_type.clone(), row.gpus.clone()?))).collect();
+fn lean(mut listing: Listing<Placed<InstanceRow>>) -> Listing<Placed<InstanceRow>> {
+    let rows = listing.items.iter().map(|placed| &placed.row);
+    let gpus: BTreeMap<_, _> = rows.filter_map(|row| Some((row.instance_type.clone(), row.gpus.clone()?))).collect();
     let same = |of: fn(&InstanceRow) -> &str| {
-        let first = listing.items.first().map(of)?;
-        listing.items.iter().all(|row| of(row) == first).then(|| first.to_owned())
+        let first = listing.items.first().map(|placed| of(&placed.row))?;
+        listing.items.iter().all(|placed| of(&placed.row) == first).then(|| first.to_owned())
     };
     let (state, kind) = (same(|row| &row.state), same(|row| &row.instance_type));
-    let mut listing = listing;
-    for row in &mut listing.items {
+    for Placed { row, .. } in &mut listing.items {
         row.strip();
         row.gpus = None;
+        if state.is_some() {
+            row.state.clear();
+        }
+        if kind.is_some() {
+            row.instance_type.clear();
+        }
     }
     for (name, value) in [("state", state), ("type", kind)] {
-        let Some(value) = value else { continue };
-        listing = listing.about(name, value);
-        for row in &mut listing.items {
-            (if name == "state" { &mut row.state } else { &mut row.instance_type }).clear();
+        if let Some(value) = value {
+            listing = listing.about(name, value);
         }
     }
     if !gpus.is_empty() {
@@ -356,8 +331,8 @@ fn lean(listing: Listing<InstanceRow>) -> Listing<InstanceRow> {
 }
 
 /// Without the columns that few callers need.
-fn summary(mut listing: Listing<InstanceRow>) -> Listing<InstanceRow> {
-    for row in &mut listing.items {
+fn summary(mut listing: Listing<Placed<InstanceRow>>) -> Listing<Placed<InstanceRow>> {
+    for Placed { row, .. } in &mut listing.items {
         *row = InstanceRow {
             state_reason: None,
             key_name: None,
@@ -375,24 +350,11 @@ fn summary(mut listing: Listing<InstanceRow>) -> Listing<InstanceRow> {
     listing
 }
 
-/// Rows with their accelerators, or the reason why those are not known.
-async fn rows(cx: &Cx<Reads>, aws: &Aws<Reads>, instances: Vec<Instance>) -> (Vec<InstanceRow>, Option<String>) {
-    let types: BTreeSet<_> =
-        instances.iter().map(|instance| instance.instance_type.clone()).filter(|name| accelerated(name)).collect();
-    let (accelerators, unknown) = match hardware::known(cx, aws, &types).await {
-        Ok(found) => (found, None),
-        Err(error) => (BTreeMap::new(), Some(error.to_string())),
-    };
-    let rows = instances.into_iter().map(|instance| row(instance, &accelerators)).collect();
-    (rows, unknown)
-}
-
 fn row(instance: Instance, accelerators: &BTreeMap<String, Hardware>) -> InstanceRow {
     let mut tags: BTreeMap<_, _> = instance.tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
     let placement = instance.placement.unwrap_or_default();
     InstanceRow {
         instance_id: instance.instance_id,
-        region: None,
         name: tags.remove("Name"),
         gpus: accelerators.get(&instance.instance_type).and_then(|hardware| hardware.words.clone()),
         instance_type: instance.instance_type,

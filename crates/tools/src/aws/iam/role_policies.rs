@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trainyard_aws::Aws;
-use trainyard_contract::{Access, Covers, Headed, Reads, Result, Tool, ToolDef};
+use trainyard_contract::{Access, Covers, Headed, Reads, Result, Tool, ToolDef, free_text};
 
 use self::wire::{
     AttachedPolicy, GetPolicy, GetPolicyVersion, GetRole, GetRolePolicy, ListAttachedRolePolicies, ListRolePolicies,
@@ -134,6 +134,7 @@ struct Role {
     role_arn: String,
     /// Who may take it on.
     assume_role_policy_document: Option<Value>,
+    #[serde(serialize_with = "free_text")]
     description: Option<String>,
     managed_policies: Vec<Policy>,
     inline_policies: Vec<Policy>,
@@ -145,6 +146,7 @@ struct Policy {
     policy_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy_arn: Option<String>,
+    #[serde(serialize_with = "free_text")]
     description: Option<String>,
     policy_document: Option<Value>,
     /// Why the document could not be read.

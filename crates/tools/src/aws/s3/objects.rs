@@ -69,12 +69,12 @@ impl Tool<App> for List {
 
 /// An object, or a folder of them.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Row {
+pub(crate) struct Row {
     /// Key; a folder's ends in /.
-    key: String,
+    pub(crate) key: String,
     /// Bytes; absent for a folder.
-    size: Option<u64>,
-    modified: Option<String>,
+    pub(crate) size: Option<u64>,
+    pub(crate) modified: Option<String>,
     storage_class: Option<String>,
     etag: Option<String>,
 }
@@ -305,17 +305,25 @@ impl Operation for HeadObject {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-struct ListObjects {
+pub(crate) struct ListObjects {
     bucket: String,
     prefix: Option<String>,
     delimiter: Option<&'static str>,
     start_after: Option<String>,
 }
 
+impl ListObjects {
+    /// One level below a prefix, folders and objects.
+    pub(crate) fn level(bucket: &str, prefix: &str) -> Self {
+        let (bucket, prefix) = (bucket.to_owned(), Some(prefix.to_owned()));
+        Self { bucket, prefix, delimiter: Some("/"), start_after: None }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[cfg_attr(test, derive(JsonSchema))]
-struct Page {
+pub(crate) struct Page {
     #[serde(default)]
     contents: Vec<Listed>,
     #[serde(default)]

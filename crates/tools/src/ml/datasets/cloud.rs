@@ -18,7 +18,11 @@ const ATTEMPTS: u32 = 5;
 
 /// Keys of the metadata of an object that is a dataset.
 const DATASET: &str = "dataset-id";
-const VERSION: &str = "dataset-version";
+pub(super) const VERSION: &str = "dataset-version";
+
+/// Further keys of the metadata of a manifest, which says whose it is in the same way.
+pub(super) const ROWS: &str = "rows";
+pub(super) const BYTES: &str = "bytes";
 
 /// The data bucket, as one call may use it.
 pub(super) struct Cloud<A>(Store<A>);
@@ -26,6 +30,12 @@ pub(super) struct Cloud<A>(Store<A>);
 impl<A: Access + Covers<Reads>> Cloud<A> {
     pub(super) fn new(aws: Aws<A>) -> Self {
         Self(Store::new(aws))
+    }
+
+    /// What S3 says of the manifest of a dataset, if there is one.
+    pub(super) async fn manifest(&self, bucket: &str, id: &str) -> Result<Option<Head>> {
+        let head = self.0.head(bucket, &manifest_key(id), None).await?;
+        Ok(head.filter(|head| head.metadata.get(DATASET).is_some_and(|named| named == id)))
     }
 
     /// What is not as it was when it was stored.
@@ -72,6 +82,8 @@ impl<A: Access + Covers<Changes> + Covers<Reads>> Cloud<A> {
             }
             let mut metadata = object.metadata.clone();
             metadata.insert("sha256".to_owned(), dataset.fingerprint.sha256.clone());
+            metadata.insert(ROWS.to_owned(), dataset.rows.to_string());
+            metadata.insert(BYTES.to_owned(), dataset.fingerprint.bytes.to_string());
             let etag = there.and_then(|head| head.etag);
             match self.0.write(bucket, &key, &manifest(dataset, place), metadata, etag).await {
                 Ok(()) => return Ok(()),

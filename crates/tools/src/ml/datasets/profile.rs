@@ -53,6 +53,8 @@ pub(super) struct Row {
     max: Option<f64>,
     mean: Option<f64>,
     standard_deviation: Option<f64>,
+    /// How its numbers are spread, as bars between the ends that stand behind them.
+    histogram: Option<String>,
     /// Cells that are not of the column's kind.
     parse_failures: Option<u64>,
     /// The most frequent values with their counts.
@@ -81,6 +83,7 @@ impl Row {
             max: numbers.map(|numbers| numbers.max),
             mean: numbers.map(|numbers| numbers.mean),
             standard_deviation: numbers.and_then(|numbers| numbers.standard_deviation),
+            histogram: column.histogram.as_ref().map(picture::terminal::histogram),
             parse_failures: column.parse_failures.as_ref().map(|failures| failures.count),
             top: (!top.is_empty() && column.personal.is_none()).then(|| top.join(", ")),
             kind: column.kind,

@@ -60,7 +60,7 @@ pub(super) struct Uploaded {
     dataset: Record,
     /// Its content was registered already; nothing was made.
     deduplicated: bool,
-    /// What to look out for; dataset_profile says more.
+    /// What to look out for; dataset_get_profile says more.
     findings: Vec<Finding>,
 }
 

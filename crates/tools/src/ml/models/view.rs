@@ -8,6 +8,7 @@ use serde_json::Value;
 use trainyard_ml::{
     model::{Model, Status, StoredFile, Version},
     moment,
+    picture::Drawing,
 };
 
 /// A model in a list.
@@ -107,6 +108,15 @@ pub(super) struct Detail {
     importance: Value,
     #[serde(skip_serializing_if = "Value::is_null")]
     confusion: Value,
+    /// By bins: probability that was predicted, share that was true, rows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    calibration: Vec<Value>,
+    /// Where it is drawn: round, loss on rows learnt from, loss on others; of all rounds, at most 30.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    learning_curve: Vec<Value>,
+    /// Wanted pictures of what this model does not have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_drawn: Vec<Drawing>,
     /// What a person should know.
     #[serde(skip_serializing_if = "Value::is_null")]
     notes: Value,
@@ -130,8 +140,21 @@ impl FileView {
     }
 }
 
+/// Most points of a learning curve that are told.
+const POINTS: usize = 30;
+
+/// These members of each item of a list, in at most so many rows, evenly spread and the last among them.
+fn rows(items: &Value, members: [&str; 3], most: usize) -> Vec<Value> {
+    let items = items.as_array().map(Vec::as_slice).unwrap_or_default();
+    let row = |item: &Value| Value::Array(members.iter().map(|name| item[*name].clone()).collect());
+    let step = items.len().div_ceil(most).max(1);
+    let mut rows: Vec<Value> = items.iter().rev().step_by(step).map(row).collect();
+    rows.reverse();
+    rows
+}
+
 impl Detail {
-    pub(super) fn of(version: Version) -> Self {
+    pub(super) fn of(version: Version, with_curve: bool, not_drawn: Vec<Drawing>) -> Self {
         let row = VersionRow::of(&version);
         let Version { facts, source, files, folder, .. } = version;
         let report = &facts["report"];
@@ -150,6 +173,13 @@ impl Detail {
             features: report["features"].clone(),
             importance,
             confusion: report["confusion"].clone(),
+            calibration: rows(&report["calibration"], ["predicted", "observed", "rows"], usize::MAX),
+            learning_curve: if with_curve {
+                rows(&report["learning_curve"], ["round", "training_loss", "validation_loss"], POINTS)
+            } else {
+                Vec::new()
+            },
+            not_drawn,
             notes: report["notes"].clone(),
             metadata: facts["metadata"].clone(),
             files: files.into_iter().map(FileView::of).collect(),

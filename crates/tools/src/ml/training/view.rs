@@ -25,6 +25,9 @@ pub(crate) struct JobView {
     /// Version of the model that it made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) model_version: Option<u32>,
+    /// One sentence that compares the model with simpler ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<String>,
     /// From 0 to 1.
     progress: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +77,10 @@ impl Problem {
 }
 
 impl JobView {
+    pub(crate) fn with(self, verdict: Option<String>) -> Self {
+        Self { verdict, ..self }
+    }
+
     pub(crate) fn of(job: &Job) -> Self {
         let progress = &job.progress;
         let completed = job.made.is_some();
@@ -86,6 +93,7 @@ impl JobView {
             dataset_version: job.dataset_version,
             model_id: job.model.clone(),
             model_version: job.made.as_ref().map(|made| made.version),
+            verdict: None,
             progress: if completed { 1.0 } else { progress.done },
             phase: progress.phase.clone().filter(|_| !job.state.has_ended()),
             round: progress.step.zip(progress.steps).filter(|_| !job.state.has_ended()),

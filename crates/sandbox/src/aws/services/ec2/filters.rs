@@ -1,5 +1,7 @@
 //! `Filters` of EC2: names with values, each of which may have wildcards.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::refused;
@@ -60,7 +62,7 @@ impl Place {
         let any = |found: &Value| wanted.iter().any(|wanted| like(wanted, &text(found)));
         let tags = || row["Tags"].as_array().into_iter().flatten();
         match self {
-            Self::At(path) => found(row, path).into_iter().chain(found(common, path)).any(any),
+            Self::At(path) => at(row, path, &any) || at(common, path, &any),
             Self::Tag(key) => tags().any(|tag| tag["Key"] == *key && any(&tag["Value"])),
             Self::TagKey => tags().any(|tag| any(&tag["Key"])),
             Self::TagValue => tags().any(|tag| any(&tag["Value"])),
@@ -68,20 +70,26 @@ impl Place {
     }
 }
 
-/// The values at a path.
-fn found<'r>(row: &'r Value, path: &str) -> Vec<&'r Value> {
-    path.split('.').fold(vec![row], |places, name| match name {
-        "*" => places.into_iter().filter_map(Value::as_array).flatten().collect(),
-        name => places.into_iter().filter_map(|place| place.get(name)).collect(),
-    })
+/// Whether any value at a path is as it should be.
+fn at(row: &Value, path: &str, is: &impl Fn(&Value) -> bool) -> bool {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let below = |place: &Value| rest.map_or_else(|| is(place), |rest| at(place, rest, is));
+    match name {
+        "*" => row.as_array().is_some_and(|items| items.iter().any(below)),
+        name => row.get(name).is_some_and(below),
+    }
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+fn text(value: &Value) -> Cow<'_, str> {
+    value.as_str().map_or_else(|| value.to_string().into(), Cow::from)
 }
 
 /// `*` for any number of letters, `?` for one.
-fn like(pattern: &str, text: &str) -> bool {
+pub(super) fn like(pattern: &str, text: &str) -> bool {
+    // Most have neither, and are held against each of tens of thousands of rows.
+    if !pattern.contains(['*', '?']) {
+        return pattern == text;
+    }
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut here, mut star) = (0, 0, None);
     while here < text.len() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{filters::filtered, nouns::NOUNS, refused};
+use super::{filters::like, nouns::NOUNS, refused};
 use crate::aws::{account::Cx, table::Table, wire::Refusal};
 
 /// Where a resource is kept.
@@ -70,22 +70,78 @@ pub(super) fn delete(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
     Ok(json!({}))
 }
 
-pub(super) fn describe(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
-    let mut rows = Vec::new();
-    for (id, kind, table) in all() {
-        for row in cx.rows(table) {
-            for tag in row["Tags"].as_array().into_iter().flatten() {
-                let row = json!({
-                    "ResourceId": row[id], "ResourceType": kind, "Key": tag["Key"], "Value": tag["Value"],
-                });
-                rows.push(row);
-            }
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// A tag of a resource, where it lies: there may be some hundred thousand, of which a page shows a thousand.
+struct Tag<'r> {
+    resource: &'r str,
+    kind: &'static str,
+    key: &'r str,
+    value: &'r str,
+}
+
+/// What tags are chosen by.
+enum Chosen<'i> {
+    Resource,
+    Kind,
+    Key,
+    Value,
+    /// The value of the tag with this key.
+    ValueOf(&'i str),
+}
+
+impl<'i> Chosen<'i> {
+    fn named(name: &'i str) -> Result<Self, Refusal> {
+        match (name, name.strip_prefix("tag:")) {
+            ("resource-id", _) => Ok(Self::Resource),
+            ("resource-type", _) => Ok(Self::Kind),
+            ("key", _) => Ok(Self::Key),
+            ("value", _) => Ok(Self::Value),
+            (_, Some(key)) => Ok(Self::ValueOf(key)),
+            _ => Err(refused("InvalidParameterValue", format!("The filter '{name}' is invalid"))),
         }
     }
-    let names = &[("resource-id", "ResourceId"), ("resource-type", "ResourceType"), ("key", "Key"), ("value", "Value")];
-    let rows = filtered(&rows, cx.input, names)?;
-    let window = cx.window(rows.len());
-    Ok(json!({ "Tags": &rows[window] }))
+
+    fn of<'t>(&self, tag: &'t Tag<'_>) -> Option<&'t str> {
+        match self {
+            Self::Resource => Some(tag.resource),
+            Self::Kind => Some(tag.kind),
+            Self::Key => Some(tag.key),
+            Self::Value => Some(tag.value),
+            Self::ValueOf(key) => (tag.key == *key).then_some(tag.value),
+        }
+    }
+}
+
+pub(super) fn describe(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
+    let mut filters = Vec::new();
+    for filter in cx.input["Filters"].as_array().into_iter().flatten() {
+        let values: Vec<&str> = filter["Values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        filters.push((Chosen::named(filter["Name"].as_str().unwrap_or_default())?, values));
+    }
+    let passes = |tag: &Tag<'_>| {
+        filters
+            .iter()
+            .all(|(chosen, wanted)| chosen.of(tag).is_some_and(|found| wanted.iter().any(|wanted| like(wanted, found))))
+    };
+    let mut tags = Vec::new();
+    for (id, kind, table) in all() {
+        for row in cx.rows(table) {
+            let own = row["Tags"].as_array().into_iter().flatten();
+            let own = own.map(|tag| Tag {
+                resource: text(&row[id]),
+                kind,
+                key: text(&tag["Key"]),
+                value: text(&tag["Value"]),
+            });
+            tags.extend(own.filter(passes));
+        }
+    }
+    let shown = |tag: &Tag<'_>| json!({ "ResourceId": tag.resource, "ResourceType": tag.kind, "Key": tag.key, "Value": tag.value });
+    let page: Vec<Value> = tags[cx.window(tags.len())].iter().map(shown).collect();
+    Ok(json!({ "Tags": page }))
 }
 
 /// The tags that a call gives to what it makes.

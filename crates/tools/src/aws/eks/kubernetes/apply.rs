@@ -177,10 +177,7 @@ impl Preview<App> for ApplyYaml {
         let mut impact = Impact { objects: objects.len() as u64, ..Impact::NONE };
         for object in &mut objects {
             if defined.iter().any(|kind| object["kind"] == *kind) {
-                found.push(Planned {
-                    object: named(object),
-                    changes: vec!["its kind is defined here first".to_owned()],
-                });
+                found.push(Planned { object: named(object), changes: vec!["its kind is defined here first".into()] });
                 impact = impact.plus(added(&Value::Null, object));
                 continue;
             }
@@ -196,9 +193,9 @@ impl Preview<App> for ApplyYaml {
             impact = impact.plus(added(before.as_ref().unwrap_or(&Value::Null), &tried.object));
             let mut changes = match before {
                 Some(before) => diff(&before, &tried.object),
-                None => vec!["new".to_owned()],
+                None => vec!["new".into()],
             };
-            changes.extend(tried.warnings.into_iter().map(|warning| format!("warning: {warning}")));
+            changes.extend(tried.warnings.into_iter().map(|warning| format!("warning: {warning}").into()));
             found.push(Planned { object: named(object), changes });
         }
         Ok(Weighed::new(Plan { objects: found }, impact))
@@ -224,5 +221,5 @@ struct Plan {
 struct Planned {
     object: String,
     /// Field by field; none where nothing would change.
-    changes: Vec<String>,
+    changes: Vec<Value>,
 }

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use trainyard_contract::{
     Access, CallDef, Changes, Covers, Destroys, Error, Headed, Preview, Reads, Result, Reveals, Target, Tool, ToolDef,
-    Weighed,
+    Weighed, declare_others,
 };
 use trainyard_k8s::{Deletion, Known, Kubernetes, Patch, Written};
 
 use super::{Where, is_secret, namespace_of, without_null};
 use crate::{
     App, Cx,
-    k8s::{diff, impact::added, object::mark_status},
+    k8s::{diff, impact::added},
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::by_operation(
@@ -357,7 +357,7 @@ trait Showing {
 impl Showing for Headed<Answer> {
     fn showing(mut self, mut resource: Value) -> Self {
         without_null(&mut resource);
-        mark_status(&mut resource);
+        declare_others(&mut resource);
         self.facts.resource = Some(resource);
         self
     }
@@ -381,7 +381,7 @@ struct Answer {
 #[derive(Serialize, JsonSchema)]
 struct Plan {
     /// Field by field; none where nothing would change.
-    changes: Vec<String>,
+    changes: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
