@@ -120,3 +120,102 @@ fn clusters_and_metrics_are_read_and_nodes_replaced() {
     );
     assert!(points["data_points"].as_array().is_some_and(|points| !points.is_empty()), "{points}");
 }
+
+/// What a tool with operations answers; a failure ends the test.
+fn operate(session: &mut Session, tool: &str, arguments: Value) -> Value {
+    let answer = call(session, tool, arguments);
+    if answer["result"].is_object() { answer["result"].clone() } else { answer }
+}
+
+#[test]
+fn stacks_of_hyperpod_and_eks_are_planned_made_described_and_deleted() {
+    let (account, at, mut session) = start();
+    let file = at.home().join("parameters.json").display().to_string();
+    operate(&mut session, "manage_hyperpod_stacks", json!({ "operation": "write_params", "params_file": file }));
+    let mut parameters: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    for parameter in &mut parameters {
+        if parameter["ParameterKey"] == "HyperPodClusterName" {
+            parameter["ParameterValue"] = "rehearsal".into();
+        }
+    }
+    std::fs::write(&file, json!(parameters).to_string()).unwrap();
+    let stack = |operation: &str| json!({ "operation": operation, "stack_name": "rehearsal", "params_file": file });
+    operate(&mut session, "manage_hyperpod_stacks", stack("deploy"));
+    account.advance(Duration::from_secs(90));
+    let named = |operation: &str| json!({ "operation": operation, "stack_name": "rehearsal" });
+    let described = operate(&mut session, "manage_hyperpod_stacks", named("describe"));
+    assert_eq!(described["stack_status"], "CREATE_IN_PROGRESS", "{described}");
+    account.advance(Duration::from_mins(60));
+    let described = operate(&mut session, "manage_hyperpod_stacks", named("describe"));
+    assert_eq!(described["stack_status"], "CREATE_COMPLETE", "{described}");
+    let clusters = account.rows("hyperpod_clusters").unwrap();
+    assert!(clusters.iter().any(|cluster| cluster["ClusterName"] == "rehearsal"), "the cluster is there for everybody");
+    operate(&mut session, "manage_hyperpod_stacks", named("delete"));
+    account.advance(Duration::from_mins(60));
+    assert_eq!(account.rows("hyperpod_clusters").unwrap().len(), clusters.len() - 1);
+
+    let template = at.home().join("eks.yaml").display().to_string();
+    let cluster = |operation: &str| json!({ "operation": operation, "cluster_name": "lab", "template_file": template });
+    operate(&mut session, "manage_eks_stacks", cluster("generate"));
+    operate(&mut session, "manage_eks_stacks", cluster("deploy"));
+    account.advance(Duration::from_mins(30));
+    let described =
+        operate(&mut session, "manage_eks_stacks", json!({ "operation": "describe", "cluster_name": "lab" }));
+    assert_eq!(described["stack_status"], "CREATE_COMPLETE", "{described}");
+    assert_eq!(described["outputs"]["ClusterName"], "lab", "{described}");
+}
+
+#[test]
+fn a_failure_deep_in_a_stack_is_explained_from_the_top() {
+    let (account, at, mut session) = start();
+    let why = "Resource handler returned message: \"Unsupported availability zone\"";
+    let setting = json!({
+        "stack_failures": [{ "stack": "rehearsal", "resource": "EKSClusterStack/EKSCluster", "reason": why }],
+    });
+    account.set(&serde_json::from_value(setting).unwrap()).unwrap();
+    let file = at.home().join("parameters.json").display().to_string();
+    operate(&mut session, "manage_hyperpod_stacks", json!({ "operation": "write_params", "params_file": file }));
+    let deploy = json!({ "operation": "deploy", "stack_name": "rehearsal", "params_file": file });
+    operate(&mut session, "manage_hyperpod_stacks", deploy);
+    account.advance(Duration::from_mins(12));
+    let described =
+        operate(&mut session, "manage_hyperpod_stacks", json!({ "operation": "describe", "stack_name": "rehearsal" }));
+    let failure = described["failure"].as_str().unwrap_or_default();
+    assert!(failure.starts_with("EKSClusterStack > EKSCluster: ") && failure.ends_with(why), "{described}");
+}
+
+#[test]
+fn logs_of_nodes_and_of_the_control_plane_are_read() {
+    let (account, _at, mut session) = start();
+    let nodes = account.rows("hyperpod_nodes").unwrap();
+    let lines = call(
+        &mut session,
+        "hyperpod_get_lifecycle_logs",
+        json!({ "cluster_name": "pretrain", "node_ids": [nodes[0]["InstanceId"]] }),
+    );
+    assert!(lines.to_string().contains("completed successfully"), "{lines}");
+    let found = call(
+        &mut session,
+        "get_cloudwatch_logs",
+        json!({
+            "resource_type": "cluster", "cluster_name": "trainyard", "log_type": "control-plane", "filter_pattern": "quota admission",
+            "start_time": "2026-11-21T09:00:00Z", "end_time": "2026-11-21T10:00:00Z",
+        }),
+    );
+    assert_eq!(found["log_entries"].as_array().map(Vec::len), Some(7), "{found}");
+}
+
+#[test]
+fn roles_are_read_and_given_policies() {
+    let (_account, _at, mut session) = start();
+    let policies = call(&mut session, "get_policies_for_role", json!({ "role_name": "researcher" }));
+    let text = policies.to_string();
+    assert!(text.contains("AmazonS3ReadOnlyAccess") && text.contains("trainyard-checkpoints"), "{policies}");
+    let given = json!({
+        "policy_name": "logs", "role_name": "researcher",
+        "permissions": [{ "Effect": "Allow", "Action": ["logs:StartQuery"], "Resource": ["*"] }],
+    });
+    call(&mut session, "add_inline_policy", given);
+    let after = call(&mut session, "get_policies_for_role", json!({ "role_name": "researcher" }));
+    assert!(after.to_string().contains("logs:StartQuery"), "{after}");
+}

@@ -87,7 +87,18 @@ impl Answers for Desk {
             headers: head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
             body: body.to_bytes().to_vec(),
         };
-        Ok(reply(self.answer_to(&request)))
+        let mut answer = self.answer_to(&request);
+        if request.method == "HEAD" {
+            answer.body.clear();
+        }
+        // Without a body the length is that of the body that there would be.
+        let length = answer.headers.iter().find(|(name, _)| name == "content-length" && request.method == "HEAD");
+        let length = length.and_then(|(_, length)| HeaderValue::from_str(length).ok());
+        let mut reply = reply(answer);
+        if let Some(length) = length {
+            reply.headers_mut().insert(http::header::CONTENT_LENGTH, length);
+        }
+        Ok(reply)
     }
 }
 

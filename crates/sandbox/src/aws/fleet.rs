@@ -60,6 +60,7 @@ pub(super) fn build(account: &mut Account, options: &Options) {
     volumes(account, &home);
     hyperpod(account, &home);
     logs::build(account, &home);
+    buckets(account, &home);
     for region in account.regions.clone() {
         services::quotas(account, &region);
     }
@@ -221,6 +222,12 @@ impl Machines {
         let days = 1 + account.random.below(60);
         row["LaunchTime"] = account.ago(86_400 * days);
         account.insert(&self.region, Table::Instances, &id, row);
+    }
+}
+
+fn buckets(account: &mut Account, region: &str) {
+    for name in ["trainyard-checkpoints", "trainyard-datasets"] {
+        services::s3_bucket(account, region, name);
     }
 }
 

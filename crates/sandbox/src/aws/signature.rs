@@ -173,7 +173,7 @@ fn canonical(request: &Request, path: &str, signed: &Signed<'_>) -> String {
     text + &format!("\n{names}\n{}", signed.payload)
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         write!(text, "{byte:02x}").unwrap_or_default();
         text

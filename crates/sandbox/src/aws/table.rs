@@ -55,6 +55,9 @@ tables! {
     LogGroups "log_groups" ["logGroupName"];
     LogQueries "log_queries" ["queryId"];
     LogStreams "log_streams" ["_group", "logStreamName"];
+    S3Buckets "s3_buckets" ["Name"];
+    S3Objects "s3_objects" ["_bucket", "Key"];
+    S3Uploads "s3_uploads" ["UploadId"];
     Sessions "sessions" ["AccessKeyId"];
     StackEvents "stack_events" ["EventId"];
     StackResources "stack_resources" ["StackId", "LogicalResourceId"];
@@ -82,10 +85,19 @@ impl Table {
         Ok(members.iter().map(text).collect::<Result<Vec<_>, _>>()?.join("/"))
     }
 
-    /// Where the rows of a region are kept; those of IAM and STS are the same in all.
+    /// Where the rows of a region are kept; those of IAM, STS and S3 are the same in all.
     pub(super) fn place(self, region: &str) -> (String, Self) {
-        let everywhere =
-            matches!(self, Self::IamPolicies | Self::IamProfiles | Self::IamRoles | Self::IamUsers | Self::Sessions);
+        let everywhere = matches!(
+            self,
+            Self::IamPolicies
+                | Self::IamProfiles
+                | Self::IamRoles
+                | Self::IamUsers
+                | Self::S3Buckets
+                | Self::S3Objects
+                | Self::S3Uploads
+                | Self::Sessions
+        );
         (if everywhere { String::new() } else { region.to_owned() }, self)
     }
 }

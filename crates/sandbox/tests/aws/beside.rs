@@ -35,6 +35,13 @@ const LOGS: Named = &[
 ];
 const ROLES: Named = &[("role wrong", "moto takes any text for a policy")];
 
+const OBJECTS: Named = &[
+    ("bucket misnamed", "moto takes capitals and underlines"),
+    ("no upload", "moto fails with a fault of its own"),
+    ("wrong order", "S3 looks at the order before it looks at the parts"),
+    ("wrong token", "moto fails with a fault of its own"),
+];
+
 /// Has a script do its steps at both, and holds what they came to against each other.
 fn compare(script: &str, part: &[&str], least: usize, named: Named) {
     let moto = Moto::start(&python::venv()).expect("moto");
@@ -74,4 +81,9 @@ fn logs_come_to_the_same_beside_moto() {
 #[test]
 fn roles_come_to_the_same_beside_moto() {
     compare("beside_services.py", &["roles"], 40, ROLES);
+}
+
+#[test]
+fn objects_come_to_the_same_beside_moto() {
+    compare("beside_services.py", &["objects"], 42, OBJECTS);
 }

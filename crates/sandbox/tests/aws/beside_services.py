@@ -1,4 +1,4 @@
-"""Steps of boto3 at two endpoints: stacks, logs, roles. Prints what each came to: {"sandbox": {step: outcome}, "moto": {...}}."""
+"""Steps of boto3 at two endpoints: stacks, logs, roles, objects. Prints what each came to: {"sandbox": {step: outcome}, "moto": {...}}."""
 
 import json
 import sys
@@ -171,6 +171,65 @@ def roles(step, client):
     step("delete role twice", iam.delete_role, RoleName="loader")
 
 
+def objects(step, client):
+    s3 = client("s3")
+    region = s3.meta.region_name
+    place = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    step("no bucket", s3.list_objects_v2, Bucket="nobody-at-all")
+    step("no bucket's head", s3.head_bucket, Bucket="nobody-at-all")
+    step("bucket", s3.create_bucket, Bucket="run-1", **place)
+    step("bucket twice", s3.create_bucket, Bucket="run-1", **place)
+    step("bucket misnamed", s3.create_bucket, Bucket="Run_1", **place)
+    step("bucket elsewhere", s3.create_bucket, Bucket="run-2")
+    step("head", s3.head_bucket, Bucket="run-1")
+    step("place", s3.get_bucket_location, lambda it: it["LocationConstraint"], Bucket="run-1")
+    step("buckets", s3.list_buckets, lambda it: "run-1" in [row["Name"] for row in it["Buckets"]])
+    step("no object", s3.get_object, Bucket="run-1", Key="none")
+    step("no object's head", s3.head_object, Bucket="run-1", Key="none")
+    step("put", s3.put_object, lambda it: it["ETag"], Bucket="run-1", Key="a/1.txt", Body=b"hello world", ContentType="text/plain", Metadata={"step": "1"}, Tagging="team=a")
+    step("get", s3.get_object, lambda it: [it["Body"].read().decode(), it["ContentType"], it["Metadata"], it["ETag"]], Bucket="run-1", Key="a/1.txt")
+    step("head of it", s3.head_object, lambda it: [it["ContentLength"], it["ContentType"]], Bucket="run-1", Key="a/1.txt")
+    step("range", s3.get_object, lambda it: [it["Body"].read().decode(), it["ContentRange"]], Bucket="run-1", Key="a/1.txt", Range="bytes=6-")
+    step("last bytes", s3.get_object, lambda it: it["Body"].read().decode(), Bucket="run-1", Key="a/1.txt", Range="bytes=-5")
+    step("beyond", s3.get_object, Bucket="run-1", Key="a/1.txt", Range="bytes=100-")
+    step("as it was", s3.get_object, Bucket="run-1", Key="a/1.txt", IfNoneMatch='"5eb63bbbe01eeed093cb22bb8f5acdc3"')
+    step("not that", s3.get_object, Bucket="run-1", Key="a/1.txt", IfMatch='"00000000000000000000000000000000"')
+    step("tags", s3.get_object_tagging, lambda it: it["TagSet"], Bucket="run-1", Key="a/1.txt")
+    step("copy", s3.copy_object, lambda it: it["CopyObjectResult"]["ETag"], Bucket="run-1", Key="b/ü 2.txt", CopySource={"Bucket": "run-1", "Key": "a/1.txt"})
+    step("copied", s3.get_object, lambda it: [it["Body"].read().decode(), it["Metadata"]], Bucket="run-1", Key="b/ü 2.txt")
+    step("copy of nothing", s3.copy_object, Bucket="run-1", Key="c", CopySource={"Bucket": "run-1", "Key": "none"})
+    for number in range(25):
+        s3.put_object(Bucket="run-1", Key=f"logs/{number % 5}/{number:02}.txt", Body=b"x" * number)
+    step("top", s3.list_objects_v2, lambda it: [row["Prefix"] for row in it["CommonPrefixes"]], Bucket="run-1", Delimiter="/")
+    step("below", s3.list_objects_v2, lambda it: [[row["Key"], row["Size"]] for row in it["Contents"]], Bucket="run-1", Prefix="logs/3/", Delimiter="/")
+    step("after", s3.list_objects_v2, lambda it: it["KeyCount"], Bucket="run-1", StartAfter="logs/4/04.txt")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket="run-1", Prefix="logs/", PaginationConfig={"PageSize": 4})
+    step.said["pages"] = [row["Key"] for page in pages for row in page["Contents"]]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket="run-1", Prefix="logs/", Delimiter="/", PaginationConfig={"PageSize": 2})
+    step.said["pages of prefixes"] = [row["Prefix"] for page in pages for row in page["CommonPrefixes"]]
+    pages = s3.get_paginator("list_objects").paginate(Bucket="run-1", PaginationConfig={"PageSize": 7})
+    step.said["pages of old"] = len([row for page in pages for row in page["Contents"]])
+    step("wrong token", s3.list_objects_v2, Bucket="run-1", ContinuationToken="***")
+    upload = {"Bucket": "run-1", "Key": "big"}
+    upload["UploadId"] = s3.create_multipart_upload(Bucket="run-1", Key="big", ContentType="text/plain")["UploadId"]
+    large = b"0123456789abcdef" * (5 * 65536)
+    tags = [s3.upload_part(PartNumber=number, Body=body, **upload)["ETag"] for number, body in ((1, large), (2, b"end"))]
+    step("parts", s3.list_parts, lambda it: [[row["PartNumber"], row["Size"]] for row in it["Parts"]], **upload)
+    parts = [{"PartNumber": number, "ETag": tag} for number, tag in zip((1, 2), tags)]
+    step("wrong order", s3.complete_multipart_upload, MultipartUpload={"Parts": parts[::-1]}, **upload)
+    step("wrong part", s3.complete_multipart_upload, MultipartUpload={"Parts": [parts[0], dict(parts[1], PartNumber=3)]}, **upload)
+    step("complete", s3.complete_multipart_upload, lambda it: it["ETag"], MultipartUpload={"Parts": parts}, **upload)
+    step("whole", s3.head_object, lambda it: it["ContentLength"], Bucket="run-1", Key="big")
+    step("no upload", s3.upload_part, PartNumber=1, Body=b"x", **upload)
+    step("bucket in use", s3.delete_bucket, Bucket="run-1")
+    step("delete", s3.delete_object, Bucket="run-1", Key="none")
+    keys = [{"Key": row["Key"]} for row in s3.list_objects_v2(Bucket="run-1")["Contents"]]
+    step("delete all", s3.delete_objects, lambda it: len(it["Deleted"]), Bucket="run-1", Delete={"Objects": keys})
+    step("empty", s3.list_objects_v2, lambda it: [it["KeyCount"], it["IsTruncated"]], Bucket="run-1")
+    step("delete bucket", s3.delete_bucket, Bucket="run-1")
+    step("delete bucket twice", s3.delete_bucket, Bucket="run-1")
+
+
 def session(part, url, key, secret, region):
     boto = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=region)
     config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
@@ -180,5 +239,5 @@ def session(part, url, key, secret, region):
 
 
 name, sandbox, moto, key, secret, region = sys.argv[1:7]
-part = {"stacks": stacks, "logs": logs, "roles": roles}[name]
+part = {"stacks": stacks, "logs": logs, "roles": roles, "objects": objects}[name]
 print(json.dumps({"sandbox": session(part, sandbox, key, secret, region), "moto": session(part, moto, key, secret, region)}))

@@ -273,7 +273,7 @@ async fn what_has_no_state_is_refused_and_never_made_up() {
         ("iam", "ListGroups", json!({})),
         ("dynamodb", "ListTables", json!({})),
         ("eks", "DeleteCluster", json!({"name": "trainyard"})),
-        ("s3", "ListBuckets", json!({})),
+        ("s3", "ListBucketIntelligentTieringConfigurations", json!({"Bucket": "trainyard-datasets"})),
     ] {
         let error = aws.try_call(service, operation, input).await.expect_err(operation);
         assert_eq!(error.code_str(), "NotInTheSandbox", "{operation}");

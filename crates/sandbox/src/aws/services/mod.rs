@@ -11,6 +11,7 @@ mod logs;
 mod once;
 mod pricing;
 mod quotas;
+mod s3;
 mod sagemaker;
 mod sts;
 
@@ -39,6 +40,7 @@ pub(super) use self::{
     iam::{build_policies as iam_policies, new_role as iam_role, new_user as iam_user},
     logs::add as log,
     quotas::build as quotas,
+    s3::new_bucket as s3_bucket,
     sagemaker::{event, node},
 };
 
@@ -57,6 +59,7 @@ const ALL: &[&[Operations]] = &[
     ec2::ALL,
     iam::ALL,
     logs::ALL,
+    s3::ALL,
     &[
         cloudwatch::OPERATIONS,
         eks::OPERATIONS,
