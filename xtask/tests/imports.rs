@@ -36,18 +36,19 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("xtask", &["trainyard-aws", "trainyard-harness"]),
 ];
 
-/// Crates of others that one of ours keeps to itself.
-const KEPT_BY: [(&str, &str); 10] = [
-    ("rmcp", "trainyard-serve"),
-    ("clap", "trainyard"),
-    ("aws-config", "trainyard-aws"),
-    ("aws-smithy-runtime", "trainyard-aws"),
-    ("jpx-core", "trainyard-aws"),
-    ("regex", "trainyard-dispatch"),
-    ("kube", "trainyard-k8s"),
-    ("forust-ml", "trainyard-train"),
-    ("lightgbm3", "trainyard-train"),
-    ("rusqlite", "trainyard-ml"),
+/// Crates of others that one of ours keeps to itself, or some do.
+const KEPT_BY: [(&str, &[&str]); 10] = [
+    ("rmcp", &["trainyard-serve"]),
+    ("clap", &["trainyard"]),
+    ("aws-config", &["trainyard-aws"]),
+    ("aws-smithy-runtime", &["trainyard-aws"]),
+    ("jpx-core", &["trainyard-aws"]),
+    // Redaction; and the languages that the sandbox reads, where patterns are part of them.
+    ("regex", &["trainyard-dispatch", "trainyard-sandbox"]),
+    ("kube", &["trainyard-k8s"]),
+    ("forust-ml", &["trainyard-train"]),
+    ("lightgbm3", &["trainyard-train"]),
+    ("rusqlite", &["trainyard-ml"]),
 ];
 
 fn packages() -> Vec<Value> {
@@ -83,8 +84,11 @@ fn imports_point_one_way() {
 fn what_one_crate_keeps_to_itself_no_other_names() {
     for package in packages() {
         let name = package["name"].as_str().unwrap();
-        for (kept, keeper) in KEPT_BY {
-            assert!(name == keeper || !needs(&package).iter().any(|import| import == kept), "{name} names {kept}");
+        for (kept, keepers) in KEPT_BY {
+            assert!(
+                keepers.contains(&name) || !needs(&package).iter().any(|import| import == kept),
+                "{name} names {kept}"
+            );
         }
     }
 }

@@ -31,7 +31,8 @@ pub(super) fn shown(config: &Config, tool: &str, done: Done) -> Result<Value> {
     for picture in &pictures {
         let path = write(&folder, tool, &picture.png)
             .map_err(|error| Error::unsupported(format!("no picture can be kept in {}: {error}", folder.display())))?;
-        written.push(json!({ "path": path, "shows": picture.alt }));
+        // The path last: a terminal cuts every column but that one.
+        written.push(json!({ "shows": picture.alt, "path": path }));
     }
     if let Some(members) = value.as_object_mut() {
         members.insert("pictures".into(), written.into());
