@@ -145,13 +145,13 @@ fn stacks_of_hyperpod_and_eks_are_planned_made_described_and_deleted() {
     let named = |operation: &str| json!({ "operation": operation, "stack_name": "rehearsal" });
     let described = operate(&mut session, "manage_hyperpod_stacks", named("describe"));
     assert_eq!(described["stack_status"], "CREATE_IN_PROGRESS", "{described}");
-    account.advance(Duration::from_mins(60));
+    account.advance(Duration::from_hours(1));
     let described = operate(&mut session, "manage_hyperpod_stacks", named("describe"));
     assert_eq!(described["stack_status"], "CREATE_COMPLETE", "{described}");
     let clusters = account.rows("hyperpod_clusters").unwrap();
     assert!(clusters.iter().any(|cluster| cluster["ClusterName"] == "rehearsal"), "the cluster is there for everybody");
     operate(&mut session, "manage_hyperpod_stacks", named("delete"));
-    account.advance(Duration::from_mins(60));
+    account.advance(Duration::from_hours(1));
     assert_eq!(account.rows("hyperpod_clusters").unwrap().len(), clusters.len() - 1);
 
     let template = at.home().join("eks.yaml").display().to_string();
