@@ -127,8 +127,8 @@ fn fifty_jobs_of_three_servers_survive_ten_kills() {
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "takes half a minute of both processors"]
 fn fifty_jobs_of_three_servers_survive_a_hundred_kills() {
-    let met = killed(100, 2, 20_000, 60);
+    let met = killed(100, 2, 60_000, 200);
     assert!(met >= 30, "jobs were over before they could be met: {met}");
 }
