@@ -32,6 +32,7 @@ use aws_types::{
 
 use crate::{
     address::ByRules,
+    asked_by::SayWho,
     auth,
     catalogue::model::Service,
     failure::Failure,
@@ -104,6 +105,7 @@ fn service_components(max_response_bytes: usize) -> RuntimeComponentsBuilder {
         .with_interceptor(SharedInterceptor::permanent(ServiceClockSkewInterceptor::new()))
         .with_interceptor(SharedInterceptor::permanent(RequestInfoInterceptor::new()))
         .with_interceptor(SharedInterceptor::permanent(UserAgentInterceptor::new()))
+        .with_interceptor(SharedInterceptor::permanent(SayWho))
         .with_interceptor(SharedInterceptor::permanent(InvocationIdInterceptor::new()))
         .with_interceptor(SharedInterceptor::permanent(RecursionDetectionInterceptor::new()))
         .with_retry_classifier(HttpStatusCodeClassifier::default())

@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod asked_by;
 mod auth;
 mod blob;
 mod caller;
@@ -44,6 +45,7 @@ mod value;
 mod waiting;
 mod way;
 
+pub use asked_by::AskedBy;
 pub use blob::{from_base64, show_text, to_base64};
 pub use caller::Caller;
 pub use ceiling::effect;

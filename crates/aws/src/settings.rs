@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use trainyard_contract::Ceiling;
 
-use crate::mfa::Codes;
+use crate::{asked_by::AskedBy, mfa::Codes};
 
 /// Settings of an engine, fixed for its life.
 #[derive(Debug, Clone)]
@@ -107,6 +107,8 @@ pub struct Scope {
     pub region: Option<String>,
     /// Role that the profile's identity takes on for the call.
     pub role: Option<Role>,
+    /// For whom: stands in the user agent.
+    pub asked_by: AskedBy,
 }
 
 impl Scope {

@@ -44,7 +44,7 @@ sts =
 #[expect(clippy::disallowed_methods, reason = "this is how the parent is told")]
 async fn child() {
     let scope = |name: &str| std::env::var(name).ok();
-    let scope = Scope { profile: scope("CASE_PROFILE"), region: scope("CASE_REGION"), role: None };
+    let scope = Scope { profile: scope("CASE_PROFILE"), region: scope("CASE_REGION"), ..Scope::default() };
     let engine = Engine::new(Settings::default());
     let begun = Instant::now();
     let info = engine.describe_scope(&scope).await;

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use trainyard_aws::{Aws, Engine, Scope};
+use trainyard_aws::{AskedBy, Aws, Engine, Scope};
 use trainyard_contract::{Access, BoxFuture, Call, Context, Cursor, Error, Found, Inquiry, Progress, Result};
 use trainyard_k8s::{Cluster, Kubernetes, prometheus::Prometheus};
 use trainyard_ml::job::local::Local;
@@ -90,7 +90,8 @@ impl<A: Access> Cx<A> {
     /// AWS in this region, as this profile; the process's own where none is given.
     pub(crate) fn aws(&self, region: Option<&Region>, profile: Option<&Profile>) -> Aws<A> {
         let (region, profile) = (region.map(ToString::to_string), profile.map(ToString::to_string));
-        self.app.aws_as(&self.call.principal, Scope { profile, region, role: None })
+        let asked_by = AskedBy::call(self.call.tool, &self.call.id);
+        self.app.aws_as(&self.call.principal, Scope { profile, region, asked_by, ..Scope::default() })
     }
 
     /// AWS where and as whom a call says.

@@ -21,7 +21,7 @@ type Tags = BTreeMap<String, String>;
 pub(crate) async fn facts(app: &App, inquiry: Inquiry<'_>) -> Found {
     let text = |name: &str| inquiry.arguments.get(name).and_then(Value::as_str).map(str::to_owned);
     let region = text("region").or_else(|| text("region_name")).or_else(|| one_of(&inquiry.arguments["regions"]));
-    let scope = Scope { profile: text("profile").or_else(|| text("profile_name")), region, role: None };
+    let scope = Scope { profile: text("profile").or_else(|| text("profile_name")), region, ..Scope::default() };
     let aws: Aws<Reads> = app.aws_as(inquiry.principal, scope);
     let mut found = Found::default();
     if inquiry.tool == FREE {

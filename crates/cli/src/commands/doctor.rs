@@ -163,9 +163,43 @@ async fn aws(dispatch: &Arc<Dispatch<App>>, config: &Config) -> Vec<Check> {
         checks.push(Check::warn("endpoint", url.clone(), "every AWS call goes there, not to AWS"));
     }
     if known {
-        checks.push(identity(dispatch, config).await);
+        let (check, arn) = identity(dispatch, config).await;
+        checks.push(check);
+        if let Some(arn) = arn.filter(|_| config.ceiling.write) {
+            checks.push(rights(dispatch, &arn).await);
+        }
     }
     checks
+}
+
+/// What no tool needs: whoever may do all of this is an administrator.
+const POWERS: [&str; 3] = ["iam:AttachRolePolicy", "iam:CreateUser", "organizations:LeaveOrganization"];
+
+/// Whether the identity may do far more than any tool needs, as IAM's simulation says.
+async fn rights(dispatch: &Dispatch<App>, arn: &str) -> Check {
+    let question = json!({ "PolicySourceArn": policy_source(arn), "ActionNames": POWERS });
+    let answer = dispatch.context().aws.call("iam", "SimulatePrincipalPolicy", question, &Scope::default()).await;
+    let results = match answer {
+        Ok(reply) => reply.output["EvaluationResults"].as_array().cloned().unwrap_or_default(),
+        Err(error) => return Check::ok("rights", format!("not known: {}", error.message())),
+    };
+    if results.len() == POWERS.len() && results.iter().all(|result| result["EvalDecision"] == "allowed") {
+        let hint = "`trainyard policy iam` prints what the chosen tools need; use a role with no more than that";
+        return Check::warn("rights", "those of an administrator, and changes are allowed", hint);
+    }
+    Check::ok("rights", "not those of an administrator")
+}
+
+/// The user or role whose policies count: IAM knows nothing of sessions.
+fn policy_source(arn: &str) -> String {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    match parts[..] {
+        ["arn", partition, "sts", _, account, session] => {
+            let role = session.strip_prefix("assumed-role/").and_then(|rest| rest.split('/').next());
+            role.map_or_else(|| arn.to_owned(), |role| format!("arn:{partition}:iam::{account}:role/{role}"))
+        }
+        _ => arn.to_owned(),
+    }
 }
 
 fn credentials(found: &trainyard_aws::CredentialsInfo) -> Check {
@@ -182,8 +216,8 @@ fn credentials(found: &trainyard_aws::CredentialsInfo) -> Check {
     }
 }
 
-/// Asks AWS who calls, by the road that every call takes.
-async fn identity(dispatch: &Dispatch<App>, config: &Config) -> Check {
+/// Asks AWS who calls, by the road that every call takes. What was found, and the ARN.
+async fn identity(dispatch: &Dispatch<App>, config: &Config) -> (Check, Option<String>) {
     let request = Request {
         tool: "iam_get_caller_identity".into(),
         arguments: Map::new(),
@@ -192,19 +226,38 @@ async fn identity(dispatch: &Dispatch<App>, config: &Config) -> Check {
         agreed: None,
         progress: Arc::new(Unheard),
     };
-    match dispatch.call(request).await {
+    let check = match dispatch.call(request).await {
         Outcome::Done(done) => {
             let text = |name: &str| done.value.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
             let found = format!("{} in account {}", text("arn"), text("account"));
             if text("kind") == "root" && config.ceiling.write {
-                return Check::warn("identity", found, "this is the account's root user, and changes are allowed");
+                let hint = "this is the account's root user, and changes are allowed";
+                return (Check::warn("identity", found, hint), None);
             }
-            Check::ok("identity", found)
+            return (Check::ok("identity", found), Some(text("arn")));
         }
         Outcome::Failed(error, _) if error.code_str() == "UnknownTool" => {
             Check::warn("identity", "not asked", "iam_get_caller_identity is not among the selected tools")
         }
         Outcome::Failed(error, _) => Check::fail("identity", &error),
         Outcome::Ask(_) => Check::warn("identity", "not asked", "a read was not expected to be asked about"),
+    };
+    (check, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_has_the_rights_of_its_role() {
+        for (arn, source) in [
+            ("arn:aws:sts::111122223333:assumed-role/train/me", "arn:aws:iam::111122223333:role/train"),
+            ("arn:aws-cn:sts::111122223333:assumed-role/train/i-0", "arn:aws-cn:iam::111122223333:role/train"),
+            ("arn:aws:iam::111122223333:user/team/me", "arn:aws:iam::111122223333:user/team/me"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(policy_source(arn), source);
+        }
     }
 }

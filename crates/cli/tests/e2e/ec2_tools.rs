@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use trainyard_harness::{Endpoint, Era, Reply, Session, Trainyard};
+use trainyard_harness::{Endpoint, Era, Reply, Seen, Session, Trainyard};
 
 use crate::{BINARY, datasets::MiniStack, with_moto};
 
@@ -506,6 +506,7 @@ fn what_the_service_refuses_is_told_with_its_code_and_what_the_gate_refuses_is_n
         let one = at.run(&["tools", name, "--json", "--toolsets", "ec2"]).unwrap();
         let one: Value = serde_json::from_str(&one.stdout).unwrap();
         let (example, effect) = (&one["calls"][0]["example"], &one["calls"][0]["effect"]);
+        endpoint.take();
         let refused = open.call(name, example.clone()).unwrap();
         let error = &refused["structuredContent"]["error"];
         assert_eq!(
@@ -516,7 +517,10 @@ fn what_the_service_refuses_is_told_with_its_code_and_what_the_gate_refuses_is_n
         for member in ["code", "service", "operation", "region", "hint"] {
             assert!(error[member].is_string(), "{name} does not say its {member}: {error}");
         }
-        endpoint.take();
+        // The trail of the account says for which call of which tool.
+        let said = format!(" md/tool#{name} md/call#");
+        let says = |seen: &Seen| seen.header("user-agent").is_some_and(|agent| agent.contains(&said));
+        assert!(endpoint.take().iter().all(says), "{name}");
         let gated = closed.call(name, example.clone()).unwrap();
         let category = &gated["structuredContent"]["error"]["category"];
         if effect == "reads" {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use trainyard_harness::{Ended, Trainyard, run};
+use trainyard_stand_in::StandIn;
 
 use crate::{BINARY, with_moto};
 
@@ -202,4 +203,33 @@ fn a_settings_file_counts_below_flags_and_is_read_strictly() {
     assert_eq!(slip.status.code(), Some(2));
     assert!(slip.stderr.contains("allow_writes"), "{}", slip.stderr);
     assert_eq!(at.run(&["tools", "--config", "nowhere.toml"]).unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn the_doctor_warns_of_an_administrator_who_may_make_changes() {
+    let aws = StandIn::start();
+    let arn = "arn:aws:sts::111122223333:assumed-role/train/me";
+    let who = json!({ "Arn": arn, "Account": "111122223333", "UserId": "AROA:me" });
+    aws.answer("sts", "GetCallerIdentity", who);
+    let at = Trainyard::at(BINARY, &aws.url()).unwrap();
+    let rights = |flags: &[&str]| -> Value {
+        let found = json_of(&at.run(&[&["doctor", "--json"], flags].concat()).unwrap());
+        let checks = found["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["check"] == "rights").cloned().unwrap_or_default()
+    };
+    for (decision, health) in [("allowed", "warn"), ("implicitDeny", "ok")] {
+        aws.answer_with("iam", "SimulatePrincipalPolicy", move |call| {
+            assert_eq!(call.input["PolicySourceArn"], "arn:aws:iam::111122223333:role/train");
+            let asked = call.input["ActionNames"].as_array().unwrap().iter();
+            let results: Vec<_> =
+                asked.map(|action| json!({ "EvalActionName": action, "EvalDecision": decision })).collect();
+            json!({ "EvaluationResults": results }).into()
+        });
+        assert_eq!(rights(&["--allow-write"])["health"], health, "{decision}");
+    }
+    aws.refuse("iam", "SimulatePrincipalPolicy", 403, "AccessDenied", "not for you");
+    assert!(rights(&["--allow-write"])["found"].as_str().unwrap().starts_with("not known"));
+    aws.forget_calls();
+    assert_eq!(rights(&[]), Value::Null, "who may change nothing is not asked about");
+    assert!(aws.calls_of("SimulatePrincipalPolicy").is_empty());
 }

@@ -40,7 +40,7 @@ fn is_name(name: &str) -> bool {
 }
 
 pub(super) fn scope(region: Option<String>, profile: Option<String>, role: Option<String>) -> Scope {
-    Scope { profile, region, role: role.map(Role::arn) }
+    Scope { profile, region, role: role.map(Role::arn), ..Scope::default() }
 }
 
 /// Asks EKS where the cluster is.

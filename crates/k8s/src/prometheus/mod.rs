@@ -97,7 +97,7 @@ impl Prometheus {
                 let scope = Scope {
                     profile: settings.sigv4_profile.clone(),
                     region: settings.sigv4_region.clone(),
-                    role: None,
+                    ..Scope::default()
                 };
                 let headers = aws.sign_prometheus(url, &scope).await?;
                 return headers.into_iter().map(|(name, value)| header(&name, value)).collect();
