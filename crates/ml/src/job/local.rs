@@ -109,6 +109,9 @@ impl Local {
         let open = self.0.database.read_here(queue::open)?;
         let now = moment::now();
         if open.iter().any(|job| overdue(job, now).is_some()) {
+            for job in open.iter().filter(|job| overdue(job, now) == Some(Due::Gone { seen: true })) {
+                self.clear_gone(&job.id, job.attempt)?;
+            }
             let left = self.0.database.write_here(take_note)?;
             for (job, attempt) in &left {
                 self.clear(job, *attempt);
@@ -211,9 +214,16 @@ impl Local {
     }
 
     fn note_ending(&self, id: &str, attempt: u32, ending: &Ending) -> Result<()> {
-        let state = self.0.database.write_here(|transaction| queue::gone(transaction, id, attempt, ending))?;
-        if state.is_some() {
-            self.clear(&self.0.database.read_here(|transaction| queue::get(transaction, id))?, attempt);
+        self.clear_gone(id, attempt)?;
+        self.0.database.write_here(|transaction| queue::gone(transaction, id, attempt, ending)).map(drop)
+    }
+
+    /// Takes away what a worker that is no more had half made, unless it came to its end. Before that is put on record:
+    /// whoever is killed in between leaves the job to the next one who looks, and no files that nobody looks for.
+    fn clear_gone(&self, id: &str, attempt: u32) -> Result<()> {
+        let job = self.0.database.read_here(|transaction| queue::get(transaction, id))?;
+        if job.attempt == attempt && job.state.has_worker() {
+            self.clear(&job, attempt);
         }
         Ok(())
     }
