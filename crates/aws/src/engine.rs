@@ -190,7 +190,7 @@ impl Engine {
     /// Sends a call, whatever its account is.
     pub(crate) async fn send_unasked(&self, call: &Checked, scope: &Scope) -> Result<Answered> {
         let identity = self.identity(scope).await?;
-        let result = scope.asked_by.during(self.send_as(call, scope, &identity)).await;
+        let result = scope.asked_by.during(Box::pin(self.send_as(call, scope, &identity))).await;
         if let Err(error) = &result
             && (error.kind() == ErrorKind::Credentials || error.code_str() == "MissingRegion")
         {
