@@ -121,10 +121,13 @@ async fn queries_find_sort_and_sum_and_say_what_they_cannot() {
     let bins = query(&aws, "/gpu/health", "stats count(*) by bin(30m)").await;
     let all: u64 = bins.iter().map(|row| text(&row[1]["value"]).parse::<u64>().expect("a number")).sum();
     assert_eq!(all, 60);
-    let wrong = json!({"logGroupName": "/gpu/health", "startTime": 0, "endTime": NOW, "queryString": "parse @message \"*\" as a"});
-    let error = aws.try_call("logs", "StartQuery", wrong).await.expect_err("parse");
-    assert_eq!(error.code_str(), "MalformedQueryException");
-    assert!(error.to_string().contains("the command parse is not in the sandbox"), "{error}");
+    let (brackets, denials) = ("(".repeat(5_000), "not ".repeat(2_000));
+    for text in ["parse @message \"*\" as a", &format!("filter {brackets}"), &format!("filter {denials}level = 1")] {
+        let wrong = json!({"logGroupName": "/gpu/health", "startTime": 0, "endTime": NOW, "queryString": text});
+        let error = aws.try_call("logs", "StartQuery", wrong).await.expect_err(text);
+        assert_eq!(error.code_str(), "MalformedQueryException");
+        assert!(error.to_string().contains("not in the sandbox"), "{error}");
+    }
     let absent = json!({"logGroupName": "/none", "startTime": 0, "endTime": NOW, "queryString": "fields @message"});
     assert_eq!(aws.code("logs", "StartQuery", absent).await, "ResourceNotFoundException");
     let running =

@@ -9,6 +9,9 @@ use serde::{
 use serde_json::{Map, Value, json};
 use serde_saphyr::Tagged;
 
+/// Levels of a template that are followed. Each takes some 30 KB of the stack where nothing is optimised.
+const DEEPEST: usize = 32;
+
 /// The template that a text is. The error says what of the text is no template, as CloudFormation does.
 pub(super) fn parse(text: &str) -> Result<Value, String> {
     let template = if text.trim_start().starts_with('{') {
@@ -17,7 +20,8 @@ pub(super) fn parse(text: &str) -> Result<Value, String> {
             format!("Template format error: JSON not well-formed. ({place})")
         })?
     } else {
-        let node: Node = serde_saphyr::from_str(text).map_err(|error| {
+        let options = serde_saphyr::options! { budget: serde_saphyr::budget! { max_depth: DEEPEST } };
+        let node: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let said = error.to_string();
             format!("Template format error: YAML not well-formed. ({})", said.lines().next().unwrap_or_default())
         })?;
@@ -114,6 +118,16 @@ impl<'de> Visitor<'de> for PartVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_template_that_is_nothing_but_levels_is_refused_and_ends_nobody() {
+        for (open, close) in [("[", "]"), ("!Sub [", "]"), ("{\"a\": ", "}")] {
+            for levels in [DEEPEST, 1_000, 8_000] {
+                let text = format!("A: {}1{}", open.repeat(levels), close.repeat(levels));
+                assert!(parse(&text).is_err_and(|why| why.contains("not well-formed")), "{open} {levels} times");
+            }
+        }
+    }
 
     #[test]
     fn short_forms_are_what_they_are_short_for() {

@@ -103,14 +103,18 @@ pub(super) enum Condition {
     Present(String),
 }
 
+/// Conditions within each other that are followed.
+const DEEPEST: usize = 64;
+
 /// Words of a query, read one after the other.
 pub(super) struct Reader<'t> {
     tokens: &'t [Token],
+    depth: usize,
 }
 
 impl<'t> Reader<'t> {
     pub(super) fn new(tokens: &'t [Token]) -> Self {
-        Self { tokens }
+        Self { tokens, depth: 0 }
     }
 
     pub(super) fn next(&mut self) -> Option<&'t Token> {
@@ -183,6 +187,16 @@ impl<'t> Reader<'t> {
     }
 
     fn negation(&mut self) -> Result<Condition, String> {
+        if self.depth == DEEPEST {
+            return Err(format!("more than {DEEPEST} conditions within each other are not in the sandbox"));
+        }
+        self.depth += 1;
+        let read = self.inner();
+        self.depth -= 1;
+        read
+    }
+
+    fn inner(&mut self) -> Result<Condition, String> {
         if self.takes_word("not") {
             return Ok(Condition::Not(Box::new(self.negation()?)));
         }

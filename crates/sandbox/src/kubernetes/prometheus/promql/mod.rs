@@ -25,7 +25,7 @@ pub(super) type Result<T> = std::result::Result<T, Unanswered>;
 
 /// Understands a query.
 pub(super) fn parse(text: &str) -> Result<Expression> {
-    let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0 };
+    let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0, joined: 0 };
     let expression = parser.either()?;
     match parser.peek() {
         None => Ok(expression),
@@ -47,6 +47,8 @@ const BEYOND: &[&str] =
 
 /// Levels of brackets that are followed.
 const DEEPEST: usize = 64;
+/// Operators of a query that are followed: each makes the tree of it a level deeper.
+const MOST_JOINED: usize = 100;
 
 impl Unanswered {
     fn beyond_or_wrong(token: &Token) -> Self {
@@ -69,6 +71,7 @@ struct Parser {
     tokens: Vec<Token>,
     at: usize,
     depth: usize,
+    joined: usize,
 }
 
 impl Parser {
@@ -126,10 +129,19 @@ impl Parser {
         let mut left = self.binary(0)?;
         while matches!(self.peek(), Some(Token::Word(word)) if word == "or") {
             self.at += 1;
+            self.join()?;
             left = Expression::Or(Box::new(left), Box::new(self.binary(0)?));
         }
         self.depth -= 1;
         Ok(left)
+    }
+
+    fn join(&mut self) -> Result<()> {
+        self.joined += 1;
+        if self.joined > MOST_JOINED {
+            return Err(Unanswered::Beyond(format!("more than {MOST_JOINED} operators are not in the sandbox")));
+        }
+        Ok(())
     }
 
     /// Expressions joined by the operators of a level and those that bind more strongly.
@@ -149,6 +161,7 @@ impl Parser {
         let Some(operators) = LEVELS.get(level) else { return self.primary() };
         let mut left = self.binary(level + 1)?;
         while let Some((_, operator)) = operators.iter().find(|(sign, _)| self.takes(sign)) {
+            self.join()?;
             left = Expression::Binary(Box::new(left), *operator, Box::new(self.binary(level + 1)?));
         }
         Ok(left)
@@ -320,6 +333,7 @@ mod tests {
             assert!(matches!(parse(text), Err(Unanswered::Wrong(_))), "{text}: {:?}", parse(text));
         }
         let deep = "(".repeat(1_000);
+        let (long, many) = ("1+".repeat(100_000) + "1", "a or ".repeat(100_000) + "a");
         for text in [
             "rate(a[5m])",
             "histogram_quantile(0.9, a)",
@@ -330,6 +344,8 @@ mod tests {
             "a @ 5",
             "topk(5, a)",
             &deep,
+            &long,
+            &many,
         ] {
             let said = parse(text);
             assert!(
