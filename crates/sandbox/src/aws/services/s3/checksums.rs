@@ -56,10 +56,9 @@ pub(super) fn of_upload(input: &Value) -> Result<(&'static str, &'static str), R
     let algorithm = asked.and_then(known).unwrap_or(USUAL);
     let whole = algorithm == USUAL;
     let wanted = match input["ChecksumType"].as_str() {
-        None if whole => FULL,
-        None => COMPOSITE,
         Some(FULL) => FULL,
-        Some(_) => COMPOSITE,
+        None if whole => FULL,
+        _ => COMPOSITE,
     };
     if (wanted == COMPOSITE && whole) || (wanted == FULL && algorithm.starts_with("SHA")) {
         let message = format!("The {wanted} checksum type cannot be used with the {algorithm} checksum algorithm.");

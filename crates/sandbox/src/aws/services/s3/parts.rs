@@ -60,7 +60,7 @@ fn keep(cx: &mut Cx<'_>, upload: &str, body: &[u8], sums: Value) -> Result<Value
     let output = part.clone();
     part["PartNumber"] = number.into();
     part["Size"] = body.len().into();
-    part["LastModified"] = cx.account.stamp().into();
+    part["LastModified"] = cx.account.stamp();
     part["_body"] = text_of(body);
     if let Some(row) = cx.row_mut(Table::S3Uploads, upload) {
         row["_parts"][format!("{number:05}")] = part;
@@ -82,7 +82,7 @@ fn copy(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
     let body = &whole[start..end];
     let sums = checksums::of(row["ChecksumAlgorithm"].as_str(), body);
     let mut result = keep(cx, &upload, body, checksums::of_part(sums))?;
-    result["LastModified"] = cx.account.stamp().into();
+    result["LastModified"] = cx.account.stamp();
     Ok(json!({ "CopyPartResult": result }))
 }
 
