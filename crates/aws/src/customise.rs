@@ -194,8 +194,8 @@ pub(crate) fn request(
     request: &mut Request,
 ) -> Result<()> {
     match service.name {
-        // Without it the answer is in a dialect of JSON.
-        "apigateway" => {
+        // Without it the answer is in a dialect of JSON. One that the caller gives is that of what is exported.
+        "apigateway" if request.headers().get("accept").is_none() => {
             request.headers_mut().insert("accept", "application/json");
         }
         "glacier" => {

@@ -106,5 +106,5 @@ fn described(place: &Path, name: &str) -> Result<Option<&'static Service<'static
 fn judge_as(operation: &mut Operation<'_>, known: &Operation<'_>) {
     operation.access = known.access;
     // Whether it may be repeated is for the description to say.
-    operation.flags |= known.flags & !OperationFlags::IDEMPOTENT;
+    operation.flags |= known.flags & OperationFlags::JUDGED;
 }

@@ -137,7 +137,7 @@ pub struct Operation<'a> {
     pub gzip: bool,
     /// AWS advises against using it.
     pub deprecated: bool,
-    /// Bits of [`OperationFlags`].
+    /// Bits of [`OperationFlags`]; [`Operation::status`] is among them.
     pub flags: u8,
 }
 
@@ -438,6 +438,19 @@ impl OperationFlags {
     pub const COSTS: u8 = 1 << 3;
     /// Changes something, and its answer holds a secret besides (`CreateAccessKey`).
     pub const REVEALS: u8 = 1 << 4;
+    /// What the access tables say, in which a model has no part.
+    pub const JUDGED: u8 = Self::PERMISSIONS | Self::DESTROYS | Self::COSTS | Self::REVEALS;
+    /// Two bits: which of [`Self::STATUSES`] a success has.
+    const STATUS: u8 = 3 << Self::STATUS_AT;
+    const STATUS_AT: u32 = 5;
+    /// The statuses of successes that models name.
+    const STATUSES: [u16; 4] = [200, 201, 202, 204];
+
+    /// The bits of a success's status; those of 200 for one that no model of AWS names.
+    pub fn of_status(status: u64) -> u8 {
+        let at = Self::STATUSES.iter().position(|known| u64::from(*known) == status).unwrap_or_default();
+        u8::try_from(at).unwrap_or_default() << Self::STATUS_AT
+    }
 }
 
 impl<'a> Service<'a> {
@@ -468,6 +481,12 @@ impl Member<'_> {
 }
 
 impl Operation<'_> {
+    /// HTTP status of a success.
+    pub fn status(&self) -> u16 {
+        let at = (self.flags & OperationFlags::STATUS) >> OperationFlags::STATUS_AT;
+        OperationFlags::STATUSES[usize::from(at)]
+    }
+
     /// Whether the bit of [`OperationFlags`] is set.
     pub fn is(&self, flag: u8) -> bool {
         self.flags & flag != 0

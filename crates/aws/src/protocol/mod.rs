@@ -93,9 +93,17 @@ impl Wire {
                 member.location == Location::Body && input.get(member.name).is_some_and(|value| !value.is_null())
             };
             if self.kind == Protocol::RestXml && !structure.members.iter().any(said) {
-                // Nothing to say is no body, rather than an empty element.
+                // Nothing to say is no body, rather than an empty element. A type that the caller gives is that of something
+                // else: of the object that a copy makes.
                 *request.body_mut() = SdkBody::empty();
-                request.headers_mut().remove("content-type");
+                let of_caller = |member: &Member<'_>| {
+                    member.location == Location::Header
+                        && member.wire_name.is_some_and(|name| name.eq_ignore_ascii_case("content-type"))
+                        && input.get(member.name).is_some_and(|value| !value.is_null())
+                };
+                if !structure.members.iter().any(of_caller) {
+                    request.headers_mut().remove("content-type");
+                }
                 request.headers_mut().remove("content-length");
             }
             return;

@@ -8,7 +8,7 @@ use trainyard_aws::catalogue::model::{
 /// Levels that are filled; below, only what is required.
 const DEPTH: usize = 3;
 /// Deepest value. Shapes that require themselves deeper than this are left out.
-const BOTTOM: usize = 8;
+const BOTTOM: usize = 12;
 
 /// How much of a message is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -88,7 +88,7 @@ impl Answers for Desk {
             body: body.to_bytes().to_vec(),
         };
         let mut answer = self.answer_to(&request);
-        if request.method == "HEAD" {
+        if request.method == "HEAD" || answer.status == StatusCode::NOT_MODIFIED {
             answer.body.clear();
         }
         // Without a body the length is that of the body that there would be.

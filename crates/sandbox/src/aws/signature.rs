@@ -64,7 +64,7 @@ struct Signed<'r> {
 /// Lets a request in, or refuses it as its service would.
 pub(super) fn check(request: &Request, keys: &[AccessKey], service: &Service<'_>) -> Result<(), Refusal> {
     let refuse = |case: Case, why: &str| Err(refusal(service, case, why));
-    let Some((scope, signed)) = scope(request).and_then(|scope| Some((scope, signed(request)?))) else {
+    let Some((scope, signed)) = scope(request).and_then(|scope| Some((scope, signed(request, service)?))) else {
         return refuse(Case::Missing, "The request carries no signature of version 4.");
     };
     let session = Some(scope.access_key).filter(|id| AccessKey::is_of_session(id)).map(AccessKey::of_session);
@@ -120,13 +120,13 @@ fn moment(text: &str) -> Option<SystemTime> {
     OffsetDateTime::parse(&text, &Rfc3339).ok().map(SystemTime::from)
 }
 
-fn signed(request: &Request) -> Option<Signed<'_>> {
+fn signed<'r>(request: &'r Request, service: &Service<'_>) -> Option<Signed<'r>> {
+    let body = || hexadecimal(&Sha256::digest(&request.body));
     if let Some(header) = request.header("authorization") {
         let part = |name: &str| {
             let rest = &header[header.find(name)? + name.len()..];
             Some(rest.split([',', ' ']).next().unwrap_or_default())
         };
-        let body = || hexadecimal(&Sha256::digest(&request.body));
         return Some(Signed {
             headers: part("SignedHeaders=")?,
             signature: part("Signature=")?.to_owned(),
@@ -142,7 +142,12 @@ fn signed(request: &Request) -> Option<Signed<'_>> {
         signature: part("X-Amz-Signature")?.to_owned(),
         time: part("X-Amz-Date")?.to_owned(),
         lasts: Duration::from_secs(seconds).min(LONGEST),
-        payload: request.header("x-amz-content-sha256").unwrap_or("UNSIGNED-PAYLOAD").to_owned(),
+        // Addresses of S3 are signed for any body, those of others for the one that is sent.
+        payload: match request.header("x-amz-content-sha256") {
+            Some(given) => given.to_owned(),
+            None if service.name == "s3" => "UNSIGNED-PAYLOAD".to_owned(),
+            None => body(),
+        },
     })
 }
 

@@ -1,36 +1,14 @@
-"""The same steps of boto3 at two endpoints. Prints what each step came to: {"sandbox": {step: outcome}, "moto": {...}}."""
+"""What boto3 makes of machines, networks and disks, here and at moto."""
 
-import json
-import sys
-
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from steps import SOON, at_both
 
 PUBLIC_KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIJ3a1tD4eRkN0sXTbWcVqzqsFQ8tLpVn8xF2v0H3k1Qz"
 
 
-def outcome(call, **arguments):
-    try:
-        return "ok", call(**arguments)
-    except ClientError as error:
-        return error.response["Error"]["Code"], {}
-    except BotoCoreError as error:
-        return type(error).__name__, {}
-
-
-def session(url, key, secret, region):
-    ec2 = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=region).client(
-        "ec2", endpoint_url=url, config=Config(retries={"total_max_attempts": 1}, read_timeout=60)
-    )
-    said = {}
-
-    def step(name, call, pick=lambda reply: "ok", **arguments):
-        code, reply = outcome(call, **arguments)
-        said[name] = pick(reply) if code == "ok" else code
-        return reply
-
-    zone = f"{region}a"
+def machines(step, client):
+    ec2 = client("ec2")
+    said = step.said
+    zone = f"{ec2.meta.region_name}a"
     none = {
         "instances": (ec2.describe_instances, {"InstanceIds": ["i-00000000000000000"]}),
         "volumes": (ec2.describe_volumes, {"VolumeIds": ["vol-00000000000000000"]}),
@@ -111,7 +89,7 @@ def session(url, key, secret, region):
     mine = lambda tags: [tag for tag in tags if not tag["Key"].startswith("aws:")]
     said["launched"] = [[it["InstanceType"], it["SubnetId"] == subnet, mine(it["Tags"])] for it in made]
     ids = [it["InstanceId"] for it in made]
-    ec2.get_waiter("instance_running").wait(InstanceIds=ids, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    ec2.get_waiter("instance_running").wait(InstanceIds=ids, WaiterConfig=SOON)
     step("subnet in use", ec2.delete_subnet, SubnetId=subnet)
     status = ec2.describe_instance_status(InstanceIds=ids)["InstanceStatuses"]
     said["status"] = [it["InstanceStatus"]["Status"] for it in status]
@@ -124,7 +102,7 @@ def session(url, key, secret, region):
     options = ec2.modify_instance_metadata_options(InstanceId=one, HttpTokens="required")["InstanceMetadataOptions"]
     said["metadata"] = options["HttpTokens"]
     step("stop", ec2.stop_instances, lambda it: it["StoppingInstances"][0]["CurrentState"], InstanceIds=[one])
-    ec2.get_waiter("instance_stopped").wait(InstanceIds=[one], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    ec2.get_waiter("instance_stopped").wait(InstanceIds=[one], WaiterConfig=SOON)
     step("change type", ec2.modify_instance_attribute, InstanceId=one, InstanceType={"Value": "m5.large"})
     filters = [{"Name": "tag:team", "Values": ["a"]}, {"Name": "instance-state-name", "Values": ["stopped"]}]
     found = [it for row in ec2.describe_instances(Filters=filters)["Reservations"] for it in row["Instances"]]
@@ -133,13 +111,13 @@ def session(url, key, secret, region):
     volume = step("volume", ec2.create_volume, lambda it: it["Size"], AvailabilityZone=zone, Size=10, VolumeType="gp3")["VolumeId"]
     step("volume elsewhere", ec2.create_volume, AvailabilityZone="mars-1a", Size=10)
     step("volume of nothing", ec2.create_volume, AvailabilityZone=zone)
-    ec2.get_waiter("volume_available").wait(VolumeIds=[volume], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    ec2.get_waiter("volume_available").wait(VolumeIds=[volume], WaiterConfig=SOON)
     step("attach", ec2.attach_volume, lambda it: it["Device"], VolumeId=volume, InstanceId=one, Device="/dev/sdf")
     step("delete attached", ec2.delete_volume, VolumeId=volume)
     step("snapshot", ec2.create_snapshot, lambda it: it["VolumeSize"], VolumeId=volume, Description="d")
     step("snapshot of nothing", ec2.create_snapshot, VolumeId="vol-00000000000000000")
     step("detach", ec2.detach_volume, lambda it: it["VolumeId"] == volume, VolumeId=volume, InstanceId=one, Device="/dev/sdf")
-    ec2.get_waiter("volume_available").wait(VolumeIds=[volume], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    ec2.get_waiter("volume_available").wait(VolumeIds=[volume], WaiterConfig=SOON)
     step("detach twice", ec2.detach_volume, VolumeId=volume, InstanceId=one, Device="/dev/sdf")
     step("grow", ec2.modify_volume, lambda it: it["VolumeModification"]["TargetSize"], VolumeId=volume, Size=20)
     step("delete", ec2.delete_volume, VolumeId=volume)
@@ -155,14 +133,12 @@ def session(url, key, secret, region):
     said["tags"] = [[it["Key"], it["Value"], it["ResourceType"]] for it in mine(tags)]
     # The end.
     step("terminate", ec2.terminate_instances, lambda it: len(it["TerminatingInstances"]), InstanceIds=ids)
-    ec2.get_waiter("instance_terminated").wait(InstanceIds=ids, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    ec2.get_waiter("instance_terminated").wait(InstanceIds=ids, WaiterConfig=SOON)
     step("delete template", ec2.delete_launch_template, LaunchTemplateId=template)
     step("delete group", ec2.delete_security_group, GroupId=group)
     step("delete subnet", ec2.delete_subnet, SubnetId=subnet)
     step("delete vpc", ec2.delete_vpc, VpcId=vpc)
     step("vpc is gone", ec2.describe_vpcs, VpcIds=[vpc])
-    return said
 
 
-sandbox, moto, key, secret, region = sys.argv[1:6]
-print(json.dumps({"sandbox": session(sandbox, key, secret, region), "moto": session(moto, key, secret, region)}))
+at_both(machines=machines)

@@ -1,12 +1,9 @@
-"""Steps of boto3 at two endpoints: stacks, logs, roles, objects. Prints what each came to: {"sandbox": {step: outcome}, "moto": {...}}."""
+"""What boto3 makes of stacks, logs, roles and objects, here and at moto."""
 
 import json
-import sys
 import time
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from steps import SOON, at_both
 
 TEMPLATE = """
 Parameters:
@@ -25,24 +22,6 @@ TRUST = json.dumps(
     }
 )
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]})
-SOON = {"Delay": 1, "MaxAttempts": 60}
-
-
-class Steps:
-    def __init__(self):
-        self.said = {}
-
-    def __call__(self, name, call, pick=lambda reply: "ok", **arguments):
-        try:
-            reply = call(**arguments)
-        except ClientError as error:
-            self.said[name] = error.response["Error"]["Code"]
-            return {}
-        except BotoCoreError as error:
-            self.said[name] = type(error).__name__
-            return {}
-        self.said[name] = pick(reply)
-        return reply
 
 
 def stacks(step, client):
@@ -230,14 +209,4 @@ def objects(step, client):
     step("delete bucket twice", s3.delete_bucket, Bucket="run-1")
 
 
-def session(part, url, key, secret, region):
-    boto = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=region)
-    config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
-    step = Steps()
-    part(step, lambda service: boto.client(service, endpoint_url=url, config=config))
-    return step.said
-
-
-name, sandbox, moto, key, secret, region = sys.argv[1:7]
-part = {"stacks": stacks, "logs": logs, "roles": roles, "objects": objects}[name]
-print(json.dumps({"sandbox": session(part, sandbox, key, secret, region), "moto": session(part, moto, key, secret, region)}))
+at_both(stacks=stacks, logs=logs, roles=roles, objects=objects)

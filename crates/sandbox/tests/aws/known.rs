@@ -44,6 +44,18 @@ const NAMED: &[Named] = &[
     ("s3", "*", "the body is not what its checksum says", "checksums that were made up are not those of the body"),
     ("*", "*", "input.UserData", "the client takes a script and encodes it, as AWS's own do"),
     ("ec2", "CopySnapshot", "input.PresignedUrl", "the client signs copies between regions, as AWS's own do"),
+    (
+        "codeartifact",
+        "PublishPackageVersion",
+        "The body is not the one whose hash was signed",
+        "a member is the header that the hash of the body is signed in, and one that was made up is not that of the body",
+    ),
+    (
+        "s3",
+        "GetBucketLocation",
+        "LocationConstraint: is \"\"",
+        "the oldest region has no name, which S3 says as an empty element",
+    ),
     ("*", "*", "output.ContentLength", "the length of an answer is that of its body, whatever was given"),
     (
         "s3control",

@@ -2,6 +2,7 @@
 
 mod beside;
 mod boto3;
+mod command_line;
 mod iam;
 mod known;
 mod logs;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Where that environment is.
 pub(crate) fn venv() -> PathBuf {
-    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/xtask/venv");
+    let venv = trainyard_harness::venv();
     assert!(venv.exists(), "run `cargo xtask test-data`");
     venv
 }
@@ -21,6 +21,9 @@ pub(crate) fn run(script: &str, arguments: &[&str]) -> Value {
         .args(arguments)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("AWS_EC2_METADATA_DISABLED", "true")
+        // Whoever runs the tests may have an account, which is none of theirs.
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .output()
         .expect("python");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

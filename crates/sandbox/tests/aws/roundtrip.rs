@@ -8,10 +8,10 @@ use trainyard_aws::{
     Scope,
     catalogue::{
         self,
-        model::{Kind, Location, Operation, Protocol, Service},
+        model::{Location, Operation, Protocol, Service},
     },
 };
-use trainyard_sandbox::aws::Endpoint;
+use trainyard_sandbox::aws::{Endpoint, wire};
 
 use super::{
     engine,
@@ -42,8 +42,23 @@ const ALWAYS: &[&str] = &[
     "sts",
 ];
 /// Other services in a sample, and operations of each.
-const SERVICES: usize = 30;
+const SERVICES: usize = 60;
 const OPERATIONS: usize = 9;
+
+/// What came back changed once, each by a way of its own: maps in queries, routes that differ in a slash, headers that the
+/// client has an opinion about, and answers of many levels.
+const MENDED: &[(&str, &[&str])] = &[
+    ("amp", &["ListScrapers"]),
+    ("apigateway", &["GetExport", "ImportRestApi", "PutRestApi"]),
+    ("bedrock-agent", &["PrepareFlow", "ValidateFlowDefinition"]),
+    ("codeartifact", &["PublishPackageVersion"]),
+    ("dataexchange", &["SendApiAsset"]),
+    ("glacier", &["InitiateJob"]),
+    ("marketplace-agreement", &["GetAgreementRequestApprovalPlans"]),
+    ("medical-imaging", &["SearchImageSets"]),
+    ("route53globalresolver", &["ListAccessSources", "ListFirewallRules"]),
+    ("s3", &["CopyObject", "CreateMultipartUpload", "GetBucketLocation"]),
+];
 
 /// What the endpoint is to answer, and what it read.
 #[derive(Default)]
@@ -54,14 +69,44 @@ struct Exchange {
 
 #[tokio::test]
 async fn a_sample_of_all_operations_goes_to_the_endpoint_and_back() {
-    round_trips(&sample::of(SEED, ALWAYS, SERVICES, OPERATIONS), false).await;
+    let mut plan = sample::of(SEED, ALWAYS, SERVICES, OPERATIONS);
+    plan.extend(MENDED.iter().map(|(service, operations)| {
+        let service = catalogue::service(service).expect("it is there");
+        (service, operations.iter().map(|name| service.operation(name).expect(name)).collect())
+    }));
+    round_trips(&plan, false).await;
 }
 
 #[tokio::test]
-#[ignore = "takes minutes, and fails still: some messages come back changed, mostly maps in queries and empty bodies"]
+#[ignore = "takes minutes: 40,000 calls; a sample of them, and what was once amiss, are tried always"]
 async fn every_operation_goes_to_the_endpoint_and_back() {
     let all = catalogue::services().iter().map(catalogue::Entry::service);
     round_trips(&all.map(|service| (service, service.operations.iter().collect())).collect::<Vec<_>>(), true).await;
+}
+
+#[test]
+fn successes_have_the_statuses_of_the_models() {
+    for (service, operation, output, status) in [
+        ("sts", "GetCallerIdentity", json!({}), 200),
+        ("s3", "PutObject", json!({ "ETag": "\"a\"" }), 200),
+        ("s3", "DeleteObject", json!({}), 204),
+        ("s3", "GetObject", json!({ "Body": "YQ==", "ContentRange": "bytes 0-0/2" }), 206),
+        ("lambda", "CreateFunction", json!({}), 201),
+        ("lambda", "Invoke", json!({ "StatusCode": 202 }), 202),
+        // A body, though the model has 204, which has none.
+        ("lexv2-models", "DeleteResourcePolicy", json!({ "resourceArn": "a" }), 200),
+        ("lexv2-models", "DeleteResourcePolicy", json!({}), 204),
+    ] {
+        let service = catalogue::service(service).expect("it is there");
+        let known = service.operation(operation).expect("it is there");
+        let answer = wire::output(service, known, &output).expect("an answer");
+        assert_eq!(answer.status, status, "{operation}");
+        assert_eq!(
+            answer.body.is_empty(),
+            status == 204 || ["Invoke", "PutObject"].contains(&operation),
+            "{operation}"
+        );
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "a report for who asked for it")]
@@ -122,21 +167,15 @@ fn same_input(service: &Service<'_>, operation: &Operation<'_>, given: &Value, r
     let Some(structure) = operation.input.and_then(|id| service.structure(id)) else {
         return same("input", given, read);
     };
+    let payload = structure.payload.map(|at| structure.members[at as usize].name);
     let added = |name: &String| {
-        given.get(name).is_none()
-            && structure.members.iter().any(|member| {
-                let empty = read[name.as_str()].as_object().is_some_and(Map::is_empty);
-                member.name == name && (member.location == Location::Header || empty && is_map(service, member.shape))
-            })
+        let in_header =
+            structure.members.iter().any(|member| member.name == name && member.location == Location::Header);
+        // A body that is one structure, and says nothing, goes as `{}`: AWS's own clients send it so, too.
+        let nothing = payload == Some(name.as_str()) && read[name.as_str()].as_object().is_some_and(Map::is_empty);
+        given.get(name).is_none() && (in_header || nothing)
     };
-    let read: Map<String, Value> = read
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(name, _)| !added(name))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    same("input", given, &json!(read))
+    same("input", given, &without(read, added))
 }
 
 /// What was answered is what was understood. Each answer has a status and a type of content, which are members of some.
@@ -144,18 +183,25 @@ fn same_output(service: &Service<'_>, operation: &Operation<'_>, given: &Value, 
     let Some(structure) = operation.output.and_then(|id| service.structure(id)) else {
         return same("output", given, read);
     };
+    let of = |name: &str| structure.members.iter().find(|member| member.name == name).map(|member| member.location);
     let added = |name: &String| {
-        let of_message = |location| matches!(location, Location::Header | Location::Status | Location::Headers);
-        given.get(name).is_none()
-            && structure.members.iter().any(|member| member.name == name && of_message(member.location))
+        let of_message = matches!(of(name), Some(Location::Header | Location::Status | Location::Headers));
+        given.get(name).is_none() && of_message
     };
-    let read = read.as_object().into_iter().flatten().filter(|(name, _)| !added(name));
-    let read: Map<String, Value> = read.map(|(name, value)| (name.clone(), value.clone())).collect();
-    same("output", given, &json!(read))
+    let mut read = without(read, added);
+    for (name, value) in read.as_object_mut().into_iter().flatten() {
+        // Where all headers are a member, those that every answer has are among them.
+        if let (Some(Location::Headers), Value::Object(headers)) = (of(name), value) {
+            headers.retain(|header, _| given[name.as_str()].get(header).is_some());
+        }
+    }
+    same("output", given, &read)
 }
 
-fn is_map(service: &Service<'_>, id: u32) -> bool {
-    matches!(service.shape(id).kind, Kind::Map { .. })
+/// The members of an object that were not added.
+fn without(of: &Value, added: impl Fn(&String) -> bool) -> Value {
+    let members = of.as_object().into_iter().flatten().filter(|(name, _)| !added(name));
+    members.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>().into()
 }
 
 /// Where two values part.

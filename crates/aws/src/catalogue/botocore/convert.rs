@@ -97,7 +97,8 @@ fn convert_operation<'a>(
         endpoint_discovery_required: source.get("endpointdiscovery").is_some_and(|it| flag(it, "required")),
         gzip: source.get("requestcompression").is_some_and(|it| texts(it, "encodings").contains(&"gzip")),
         deprecated: flag(source, "deprecated"),
-        flags: if flag(source, "idempotent") { OperationFlags::IDEMPOTENT } else { 0 },
+        flags: if flag(source, "idempotent") { OperationFlags::IDEMPOTENT } else { 0 }
+            | OperationFlags::of_status(source["http"]["responseCode"].as_u64().unwrap_or(200)),
     })
 }
 

@@ -120,9 +120,12 @@ fn delete_nodes(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
         event(cx.account, cx.region, &cluster, &id, "Node deletion was requested.");
         gone.push(Value::from(id));
     }
-    let mut output = json!({ "Successful": gone });
-    if !failed.is_empty() {
-        output["Failed"] = Value::from(failed);
+    // Neither list may be empty.
+    let mut output = json!({});
+    for (member, rows) in [("Successful", gone), ("Failed", failed)] {
+        if !rows.is_empty() {
+            output[member] = Value::from(rows);
+        }
     }
     Ok(output)
 }

@@ -119,7 +119,7 @@ fn folded(name: &str) -> String {
 fn operation(request: &Request, service: &'static Service<'static>) -> Option<&'static Operation<'static>> {
     match service.protocol {
         Protocol::Ec2 | Protocol::Query => {
-            let form = form::pairs(request.text().ok()?);
+            let form = form::pairs(form::of(request).ok()?);
             let said = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
             service.operation(said("Action")?).filter(|_| said("Version") == Some(service.api_version))
         }
@@ -145,7 +145,7 @@ fn understood(request: &Request, service: &Service<'_>, operation: &Operation<'_
 fn input(request: &Request, service: &Service<'_>, operation: &Operation<'_>) -> Result<Value, String> {
     let Some(id) = operation.input else { return Ok(Value::Object(Map::new())) };
     match service.protocol {
-        Protocol::Ec2 | Protocol::Query => form::read(service, id, request.text()?),
+        Protocol::Ec2 | Protocol::Query => form::read(service, id, form::of(request)?),
         Protocol::RestJson | Protocol::RestXml => rest::read(service, operation, id, request),
         Protocol::Json10 | Protocol::Json11 => {
             json::parse(request.text()?).and_then(|body| json::read(service, id, &body))

@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use trainyard_aws::catalogue::model::{Element, Kind, Member, MemberFlags, Protocol, Service, ShapeId, Structure};
 
-use super::scalar;
+use super::{Request, scalar};
+
+/// The form of a request: its body, or the query of an address that somebody signed.
+pub(super) fn of(request: &Request) -> Result<&str, String> {
+    if request.method == "GET" { Ok(request.query()) } else { request.text() }
+}
 
 /// The form's pairs.
 pub(super) fn pairs(body: &str) -> Vec<(String, String)> {
@@ -16,7 +21,7 @@ pub(super) fn pairs(body: &str) -> Vec<(String, String)> {
 pub(super) fn read(service: &Service<'_>, id: ShapeId, body: &str) -> Result<Value, String> {
     let mut root = Node::default();
     for (key, text) in pairs(body) {
-        if !matches!(key.as_str(), "Action" | "Version") {
+        if !matches!(key.as_str(), "Action" | "Version") && !key.starts_with("X-Amz-") {
             key.split('.').fold(&mut root, |node, part| node.children.entry(part.to_owned()).or_default()).text =
                 Some(text);
         }

@@ -19,7 +19,7 @@ pub(super) fn operation(request: &Request, service: &'static Service<'static>) -
         let (path, query) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
         let wanted = wanted(service, operation);
         let missing = wanted.iter().filter(|member| !is_there(member, request)).count();
-        let plain = path.split('/').filter(|part| !part.starts_with('{')).count();
+        let plain = path.trim_end_matches('/').split('/').filter(|part| !part.starts_with('{')).count();
         (missing, Reverse((query.len(), plain, !path.contains("+}"), wanted.len())), operation.deprecated)
     };
     service.operations.iter().filter(fits).min_by_key(literal)
@@ -51,6 +51,13 @@ pub(super) fn read(
     let labels = labels(operation.uri, request).unwrap_or_default();
     let fixed: Vec<_> = pairs(template_query(operation.uri)).into_iter().map(|(name, _)| name).collect();
     let query: Vec<_> = pairs(request.query()).into_iter().filter(|(name, _)| !fixed.contains(name)).collect();
+    let in_query = structure.members.iter().filter(|member| member.location == Location::Query);
+    let is_map = |member: &&Member<'_>| matches!(service.shape(member.shape).kind, Kind::Map { .. });
+    let named: Vec<&str> =
+        in_query.filter(|member| !is_map(member)).map(|member| member.wire_name.unwrap_or(member.name)).collect();
+    // What has no name of its own is an entry of the map that some queries are.
+    let unnamed = |name: &str| !named.contains(&name) && !name.starts_with("X-Amz-");
+    let entries: Vec<_> = query.iter().filter(|(name, _)| unnamed(name)).cloned().collect();
     let mut members = body(service, structure, id, request)?;
     for member in &structure.members {
         let name = member.wire_name.unwrap_or(member.name);
@@ -60,11 +67,12 @@ pub(super) fn read(
                 let text = labels.iter().find(|(label, _)| label == name).map(|(_, text)| text.as_str());
                 text.map(|text| scalar::from_text(&service.shape(member.shape).kind, text)).transpose()?
             }
+            Location::Query if is_map(&member) => map_in_query(service, member, &entries)?,
             Location::Query => from_query(service, member, &query)?,
             Location::Header => {
                 request.header(&name.to_lowercase()).map(|text| from_header(service, member, text)).transpose()?
             }
-            Location::Headers => Some(prefixed(name, request)),
+            Location::Headers => prefixed(name, request),
         };
         members.extend(value.map(|value| (member.name.to_owned(), value)));
     }
@@ -140,11 +148,29 @@ fn from_query(service: &Service<'_>, member: &Member<'_>, query: &[(String, Stri
             let kind = &service.shape(item.shape).kind;
             texts.into_iter().map(|text| scalar::from_text(kind, text)).collect::<Result<Value, _>>().map(Some)
         }
-        Kind::Map { .. } => {
-            Ok(Some(query.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()))
-        }
         kind => texts.first().map(|text| scalar::from_text(kind, text)).transpose(),
     }
+}
+
+/// A map of texts, or of lists of them; none of no entries.
+fn map_in_query(
+    service: &Service<'_>,
+    member: &Member<'_>,
+    entries: &[(String, String)],
+) -> Result<Option<Value>, String> {
+    let Kind::Map { value, .. } = &service.shape(member.shape).kind else { return Ok(None) };
+    let mut map = Map::new();
+    for (name, text) in entries {
+        let Kind::List { item, .. } = &service.shape(value.shape).kind else {
+            map.insert(name.clone(), scalar::from_text(&service.shape(value.shape).kind, text)?);
+            continue;
+        };
+        let text = scalar::from_text(&service.shape(item.shape).kind, text)?;
+        if let Value::Array(list) = map.entry(name.clone()).or_insert_with(|| Value::Array(Vec::new())) {
+            list.push(text);
+        }
+    }
+    Ok(Some(map).filter(|map| !map.is_empty()).map(Value::Object))
 }
 
 fn from_header(service: &Service<'_>, member: &Member<'_>, text: &str) -> Result<Value, String> {
@@ -158,10 +184,11 @@ fn from_header(service: &Service<'_>, member: &Member<'_>, text: &str) -> Result
     }
 }
 
-fn prefixed(prefix: &str, request: &Request) -> Value {
+fn prefixed(prefix: &str, request: &Request) -> Option<Value> {
     let prefix = prefix.to_lowercase();
     let entries = request.headers.iter().filter_map(|(name, value)| Some((name.strip_prefix(&prefix)?, value)));
-    entries.map(|(name, value)| (name.to_owned(), Value::from(value.as_str()))).collect()
+    let map: Map<_, _> = entries.map(|(name, value)| (name.to_owned(), Value::from(value.as_str()))).collect();
+    Some(map).filter(|map| !map.is_empty()).map(Value::Object)
 }
 
 fn body(

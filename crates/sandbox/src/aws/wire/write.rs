@@ -11,6 +11,11 @@ use super::{Answer, Refusal, cbor, json, scalar, xml};
 /// Id that every answer carries until somebody gives it another.
 const REQUEST_ID: &str = "00000000-0000-4000-8000-000000000000";
 
+/// Status of an answer without a body.
+const NO_CONTENT: u16 = 204;
+/// Status of an answer that is a part of a body.
+const PARTIAL_CONTENT: u16 = 206;
+
 /// An operation's output. The error says what of it cannot be written.
 pub fn output(service: &Service<'_>, operation: &Operation<'_>, output: &Value) -> Result<Answer, String> {
     let name = operation.name;
@@ -86,25 +91,43 @@ fn detail(service: &Service<'_>, refusal: &Refusal) -> String {
 
 fn answer(service: &Service<'_>, status: u16, body: Vec<u8>) -> Answer {
     let kind = match service.protocol {
+        Protocol::RestXml if service.name == "s3" => "application/xml",
         Protocol::Json10 => "application/x-amz-json-1.0",
         Protocol::Json11 => "application/x-amz-json-1.1",
         Protocol::RestJson => "application/json",
         Protocol::Cbor => "application/cbor",
         Protocol::RestXml | Protocol::Query | Protocol::Ec2 => "text/xml",
     };
-    let mut headers =
-        vec![("content-type".to_owned(), kind.to_owned()), ("x-amzn-requestid".to_owned(), REQUEST_ID.to_owned())];
+    let mut headers = vec![("x-amzn-requestid".to_owned(), REQUEST_ID.to_owned())];
+    if status != NO_CONTENT {
+        headers.push(("content-type".to_owned(), kind.to_owned()));
+    }
     if service.protocol == Protocol::Cbor {
         headers.push(("smithy-protocol".to_owned(), "rpc-v2-cbor".to_owned()));
     }
     Answer { status, headers, body }
 }
 
+/// Status of a success. Where S3 answers without a body and its model does not say so, S3 is right.
+fn success(service: &Service<'_>, operation: &Operation<'_>) -> u16 {
+    match (service.name, operation.name) {
+        ("s3", "PutBucketPolicy" | "PutBucketTagging") => NO_CONTENT,
+        _ => operation.status(),
+    }
+}
+
 fn rest(service: &Service<'_>, operation: &Operation<'_>, output: &Value) -> Result<Answer, String> {
     let Some((id, structure)) = operation.output.and_then(|id| Some((id, service.structure(id)?))) else {
-        return Ok(answer(service, 200, Vec::new()));
+        return Ok(answer(service, success(service, operation), Vec::new()));
     };
-    let mut answer = answer(service, 200, rest_body(service, id, structure, output)?);
+    let said = |member: &Member<'_>| member.location == Location::Body && !output[member.name].is_null();
+    let says_nothing = !structure.members.iter().any(said);
+    let mut answer = match success(service, operation) {
+        NO_CONTENT if says_nothing => answer(service, NO_CONTENT, Vec::new()),
+        // Some models describe a body of answers that they say have none.
+        NO_CONTENT => answer(service, 200, rest_body(service, id, structure, output)?),
+        status => answer(service, status, rest_body(service, id, structure, output)?),
+    };
     for member in &structure.members {
         let Some(value) = output.get(member.name).filter(|value| !value.is_null()) else { continue };
         match member.location {
@@ -115,6 +138,9 @@ fn rest(service: &Service<'_>, operation: &Operation<'_>, output: &Value) -> Res
             Location::Header => {
                 let name = member.wire_name.unwrap_or(member.name).to_lowercase();
                 let text = header(service, member, value)?;
+                if name == "content-range" {
+                    answer.status = PARTIAL_CONTENT;
+                }
                 answer.headers.retain(|(known, _)| *known != name);
                 answer.headers.push((name, text));
             }
@@ -150,6 +176,9 @@ fn rest_body(service: &Service<'_>, id: ShapeId, structure: &Structure<'_>, outp
         return Ok(location(service, output));
     }
     let Some(member) = structure.payload.map(|at| &structure.members[at as usize]) else {
+        if is_xml && !structure.members.iter().any(|member| member.location == Location::Body) {
+            return Ok(Vec::new());
+        }
         if is_xml {
             let name = structure.wire_name.unwrap_or(service.shape(id).name);
             let space = service.xml_namespace.map(|uri| format!(" xmlns=\"{uri}\"")).unwrap_or_default();

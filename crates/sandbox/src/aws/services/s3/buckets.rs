@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::bucket;
+use super::{bucket, owner};
 use crate::aws::{
     account::{Account, Cx},
     services::Operations,
@@ -92,5 +92,5 @@ fn list(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
     };
     let mut rows: Vec<Value> = cx.rows(Table::S3Buckets).filter(fits).map(crate::aws::services::ec2::shown).collect();
     rows.sort_by(|one, other| one["Name"].as_str().cmp(&other["Name"].as_str()));
-    Ok(json!({ "Buckets": rows, "Owner": { "ID": format!("{:0>64}", cx.account.id) } }))
+    Ok(json!({ "Buckets": rows, "Owner": owner(cx) }))
 }

@@ -4,7 +4,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::bucket;
+use super::{bucket, checksums, owner};
 use crate::aws::{account::Cx, services::Operations, table::Table, wire::Refusal};
 
 pub(super) const OPERATIONS: Operations = &[("s3", "ListObjects", one), ("s3", "ListObjectsV2", two)];
@@ -52,10 +52,16 @@ fn listed(cx: &Cx<'_>, bucket: &str, after: &str, most: u64) -> Listed {
             Some(common) => page.prefixes.push(common),
             None => {
                 let class = row["_kept"]["StorageClass"].as_str().unwrap_or("STANDARD");
-                page.objects.push(json!({
+                let mut object = json!({
                     "Key": escaped(cx, key), "Size": row["Size"], "ETag": row["ETag"], "LastModified": row["LastModified"],
-                    "StorageClass": class,
-                }));
+                    "StorageClass": class, "ChecksumType": row["_checksums"]["ChecksumType"],
+                    "ChecksumAlgorithm": checksums::named(&row["_checksums"]),
+                });
+                // The first form always says whose it is, the second where that is asked.
+                if cx.operation == "ListObjects" || cx.input["FetchOwner"] == true {
+                    object["Owner"] = owner(cx);
+                }
+                page.objects.push(object);
             }
         }
     }
@@ -113,7 +119,7 @@ fn two(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
         output["ContinuationToken"] = token.into();
     }
     if let Some(start) = cx.text("StartAfter") {
-        output["StartAfter"] = start.into();
+        output["StartAfter"] = escaped(cx, start).into();
     }
     if let Some(next) = &page.next {
         output["NextContinuationToken"] = BASE64_STANDARD.encode(next).into();

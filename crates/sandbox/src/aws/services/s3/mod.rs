@@ -1,6 +1,7 @@
 //! S3: buckets, objects and uploads in parts, in memory. No versions are kept.
 
 mod buckets;
+mod checksums;
 mod list;
 mod objects;
 mod parts;
@@ -37,6 +38,11 @@ fn exists(cx: &Cx<'_>, name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Whose everything is.
+fn owner(cx: &Cx<'_>) -> Value {
+    json!({ "ID": format!("{:0>64}", cx.account.id) })
+}
+
 /// Where an object is kept.
 fn id(bucket: &str, key: &str) -> String {
     format!("{bucket}/{key}")
@@ -46,9 +52,18 @@ fn no_key() -> Refusal {
     Refusal::new(404, "NoSuchKey", "The specified key does not exist.")
 }
 
+/// Refuses versions: an object of a bucket that keeps none has the one called `null`.
+fn version_of(asked: Option<&str>) -> Result<(), Refusal> {
+    match asked {
+        None | Some("null") => Ok(()),
+        Some(_) => Err(Refusal::new(404, "NoSuchVersion", "The specified version does not exist.")),
+    }
+}
+
 /// The object that a call names.
 fn object<'c>(cx: &'c Cx<'_>) -> Result<(String, &'c Value), Refusal> {
     let id = id(&bucket(cx)?, &cx.name("Key"));
+    version_of(cx.text("VersionId"))?;
     let row = cx.get(Table::S3Objects, &id).ok_or_else(no_key)?;
     Ok((id, row))
 }

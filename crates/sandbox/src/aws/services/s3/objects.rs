@@ -4,7 +4,7 @@ use aws_smithy_types::{DateTime, date_time::Format};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use super::{bucket, bytes, exists, id, no_key, object, tag, text_of};
+use super::{bucket, bytes, checksums, exists, id, no_key, object, tag, text_of, version_of};
 use crate::aws::{account::Cx, services::Operations, table::Table, wire::Refusal};
 
 pub(super) const OPERATIONS: Operations = &[
@@ -26,9 +26,8 @@ pub(super) const KEPT: &[&str] = &[
     "Metadata",
     "StorageClass",
 ];
-/// Checksums that a caller may give.
-const CHECKSUMS: &[&str] =
-    &["ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256", "ChecksumType"];
+/// Objects that can be deleted at once.
+const MOST_AT_ONCE: usize = 1_000;
 
 /// Members of a call or a row, those that it has.
 pub(super) fn kept(of: &Value, names: &[&str]) -> Map<String, Value> {
@@ -38,45 +37,38 @@ pub(super) fn kept(of: &Value, names: &[&str]) -> Map<String, Value> {
         .collect()
 }
 
+/// An object as it is put: what is kept of `of`, a call or another row.
+pub(super) struct Whole<'b> {
+    pub(super) body: &'b [u8],
+    pub(super) of: &'b Value,
+    pub(super) etag: &'b str,
+    pub(super) sums: Map<String, Value>,
+    pub(super) tags: Value,
+}
+
 /// Puts an object in place of another.
-pub(super) fn keep(cx: &mut Cx<'_>, bucket: &str, key: &str, body: &[u8], of: &Value, etag: &str) -> Value {
-    let mut row = json!({
-        "Key": key, "Size": body.len(), "ETag": etag, "LastModified": cx.account.stamp(), "_bucket": bucket, "_body": text_of(body),
-        "_kept": kept(of, KEPT), "_tags": [],
+pub(super) fn keep(cx: &mut Cx<'_>, bucket: &str, key: &str, whole: &Whole<'_>) -> Value {
+    let row = json!({
+        "Key": key, "Size": whole.body.len(), "ETag": whole.etag, "LastModified": cx.account.stamp(), "_bucket": bucket,
+        "_body": text_of(whole.body), "_kept": kept(whole.of, KEPT), "_checksums": whole.sums, "_tags": whole.tags,
     });
-    let checksums = kept(of, CHECKSUMS);
-    row["_checksums"] = checksums.into();
     cx.insert(Table::S3Objects, &id(bucket, key), row.clone());
     row
 }
 
 fn put(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
-    let (bucket, key, body) = (bucket(cx)?, cx.name("Key"), bytes(&cx.input["Body"]));
-    if let Some(given) = cx.text("ContentMD5") {
-        let digest = <md5::Md5 as md5::Digest>::digest(&body);
-        if text_of(&digest) != given {
-            return Err(Refusal::new(
-                400,
-                "BadDigest",
-                "The Content-MD5 you specified did not match what we received.",
-            ));
-        }
-    }
+    let (bucket, key) = (bucket(cx)?, cx.name("Key"));
+    let (body, sums) = checksums::body(cx)?;
     let there = cx.get(Table::S3Objects, &id(&bucket, &key));
-    let failed =
-        || Refusal::new(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
     match (cx.text("IfNoneMatch"), cx.text("IfMatch"), there) {
         (Some("*"), _, Some(_)) => return Err(failed()),
         (_, Some(_), None) => return Err(no_key()),
         (_, Some(wanted), Some(row)) if !same(wanted, row) => return Err(failed()),
         _ => {}
     }
-    let tags = super::tags::in_header(cx)?;
-    let (of, etag) = (cx.input.clone(), tag(&body));
-    let row = keep(cx, &bucket, &key, &body, &of, &etag);
-    if let Some(tags) = tags {
-        cx.put(Table::S3Objects, &id(&bucket, &key), "/_tags", tags);
-    }
+    let tags = super::tags::in_header(cx)?.unwrap_or_else(|| json!([]));
+    let etag = tag(&body);
+    let row = keep(cx, &bucket, &key, &Whole { body: &body, of: cx.input, etag: &etag, sums, tags });
     let mut output = row["_checksums"].clone();
     output["ETag"] = etag.into();
     Ok(output)
@@ -87,25 +79,35 @@ fn same(wanted: &str, row: &Value) -> bool {
     wanted == "*" || row["ETag"].as_str().is_some_and(|tag| tag.trim_matches('"') == wanted.trim_matches('"'))
 }
 
-/// Refuses where a condition of the call does not hold.
-fn conditions(cx: &Cx<'_>, row: &Value) -> Result<(), Refusal> {
+fn failed() -> Refusal {
+    Refusal::new(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+}
+
+/// Refuses where a condition of the call does not hold; those of a copy begin with `CopySource`.
+fn conditions(cx: &Cx<'_>, row: &Value, of: &str) -> Result<(), Refusal> {
     let moment = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
-    let changed = row["LastModified"].as_str().and_then(moment);
-    let since = |member: &str| cx.text(member).and_then(moment);
-    let failed =
-        || Refusal::new(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
-    let unchanged = || Refusal::new(304, "NotModified", "Not Modified");
-    if cx.text("IfMatch").is_some_and(|wanted| !same(wanted, row))
-        || since("IfUnmodifiedSince").is_some_and(|since| changed > Some(since))
-    {
+    // Conditions have whole seconds.
+    let changed = row["LastModified"].as_str().and_then(moment).map(|time| time.secs());
+    let asked = |member: &str| cx.text(&format!("{of}{member}"));
+    let since = |member: &str| asked(member).and_then(moment).map(|time| time.secs());
+    // A tag that is the right one counts for more than a time that is not.
+    let wrong = match asked("IfMatch") {
+        Some(wanted) => !same(wanted, row),
+        None => since("IfUnmodifiedSince").is_some_and(|since| changed > Some(since)),
+    };
+    if wrong {
         return Err(failed());
     }
-    if cx.text("IfNoneMatch").is_some_and(|wanted| same(wanted, row))
-        || since("IfModifiedSince").is_some_and(|since| changed <= Some(since))
-    {
-        return Err(unchanged());
+    let known = match asked("IfNoneMatch") {
+        Some(wanted) => same(wanted, row),
+        None => since("IfModifiedSince").is_some_and(|since| changed <= Some(since)),
+    };
+    if !known {
+        return Ok(());
     }
-    Ok(())
+    // What is copied is not sent to who asks for the copy, so it is not known there either.
+    let unchanged = || Refusal::new(304, "NotModified", "Not Modified");
+    Err(if of.is_empty() { unchanged() } else { failed() })
 }
 
 /// First byte and the one after the last of a range such as `bytes=0-99`; none where it is no range.
@@ -142,22 +144,22 @@ fn described(cx: &Cx<'_>, row: &Value) -> Value {
     output
 }
 
+/// The part of an object that a call asks for, which the answer then says.
+fn part(cx: &Cx<'_>, size: usize, output: &mut Value) -> Result<Option<(usize, usize)>, Refusal> {
+    let part = cx.text("Range").map(|text| range(text, size)).transpose()?.flatten();
+    if let Some((start, end)) = part {
+        output["ContentRange"] = format!("bytes {start}-{}/{size}", end - 1).into();
+    }
+    Ok(part)
+}
+
 fn get(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
     let (_, row) = object(cx)?;
-    conditions(cx, row)?;
+    conditions(cx, row, "")?;
     let (whole, mut output) = (bytes(&row["_body"]), described(cx, row));
-    let part = cx.text("Range").map(|text| range(text, whole.len())).transpose()?.flatten();
-    let body = match part {
-        Some((start, end)) => {
-            output["ContentRange"] = format!("bytes {start}-{}/{}", end - 1, whole.len()).into();
-            &whole[start..end]
-        }
-        None => &whole[..],
-    };
-    for (asked, member) in
-        [("ResponseContentType", "ContentType"), ("ResponseContentDisposition", "ContentDisposition")]
-    {
-        if let Some(text) = cx.text(asked) {
+    let body = part(cx, whole.len(), &mut output)?.map_or(&whole[..], |(start, end)| &whole[start..end]);
+    for member in ["CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType"] {
+        if let Some(text) = cx.text(&format!("Response{member}")) {
             output[member] = text.into();
         }
     }
@@ -168,38 +170,76 @@ fn get(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
 
 fn head(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
     let (_, row) = object(cx)?;
-    conditions(cx, row)?;
+    conditions(cx, row, "")?;
     let mut output = described(cx, row);
-    output["ContentLength"] = row["Size"].clone();
+    let size = row["Size"].as_u64().and_then(|size| usize::try_from(size).ok()).unwrap_or_default();
+    let length = part(cx, size, &mut output)?.map_or(size, |(start, end)| end - start);
+    output["ContentLength"] = length.into();
     Ok(output)
 }
 
-fn delete(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
-    let id = id(&bucket(cx)?, &cx.name("Key"));
-    // One that is not there is as good as deleted.
+/// Deletes one object, of which none is as good as deleted.
+fn gone(cx: &mut Cx<'_>, bucket: &str, key: &str, version: Option<&str>, etag: Option<&str>) -> Result<(), Refusal> {
+    let id = id(bucket, key);
+    version_of(version)?;
+    match (etag, cx.get(Table::S3Objects, &id)) {
+        (Some(wanted), Some(row)) if !same(wanted, row) => return Err(failed()),
+        (Some(_), None) => return Err(no_key()),
+        _ => {}
+    }
     cx.remove(Table::S3Objects, &id);
+    Ok(())
+}
+
+fn delete(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
+    let (bucket, key) = (bucket(cx)?, cx.name("Key"));
+    let input = cx.input;
+    gone(cx, &bucket, &key, input["VersionId"].as_str(), input["IfMatch"].as_str())?;
     Ok(json!({}))
 }
 
 fn delete_many(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
-    let bucket = bucket(cx)?;
-    let mut deleted = Vec::new();
-    for object in cx.input["Delete"]["Objects"].as_array().cloned().unwrap_or_default() {
-        cx.remove(Table::S3Objects, &id(&bucket, object["Key"].as_str().unwrap_or_default()));
-        deleted.push(json!({ "Key": object["Key"] }));
+    let (bucket, input) = (bucket(cx)?, cx.input);
+    let objects = input["Delete"]["Objects"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !(1..=MOST_AT_ONCE).contains(&objects.len()) {
+        let message = "The XML you provided was not well-formed or did not validate against our published schema";
+        return Err(Refusal::new(400, "MalformedXML", message));
     }
-    Ok(if cx.input["Delete"]["Quiet"] == true { json!({}) } else { json!({ "Deleted": deleted }) })
+    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+    for object in objects {
+        let key = object["Key"].as_str().unwrap_or_default();
+        let mut row = Value::Object(kept(object, &["Key", "VersionId"]));
+        match gone(cx, &bucket, key, object["VersionId"].as_str(), object["ETag"].as_str()) {
+            Ok(()) => deleted.push(row),
+            Err(refusal) => {
+                row["Code"] = refusal.code.into();
+                row["Message"] = refusal.message.into();
+                errors.push(row);
+            }
+        }
+    }
+    let mut output = json!({});
+    if !deleted.is_empty() && input["Delete"]["Quiet"] != true {
+        output["Deleted"] = deleted.into();
+    }
+    if !errors.is_empty() {
+        output["Errors"] = errors.into();
+    }
+    Ok(output)
 }
 
 /// The object that is to be copied: `bucket/key`, escaped.
 pub(super) fn source(cx: &Cx<'_>) -> Result<Value, Refusal> {
     let given = cx.name("CopySource");
     let text = percent_decode_str(given.trim_start_matches('/')).decode_utf8_lossy().into_owned();
-    let text = text.split("?versionId=").next().unwrap_or_default();
+    let (text, version) = text.split_once("?versionId=").map_or((text.as_str(), None), |(text, id)| (text, Some(id)));
     let (from, key) =
         text.split_once('/').ok_or_else(|| Refusal::new(400, "InvalidArgument", "Invalid copy source object key"))?;
     exists(cx, from)?;
-    cx.get(Table::S3Objects, &id(from, key)).cloned().ok_or_else(no_key)
+    version_of(version)?;
+    let row = cx.get(Table::S3Objects, &id(from, key)).ok_or_else(no_key)?;
+    conditions(cx, row, "CopySource")?;
+    Ok(row.clone())
 }
 
 fn copy(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
@@ -214,13 +254,21 @@ fn copy(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
     if let Some(class) = cx.text("StorageClass") {
         of["StorageClass"] = class.into();
     }
-    for (name, value) in row["_checksums"].as_object().into_iter().flatten() {
-        of[name.as_str()] = value.clone();
-    }
+    let tags = match cx.text("TaggingDirective") {
+        Some("REPLACE") => super::tags::in_header(cx)?.unwrap_or_else(|| json!([])),
+        _ => row["_tags"].clone(),
+    };
     let body = bytes(&row["_body"]);
-    let made = keep(cx, &bucket, &key, &body, &of, &tag(&body));
-    if cx.text("TaggingDirective") != Some("REPLACE") {
-        cx.put(Table::S3Objects, &id(&bucket, &key), "/_tags", row["_tags"].clone());
-    }
-    Ok(json!({ "CopyObjectResult": { "ETag": made["ETag"], "LastModified": made["LastModified"] } }))
+    let algorithm = cx.text("ChecksumAlgorithm");
+    let sums = match (algorithm, row["_checksums"].as_object()) {
+        // A checksum of parts is not that of the copy, which comes whole.
+        (None, Some(sums)) if sums.get("ChecksumType") != Some(&json!("COMPOSITE")) => sums.clone(),
+        (algorithm, _) => checksums::of(algorithm, &body),
+    };
+    let etag = tag(&body);
+    let made = keep(cx, &bucket, &key, &Whole { body: &body, of: &of, etag: &etag, sums, tags });
+    let mut result = made["_checksums"].clone();
+    result["ETag"] = made["ETag"].clone();
+    result["LastModified"] = made["LastModified"].clone();
+    Ok(json!({ "CopyObjectResult": result }))
 }
