@@ -2,6 +2,8 @@
 
 mod beside;
 mod boto3;
+mod functions;
+mod hyperpod;
 mod iam;
 mod known;
 mod logs;
@@ -11,6 +13,7 @@ mod services;
 mod signatures;
 mod stacks;
 mod state;
+mod tools;
 
 #[path = "../../../aws/tests/oracle/generate.rs"]
 mod generate;
