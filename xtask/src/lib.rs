@@ -10,9 +10,11 @@ mod check;
 mod compile_cost;
 mod environment;
 mod fetch;
+mod publish;
 mod release;
+mod sbom;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What every fallible function here returns: the reader is the developer who ran the command.
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
@@ -22,6 +24,7 @@ usage: cargo xtask test [--without-npm]                    run every check and t
        cargo xtask test-data [--without-npm]               fetch what the tests need but the repository does not hold
        cargo xtask bench [--peers]                         measure size, start, calls and load of the release build
        cargo xtask bundle [--url FOLDER]                   pack the release build for clients that install with a click
+       cargo xtask release [--key PEM] [--url FOLDER]      make what a release consists of, signed if there is a key
        cargo xtask compile-cost                            measure what 150 generated tools cost the compiler
        cargo xtask catalogue [--check] [--botocore DIR]    make crates/aws/catalogue from botocore";
 
@@ -37,10 +40,24 @@ pub fn run(arguments: &[String]) -> Result<()> {
         ["test-data", "--without-npm"] => environment::all(false),
         ["bundle"] => bundle::run(None),
         ["bundle", "--url", url] => bundle::run(Some(url)),
+        ["release", options @ ..] => release_options(options),
         ["compile-cost"] => compile_cost::run(),
         ["catalogue", ..] => catalogue(arguments),
         _ => Err(USAGE.into()),
     }
+}
+
+fn release_options(mut words: &[&str]) -> Result<()> {
+    let (mut key, mut url) = (None, None);
+    while let [name, value, rest @ ..] = words {
+        match *name {
+            "--key" => key = Some(Path::new(*value)),
+            "--url" => url = Some(*value),
+            _ => return Err(USAGE.into()),
+        }
+        words = rest;
+    }
+    if words.is_empty() { publish::run(key, url) } else { Err(USAGE.into()) }
 }
 
 #[cfg(feature = "catalogue")]
