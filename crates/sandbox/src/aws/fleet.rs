@@ -64,6 +64,7 @@ pub(super) fn build(account: &mut Account, options: &Options) {
     for region in account.regions.clone() {
         services::quotas(account, &region);
     }
+    services::functions(account, &home);
 }
 
 /// A node group: its name, the number of its first node, how many, of which type.

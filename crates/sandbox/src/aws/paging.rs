@@ -107,6 +107,7 @@ fn usual(service: &Service<'_>, operation: &Operation<'_>, limit: &str) -> usize
 fn bad_token(service: &Service<'_>) -> Refusal {
     let code = match (service.protocol, service.name) {
         (_, "eks" | "logs") => "InvalidParameterException",
+        (_, "lambda") => "InvalidParameterValueException",
         (_, "pricing") => "InvalidNextTokenException",
         (Protocol::Ec2, _) => "InvalidNextToken",
         (Protocol::Query, _) => "ValidationError",

@@ -33,9 +33,12 @@ tables! {
     Subnets "subnets" ["SubnetId"];
     Volumes "volumes" ["VolumeId"];
     VolumeModifications "volume_modifications" ["VolumeId"];
+    TrainingPlanOfferings "training_plan_offerings" ["TrainingPlanOfferingId"];
+    TrainingPlans "training_plans" ["TrainingPlanName"];
     VpcEndpoints "vpc_endpoints" ["VpcEndpointId"];
     VpcPeerings "vpc_peerings" ["VpcPeeringConnectionId"];
     Vpcs "vpcs" ["VpcId"];
+    QuotaRequests "quota_requests" ["Id"];
     Quotas "quotas" ["ServiceCode", "QuotaCode"];
     EksAccessEntries "eks_access_entries" ["clusterName", "principalArn"];
     EksAddons "eks_addons" ["clusterName", "addonName"];
@@ -44,6 +47,8 @@ tables! {
     EksInsights "eks_insights" ["_cluster", "id"];
     EksNodegroups "eks_nodegroups" ["clusterName", "nodegroupName"];
     EksPodIdentities "eks_pod_identities" ["clusterName", "associationId"];
+    HyperPodComputeQuotas "hyperpod_compute_quotas" ["ComputeQuotaId"];
+    HyperPodSchedulerConfigs "hyperpod_scheduler_configs" ["ClusterSchedulerConfigId"];
     HyperPodClusters "hyperpod_clusters" ["ClusterName"];
     HyperPodNodes "hyperpod_nodes" ["InstanceId"];
     HyperPodEvents "hyperpod_events" ["EventId"];
@@ -52,6 +57,11 @@ tables! {
     IamProfiles "iam_instance_profiles" ["InstanceProfileName"];
     IamRoles "iam_roles" ["RoleName"];
     IamUsers "iam_users" ["UserName"];
+    LambdaAliases "lambda_aliases" ["_function", "Name"];
+    LambdaEvents "lambda_events" ["id"];
+    LambdaFunctions "lambda_functions" ["FunctionName"];
+    LambdaRuns "lambda_runs" ["FunctionName"];
+    LambdaVersions "lambda_versions" ["FunctionName", "Version"];
     LogGroups "log_groups" ["logGroupName"];
     LogQueries "log_queries" ["queryId"];
     LogStreams "log_streams" ["_group", "logStreamName"];

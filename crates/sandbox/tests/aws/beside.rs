@@ -91,6 +91,21 @@ const FAULT: &str = "moto fails with a fault of its own";
 const UNCHECKED: &str = "moto does not look at a checksum that is given";
 const RESOURCE: &str = "the API has ResourceNotFound for it; moto knows a validation error only";
 
+const FUNCTIONS: Named = &[
+    ("alias twice", "the API has ResourceConflictException for it; moto has a name of its own"),
+    ("allow twice", "moto adds a statement of the same id"),
+    ("disallow twice", "moto had it twice"),
+    ("no archive", "moto takes any bytes for code"),
+    ("no key", "moto does not look for the object"),
+    ("no runtime", "moto makes functions without a runtime"),
+    ("publish the same", "moto publishes what has not changed"),
+    ("role of others", "moto does not look at whom a role trusts"),
+    ("too long", "moto takes any time-out"),
+    ("try code", "moto answers what the function is, not what it would be"),
+    ("version in use", "moto deletes versions that aliases point to"),
+    ("versions of nobody", "moto lists versions of a function that is not there"),
+];
+
 /// Has a script do its steps at both, and holds what they came to against each other.
 pub(crate) fn compare(script: &str, part: &[&str], least: usize, named: Named) {
     let moto = Moto::start(&python::venv()).expect("moto");
@@ -158,4 +173,9 @@ fn the_rest_of_the_account_comes_to_the_same_beside_moto() {
 #[test]
 fn clusters_come_to_the_same_beside_moto() {
     compare("beside_more.py", &["clusters"], 50, CLUSTERS);
+}
+
+#[test]
+fn functions_come_to_the_same_beside_moto() {
+    compare("beside_services.py", &["functions"], 60, FUNCTIONS);
 }

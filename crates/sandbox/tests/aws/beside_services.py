@@ -1,7 +1,9 @@
-"""What boto3 makes of stacks, logs, roles and objects, here and at moto."""
+"""What boto3 makes of stacks, logs, roles, objects and functions, here and at moto."""
 
+import io
 import json
 import time
+import zipfile
 
 from steps import SOON, at_both
 
@@ -209,4 +211,105 @@ def objects(step, client):
     step("delete bucket twice", s3.delete_bucket, Bucket="run-1")
 
 
-at_both(stacks=stacks, logs=logs, roles=roles, objects=objects)
+def functions(step, client):
+    iam, s3 = client("iam"), client("s3")
+    fn = client("lambda")
+    region = fn.meta.region_name
+    trust = TRUST.replace("ec2.amazonaws.com", "lambda.amazonaws.com")
+    role = iam.create_role(RoleName="runner", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.create_role(RoleName="machine", AssumeRolePolicyDocument=TRUST)
+    account = role.split(":")[4]
+
+    def archive(text):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as file:
+            file.writestr(zipfile.ZipInfo("index.py"), text)
+        return packed.getvalue()
+
+    def settled(name="sum"):
+        fn.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=SOON)
+        fn.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=SOON)
+
+    code = archive("def handler(event, context):\n    return event\n")
+    made = {"FunctionName": "sum", "Runtime": "python3.13", "Handler": "index.handler", "Role": role, "Code": {"ZipFile": code}}
+    named = {"FunctionName": "sum"}
+    for name, call in [
+        ("get", fn.get_function), ("configuration", fn.get_function_configuration), ("delete", fn.delete_function),
+        ("invoke", fn.invoke), ("versions", fn.list_versions_by_function), ("publish", fn.publish_version),
+        ("policy", fn.get_policy), ("code", lambda **it: fn.update_function_code(ZipFile=code, **it)),
+        ("settings", lambda **it: fn.update_function_configuration(Timeout=4, **it)),
+        ("concurrency", lambda **it: fn.put_function_concurrency(ReservedConcurrentExecutions=1, **it)),
+    ]:
+        step(f"{name} of nobody", call, **named)
+    step("tags of nobody", fn.list_tags, Resource=f"arn:aws:lambda:{region}:{account}:function:sum")
+    step("no role", fn.create_function, **{**made, "FunctionName": "wrong-1", "Role": f"arn:aws:iam::{account}:role/nobody"})
+    step("role of others", fn.create_function, **{**made, "FunctionName": "wrong-2", "Role": role.replace(":role/runner", ":role/machine")})
+    step("role malformed", fn.create_function, **{**made, "FunctionName": "wrong-3", "Role": "runner"})
+    step("no archive", fn.create_function, **{**made, "FunctionName": "wrong-4", "Code": {"ZipFile": b"no archive"}})
+    step("no bucket", fn.create_function, **{**made, "FunctionName": "wrong-5", "Code": {"S3Bucket": "nobody-at-all", "S3Key": "a.zip"}})
+    step("no runtime", fn.create_function, **{key: "wrong-6" if key == "FunctionName" else value for key, value in made.items() if key != "Runtime"})
+    said = lambda value: value.replace(account, "ACCOUNT") if isinstance(value, str) else value
+    members = ("FunctionName", "FunctionArn", "Runtime", "Role", "Handler", "CodeSize", "CodeSha256", "Timeout", "MemorySize", "Version", "Description",
+               "PackageType", "Architectures", "EphemeralStorage", "SnapStart", "TracingConfig", "Environment")
+    pick = lambda it: {name: said(it.get(name)) for name in members}
+    step("create", fn.create_function, pick, Timeout=9, MemorySize=256, Environment={"Variables": {"A": "b"}}, Tags={"team": "a"}, **made)
+    step("create twice", fn.create_function, **made)
+    settled()
+    step("configuration", fn.get_function_configuration, pick, **named)
+    step("state", fn.get_function_configuration, lambda it: [it["State"], it["LastUpdateStatus"]], **named)
+    step("by ARN", fn.get_function, lambda it: it.get("Tags"), FunctionName=f"arn:aws:lambda:{region}:{account}:function:sum")
+    step("no version", fn.get_function, Qualifier="7", **named)
+    step("no alias's function", fn.get_function, Qualifier="live", **named)
+    step("too long", fn.update_function_configuration, Timeout=901, **named)
+    step("set", fn.update_function_configuration, pick, Timeout=20, Description="adds", **named)
+    settled()
+    step("publish", fn.publish_version, lambda it: [it["Version"], it["FunctionArn"].split(":")[-1], it["Timeout"]], Description="first", **named)
+    step("publish the same", fn.publish_version, lambda it: it["Version"], **named)
+    step("new code", fn.update_function_code, lambda it: [it["CodeSha256"], it["CodeSize"]], ZipFile=archive("def handler(event, context):\n    return 1\n"), **named)
+    settled()
+    step("try code", fn.update_function_code, lambda it: it["CodeSha256"], ZipFile=code, DryRun=True, **named)
+    step("publish again", fn.publish_version, lambda it: it["CodeSha256"], **named)
+    step("versions", fn.list_versions_by_function, lambda it: [row["Version"] for row in it["Versions"]][:3], **named)
+    pages = fn.get_paginator("list_versions_by_function").paginate(PaginationConfig={"PageSize": 2}, **named)
+    step.said["pages of versions"] = [row["Version"] for page in pages for row in page["Versions"]][:3]
+    step("old one", fn.get_function_configuration, lambda it: [it["Timeout"], it["Description"]], Qualifier="1", **named)
+    step("alias of nothing", fn.create_alias, Name="live", FunctionVersion="9", **named)
+    step("alias", fn.create_alias, lambda it: [said(it["AliasArn"]), it["FunctionVersion"]], Name="live", FunctionVersion="1", **named)
+    step("alias twice", fn.create_alias, Name="live", FunctionVersion="1", **named)
+    step("by alias", fn.get_function_configuration, lambda it: it["Version"], Qualifier="live", **named)
+    step("move alias", fn.update_alias, lambda it: it["FunctionVersion"], Name="live", FunctionVersion="2", **named)
+    step("alias shown", fn.get_alias, lambda it: it["FunctionVersion"], Name="live", **named)
+    step("aliases", fn.list_aliases, lambda it: [row["Name"] for row in it["Aliases"]], **named)
+    step("no alias", fn.get_alias, Name="old", **named)
+    step("version in use", fn.delete_function, Qualifier="2", **named)
+    step("alias away", fn.delete_alias, Name="live", **named)
+    step("delete version", fn.delete_function, Qualifier="1", **named)
+    step("version gone", fn.get_function, Qualifier="1", **named)
+    allow = {"StatementId": "s3", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com", "SourceArn": "arn:aws:s3:::run-1"}
+    step("no policy", fn.get_policy, **named)
+    step("allow", fn.add_permission, lambda it: json.loads(said(it["Statement"])), **allow, **named)
+    step("allow twice", fn.add_permission, **allow, **named)
+    step("policy", fn.get_policy, lambda it: json.loads(said(it["Policy"]))["Statement"][0], **named)
+    step("disallow", fn.remove_permission, StatementId="s3", **named)
+    step("disallow twice", fn.remove_permission, StatementId="s3", **named)
+    arn = f"arn:aws:lambda:{region}:{account}:function:sum"
+    step("tag", fn.tag_resource, Resource=arn, Tags={"cost": "b"})
+    step("untag", fn.untag_resource, Resource=arn, TagKeys=["team"])
+    step("tags", fn.list_tags, lambda it: it["Tags"], Resource=arn)
+    step("reserve", fn.put_function_concurrency, lambda it: it["ReservedConcurrentExecutions"], ReservedConcurrentExecutions=5, **named)
+    step("reserved", fn.get_function_concurrency, lambda it: it["ReservedConcurrentExecutions"], **named)
+    step("unreserve", fn.delete_function_concurrency, **named)
+    step("reserved no more", fn.get_function_concurrency, lambda it: it.get("ReservedConcurrentExecutions"), **named)
+    s3.create_bucket(Bucket="code-1", CreateBucketConfiguration={"LocationConstraint": region})
+    s3.put_object(Bucket="code-1", Key="sum.zip", Body=code)
+    step("no key", fn.create_function, **{**made, "FunctionName": "more", "Code": {"S3Bucket": "code-1", "S3Key": "none.zip"}})
+    for number in range(5):
+        step(f"from S3 {number}", fn.create_function, lambda it: it["CodeSha256"], **{**made, "FunctionName": f"sum-{number}", "Code": {"S3Bucket": "code-1", "S3Key": "sum.zip"}})
+    pages = fn.get_paginator("list_functions").paginate(PaginationConfig={"PageSize": 2})
+    step.said["pages"] = sorted(row["FunctionName"] for page in pages for row in page["Functions"] if row["FunctionName"].startswith("sum"))
+    step("image", fn.create_function, lambda it: [it["PackageType"], it.get("Runtime")], FunctionName="image", PackageType="Image", Role=role, Code={"ImageUri": f"{account}.dkr.ecr.{region}.amazonaws.com/a:1"})
+    step("delete", fn.delete_function, **named)
+    step("delete twice", fn.delete_function, **named)
+
+
+at_both(stacks=stacks, logs=logs, roles=roles, objects=objects, functions=functions)

@@ -73,7 +73,10 @@ async fn lists_have_pages_and_the_fleets_roles() {
             break;
         }
     }
-    assert_eq!(names, ["hyperpod", "operator", "researcher", "trainyard-cluster", "trainyard-node"]);
+    assert_eq!(
+        names,
+        ["hyperpod", "operator", "researcher", "trainyard-cluster", "trainyard-functions", "trainyard-node"]
+    );
     let cluster = aws.call("eks", "DescribeCluster", json!({"name": "trainyard"})).await;
     let role = aws.call("iam", "GetRole", json!({"RoleName": "trainyard-cluster"})).await;
     assert_eq!(role["Role"]["Arn"], cluster["cluster"]["roleArn"]);

@@ -3,6 +3,8 @@
 mod beside;
 mod boto3;
 mod command_line;
+mod functions;
+mod hyperpod;
 mod iam;
 mod known;
 mod logs;
@@ -12,6 +14,7 @@ mod services;
 mod signatures;
 mod stacks;
 mod state;
+mod tools;
 
 #[path = "../../../aws/tests/oracle/generate.rs"]
 mod generate;

@@ -17,6 +17,7 @@ const ROLES: &[(&str, &str, &[&str])] = &[
             "CloudWatchAgentServerPolicy",
         ],
     ),
+    (services::FUNCTION_ROLE, "lambda.amazonaws.com", &["service-role/AWSLambdaBasicExecutionRole"]),
     ("hyperpod", "sagemaker.amazonaws.com", &["AmazonSageMakerClusterInstanceRolePolicy"]),
 ];
 

@@ -1,12 +1,16 @@
 //! The services with state. A service is a table of operations; what it does not name is not in the sandbox.
 
+mod autoscaling;
 mod cloudformation;
 mod cloudwatch;
 mod ec2;
 mod eks;
 mod eks_parts;
 mod hyperpod_actions;
+mod hyperpod_create;
+mod hyperpod_scheduling;
 mod iam;
+mod lambda;
 mod logs;
 mod once;
 mod pricing;
@@ -14,6 +18,7 @@ mod quotas;
 mod s3;
 mod sagemaker;
 mod sts;
+mod training_plans;
 
 use std::{cell::Cell, collections::BTreeSet, time::Duration};
 
@@ -38,6 +43,7 @@ pub(super) use self::{
     ec2::{Wanted, add_rules, instance, short, sum_rules},
     eks_parts::build as eks_parts,
     iam::{build_policies as iam_policies, new_role as iam_role, new_user as iam_user},
+    lambda::{ROLE as FUNCTION_ROLE, build as functions},
     logs::add as log,
     quotas::build as quotas,
     s3::new_bucket as s3_bucket,
@@ -58,17 +64,22 @@ const ALL: &[&[Operations]] = &[
     cloudformation::ALL,
     ec2::ALL,
     iam::ALL,
+    lambda::ALL,
     logs::ALL,
     s3::ALL,
     &[
+        autoscaling::OPERATIONS,
         cloudwatch::OPERATIONS,
         eks::OPERATIONS,
         eks_parts::OPERATIONS,
         hyperpod_actions::OPERATIONS,
+        hyperpod_create::OPERATIONS,
+        hyperpod_scheduling::OPERATIONS,
         pricing::OPERATIONS,
         quotas::OPERATIONS,
         sagemaker::OPERATIONS,
         sts::OPERATIONS,
+        training_plans::OPERATIONS,
     ],
 ];
 

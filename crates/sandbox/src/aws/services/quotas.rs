@@ -1,10 +1,12 @@
 //! Service quotas: what an account may have, and what it has unless AWS was asked for more.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::Operations;
 use crate::aws::{
-    account::{Account, Cx},
+    account::{Account, Cx, Then},
     services::ec2::{TYPES, shown, taken},
     table::Table,
     wire::Refusal,
@@ -14,7 +16,10 @@ pub(super) const OPERATIONS: Operations = &[
     ("service-quotas", "GetAWSDefaultServiceQuota", default),
     ("service-quotas", "GetServiceQuota", get),
     ("service-quotas", "ListAWSDefaultServiceQuotas", defaults),
+    ("service-quotas", "GetRequestedServiceQuotaChange", request),
+    ("service-quotas", "ListRequestedServiceQuotaChangeHistory", requests),
     ("service-quotas", "ListServiceQuotas", list),
+    ("service-quotas", "RequestServiceQuotaIncrease", increase),
 ];
 
 /// Quotas of EC2 that launches are held against: code, name, and virtual CPUs beyond those in use at the start.
@@ -111,4 +116,64 @@ fn get(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
 
 fn default(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
     one(cx, given)
+}
+
+/// What AWS takes to decide on an increase, and by how many times it grants one without asking back.
+const DECISION: Duration = Duration::from_mins(15);
+const GRANTED: f64 = 4.0;
+
+fn increase(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
+    let id = format!("{}/{}", cx.name("ServiceCode"), cx.name("QuotaCode"));
+    let quota = cx.row(Table::Quotas, &id, absent)?.clone();
+    let wanted = cx.input["DesiredValue"].as_f64().unwrap_or(0.0);
+    if quota["Value"].as_f64().is_none_or(|value| wanted <= value) {
+        let message = "You must provide a quota value greater than the current quota value.";
+        return Err(Refusal::new(400, "IllegalArgumentException", message));
+    }
+    let is_open = |row: &&Value| row["QuotaArn"] == quota["QuotaArn"] && row["Status"] == "PENDING";
+    if cx.rows(Table::QuotaRequests).any(|row| is_open(&row)) {
+        let message = "Only one open service quota increase request is allowed per quota.";
+        return Err(Refusal::new(400, "ResourceAlreadyExistsException", message));
+    }
+    let (request, now) = (cx.account.random.uid(), cx.account.stamp());
+    let mut row = json!({
+        "Id": request, "DesiredValue": wanted, "Status": "PENDING", "Created": now, "LastUpdated": now, "QuotaRequestedAtLevel": "ACCOUNT",
+        "Requester": format!("{{\"accountId\":\"{}\"}}", cx.account.id), "_quota": id,
+    });
+    for member in ["ServiceCode", "ServiceName", "QuotaCode", "QuotaName", "QuotaArn", "GlobalQuota", "Unit"] {
+        row[member] = quota[member].clone();
+    }
+    cx.insert(Table::QuotaRequests, &request, row.clone());
+    cx.later(DECISION, Table::QuotaRequests, &request, Then::Step(decide));
+    Ok(json!({ "RequestedQuota": shown(&row) }))
+}
+
+/// Grants an increase, or opens a case for one that people would look at.
+fn decide(account: &mut Account, region: &str, request: &str) {
+    let Some(row) = account.row(region, Table::QuotaRequests, request).cloned() else { return };
+    let (id, wanted) = (row["_quota"].as_str().unwrap_or_default(), row["DesiredValue"].as_f64().unwrap_or(0.0));
+    let Some(quota) = account.row_mut(region, Table::Quotas, id) else { return };
+    let granted = quota["Value"].as_f64().is_some_and(|value| wanted <= value * GRANTED);
+    if granted {
+        quota["Value"] = wanted.into();
+    }
+    let now = account.stamp();
+    if let Some(row) = account.row_mut(region, Table::QuotaRequests, request) {
+        row["Status"] = if granted { "APPROVED" } else { "CASE_OPENED" }.into();
+        row["LastUpdated"] = now;
+    }
+}
+
+fn request(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
+    Ok(json!({ "RequestedQuota": shown(cx.row(Table::QuotaRequests, &cx.name("RequestId"), absent)?) }))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the form of all operations")]
+fn requests(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
+    let (service, status) = (cx.text("ServiceCode"), cx.text("Status"));
+    let fits = |row: &&Value| {
+        service.is_none_or(|service| row["ServiceCode"] == service)
+            && status.is_none_or(|status| row["Status"] == status)
+    };
+    Ok(json!({ "RequestedQuotas": cx.rows(Table::QuotaRequests).filter(fits).map(shown).collect::<Vec<_>>() }))
 }

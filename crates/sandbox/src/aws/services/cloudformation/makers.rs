@@ -1,13 +1,38 @@
 //! Resources that take more than one operation to make.
 
-use serde_json::{Value, json};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::{Map, Value, json};
 
 use super::kinds::{Wanted, generated, said};
 use crate::aws::{
-    account::{Account, Then},
-    services::{event, node, sagemaker::WHILE, within},
+    account::Account,
+    services::{
+        event,
+        hyperpod_create::{lacking, make},
+        lambda, within,
+    },
     table::Table,
 };
+
+/// Properties of a function that the operation calls the same.
+const FUNCTION_MEMBERS: &[&str] = &[
+    "Architectures",
+    "Code",
+    "DeadLetterConfig",
+    "Description",
+    "Environment",
+    "EphemeralStorage",
+    "Handler",
+    "Layers",
+    "LoggingConfig",
+    "MemorySize",
+    "PackageType",
+    "Role",
+    "Runtime",
+    "Timeout",
+    "TracingConfig",
+    "VpcConfig",
+];
 
 /// Makes a resource and says its id; deletes it by that.
 pub(super) struct Maker {
@@ -17,6 +42,7 @@ pub(super) struct Maker {
 
 pub(super) const ROLE: Maker = Maker { make: role, delete: delete_role };
 pub(super) const LOG_GROUP: Maker = Maker { make: log_group, delete: delete_log_group };
+pub(super) const FUNCTION: Maker = Maker { make: function, delete: lambda::forget };
 pub(super) const HYPERPOD: Maker = Maker { make: hyperpod, delete: delete_hyperpod };
 
 /// One call, with its refusal in the words of an event.
@@ -92,6 +118,39 @@ fn delete_log_group(account: &mut Account, region: &str, name: &str) {
     drop(within(account, region, "logs", "DeleteLogGroup", json!({ "logGroupName": name })));
 }
 
+/// A Lambda function. Code that stands in the template is a text, which is put into an archive.
+fn function(account: &mut Account, region: &str, wanted: &Wanted<'_>) -> Result<String, String> {
+    let mut name = name(account, wanted, "FunctionName");
+    name.truncate(64);
+    let mut input = json!({ "FunctionName": name });
+    for member in FUNCTION_MEMBERS {
+        if !wanted.properties[*member].is_null() {
+            input[*member] = wanted.properties[*member].clone();
+        }
+    }
+    for member in ["MemorySize", "Timeout"] {
+        if let Some(number) = input[member].as_str().and_then(|text| text.parse::<i64>().ok()) {
+            input[member] = number.into();
+        } else if input[member].is_null() {
+            input.as_object_mut().map(|input| input.shift_remove(member));
+        }
+    }
+    if let Some(source) = wanted.properties["Code"]["ZipFile"].as_str() {
+        let file = if text_of(wanted, "Runtime").starts_with("nodejs") { "index.js" } else { "index.py" };
+        input["Code"]["ZipFile"] = BASE64_STANDARD.encode(lambda::archive(file, source.as_bytes())).into();
+    }
+    let tags = wanted.properties["Tags"].as_array().into_iter().flatten();
+    let tags: Map<String, Value> =
+        tags.filter_map(|tag| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].clone()))).collect();
+    input["Tags"] = tags.into();
+    call(account, region, "lambda", "CreateFunction", input)?;
+    Ok(name)
+}
+
+fn text_of<'w>(wanted: &'w Wanted<'_>, property: &str) -> &'w str {
+    wanted.properties[property].as_str().unwrap_or_default()
+}
+
 /// A HyperPod cluster with its nodes. Groups come as a list, or as the JSON text of a parameter.
 fn hyperpod(account: &mut Account, region: &str, wanted: &Wanted<'_>) -> Result<String, String> {
     let name = name(account, wanted, "ClusterName");
@@ -103,40 +162,20 @@ fn hyperpod(account: &mut Account, region: &str, wanted: &Wanted<'_>) -> Result<
         .as_str()
         .map(|text| serde_json::from_str(text).map_err(|error| format!("InstanceGroups is no JSON: {error}")));
     let groups: Value = read.transpose()?.unwrap_or_else(|| given.clone());
-    let mut rows = Vec::new();
-    for group in groups.as_array().into_iter().flatten() {
-        let kind = group["InstanceType"].as_str().unwrap_or_default();
-        let count =
-            group["InstanceCount"].as_u64().or_else(|| group["InstanceCount"].as_str()?.parse().ok()).unwrap_or(0);
-        let left = account.standing.capacity.get(&(region.to_owned(), kind.to_owned()));
-        if left.is_some_and(|left| *left < count) {
-            return Err(format!(
-                "Insufficient capacity error: there are not {count} instances of {kind} to be had in {region} (HandlerErrorCode: InsufficientCapacity)"
-            ));
-        }
-        rows.push(json!({
-            "InstanceGroupName": group["InstanceGroupName"], "InstanceType": kind, "CurrentCount": count, "TargetCount": count,
-            "ExecutionRole": group["ExecutionRole"].as_str().map_or_else(|| account.arn("iam", "", "role/hyperpod"), str::to_owned),
-            "ThreadsPerCore": 1, "Status": "InService",
-            "LifeCycleConfig": { "SourceS3Uri": "s3://sagemaker-lifecycle/", "OnCreate": "on_create.sh" },
-        }));
+    // Parameters are texts, whatever they stand for; only these are known to be what the API has.
+    let count =
+        |group: &Value| group["InstanceCount"].as_u64().or_else(|| group["InstanceCount"].as_str()?.parse().ok());
+    let row = |group: &Value| {
+        json!({
+            "InstanceGroupName": group["InstanceGroupName"], "InstanceType": group["InstanceType"],
+            "InstanceCount": count(group).unwrap_or(0), "ExecutionRole": group["ExecutionRole"],
+        })
+    };
+    let rows: Vec<Value> = groups.as_array().into_iter().flatten().map(row).collect();
+    if let Some(why) = lacking(account, region, &rows) {
+        return Err(format!("Insufficient capacity error: {why} (HandlerErrorCode: InsufficientCapacity)"));
     }
-    let number = account.random.next() >> 16;
-    let arn = account.arn("sagemaker", region, &format!("cluster/{number:012x}"));
-    let row = json!({
-        "ClusterArn": arn, "ClusterName": name, "ClusterStatus": "InService", "CreationTime": account.stamp(), "InstanceGroups": rows,
-        "NodeRecovery": "Automatic",
-    });
-    account.insert(region, Table::HyperPodClusters, &name, row);
-    for row in &rows {
-        for _ in 0..row["TargetCount"].as_u64().unwrap_or(0) {
-            let id = account.new_id("i");
-            let node = node(account, &name, &id, &row["InstanceGroupName"], &row["InstanceType"]);
-            account.insert(region, Table::HyperPodNodes, &id, node);
-            let running = vec![("/InstanceStatus", json!({ "Status": "Running" }))];
-            account.later(WHILE, region, Table::HyperPodNodes, &id, Then::Set(running));
-        }
-    }
+    let arn = make(account, region, &name, "InService", &Value::Null, &rows);
     event(account, region, &name, "", "The cluster was created by a stack.");
     Ok(arn)
 }

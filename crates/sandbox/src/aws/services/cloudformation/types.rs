@@ -5,7 +5,7 @@ use super::{
         Attribute::{self, Answer, Arn, BucketArn, DefaultGroup, Id, Nowhere, Numbered, Property, Text},
         Calls, Kind, Made, STACK,
     },
-    makers::{HYPERPOD, LOG_GROUP, ROLE},
+    makers::{FUNCTION, HYPERPOD, LOG_GROUP, ROLE},
 };
 
 const VPC: Calls = Calls {
@@ -206,6 +206,13 @@ pub(super) const KINDS: &[Kind] = &[
         &["RoleName"],
     ),
     kind("AWS::KMS::Key", 20, Made::Numbered("key"), &[("KeyId", Id), ("Arn", Arn("kms", true, "key/{}"))], &[]),
+    kind(
+        "AWS::Lambda::Function",
+        8,
+        Made::By(FUNCTION),
+        &[("Arn", Arn("lambda", true, "function:{}"))],
+        &["FunctionName", "PackageType"],
+    ),
     kind(
         "AWS::Logs::LogGroup",
         5,

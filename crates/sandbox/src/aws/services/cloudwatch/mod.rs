@@ -1,14 +1,19 @@
-//! CloudWatch: series of the account's machines, computed from what they are, the moment and the seed of their ids, so that
-//! the same moment of the same machine has the same value whoever asks, and whenever.
+//! CloudWatch: series of the account's machines, which are computed, and of what its functions did, which was counted.
+
+mod functions;
+mod machines;
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use self::machines::Measure;
 use super::Operations;
 use crate::{
-    aws::{account::Cx, services::ec2::accelerator, setting::tag, table::Table, wire::Refusal},
-    kubernetes::{clock, random::digest},
+    aws::{account::Cx, wire::Refusal},
+    kubernetes::clock,
 };
+
+pub(in crate::aws) use self::machines::gpu_use;
 
 pub(super) const OPERATIONS: Operations = &[
     ("cloudwatch", "GetMetricData", data),
@@ -16,122 +21,50 @@ pub(super) const OPERATIONS: Operations = &[
     ("cloudwatch", "ListMetrics", list),
 ];
 
-/// Seconds between two samples, as EC2 takes them without detailed monitoring.
+/// Seconds between two samples of machines.
 const SAMPLE: i64 = 60;
 /// Points of one answer.
 const POINTS: usize = 100_800;
 const STATISTICS_POINTS: i64 = 1_440;
 
-/// What is measured: namespace, name, unit, what it is measured on, lowest and highest of its usual values.
-struct Measure(&'static str, &'static str, &'static str, On, f64, f64);
-
-#[derive(Clone, Copy, PartialEq)]
-enum On {
-    Instance,
-    /// Instances with GPUs.
-    Gpu,
-    /// Nodes of the EKS cluster, and the cluster as a whole.
-    Node,
-    /// Those with GPUs.
-    GpuNode,
-    /// 1 while `_status` of the instance is `impaired`.
-    Fault,
+/// One series, with where its samples come from.
+struct Series<'c> {
+    namespace: &'static str,
+    name: &'static str,
+    unit: &'static str,
+    dimensions: Vec<(&'static str, String)>,
+    source: Source<'c>,
 }
 
-const MEASURES: &[Measure] = &[
-    Measure("AWS/EC2", "CPUUtilization", "Percent", On::Instance, 4.0, 62.0),
-    Measure("AWS/EC2", "NetworkIn", "Bytes", On::Instance, 2e6, 9e8),
-    Measure("AWS/EC2", "NetworkOut", "Bytes", On::Instance, 1e6, 7e8),
-    Measure("AWS/EC2", "StatusCheckFailed", "Count", On::Fault, 0.0, 1.0),
-    Measure("AWS/EC2", "StatusCheckFailed_System", "Count", On::Fault, 0.0, 1.0),
-    Measure("CWAgent", "nvidia_smi_utilization_gpu", "Percent", On::Gpu, 40.0, 98.0),
-    Measure("CWAgent", "nvidia_smi_utilization_memory", "Percent", On::Gpu, 25.0, 70.0),
-    Measure("CWAgent", "nvidia_smi_temperature_gpu", "None", On::Gpu, 44.0, 71.0),
-    Measure("CWAgent", "nvidia_smi_power_draw", "None", On::Gpu, 210.0, 660.0),
-    Measure("ContainerInsights", "node_cpu_utilization", "Percent", On::Node, 8.0, 55.0),
-    Measure("ContainerInsights", "node_memory_utilization", "Percent", On::Node, 20.0, 70.0),
-    Measure("ContainerInsights", "node_gpu_utilization", "Percent", On::GpuNode, 40.0, 98.0),
-    Measure("ContainerInsights", "node_gpu_memory_utilization", "Percent", On::GpuNode, 30.0, 92.0),
-    Measure("ContainerInsights", "node_gpu_temperature", "None", On::GpuNode, 44.0, 71.0),
-    Measure("ContainerInsights", "node_gpu_power_draw", "None", On::GpuNode, 210.0, 660.0),
-];
-
-/// One series: what it measures, its dimensions, and the machines behind it.
-struct Series<'c> {
-    measure: &'static Measure,
-    dimensions: Vec<(&'static str, String)>,
-    machines: Vec<&'c Value>,
+enum Source<'c> {
+    /// What these machines have in every minute.
+    Machines(&'static Measure, Vec<&'c Value>),
+    /// What was measured, and in which second.
+    Events(Vec<(i64, f64)>),
 }
 
 fn text<'v>(row: &'v Value, member: &str) -> &'v str {
     row[member].as_str().unwrap_or_default()
 }
 
-/// The series of a measure; only those of machines that run are reported.
-fn series<'c>(cx: &'c Cx<'_>, measure: &'static Measure) -> Vec<Series<'c>> {
-    let runs = |row: &&Value| row["State"]["Name"] == "running";
-    let has_gpu = |row: &&Value| accelerator(text(row, "InstanceType")).is_some_and(|maker| maker == "NVIDIA");
-    let machines = cx.rows(Table::Instances).filter(runs);
-    let by_instance =
-        |row: &'c Value, dimensions: Vec<(&'static str, String)>| Series { measure, dimensions, machines: vec![row] };
-    let id = |row: &Value| ("InstanceId", text(row, "InstanceId").to_owned());
-    match measure.3 {
-        On::Instance | On::Fault => machines.map(|row| by_instance(row, vec![id(row)])).collect(),
-        On::Gpu => machines.filter(has_gpu).map(|row| by_instance(row, vec![id(row)])).collect(),
-        On::Node | On::GpuNode => {
-            let meant =
-                |row: &&Value| tag(row, "eks:cluster-name").is_some() && (measure.3 == On::Node || has_gpu(row));
-            let nodes: Vec<&Value> = machines.filter(meant).collect();
-            let cluster = |row: &Value| ("ClusterName", tag(row, "eks:cluster-name").unwrap_or_default().to_owned());
-            let name = |row: &Value| ("NodeName", tag(row, "Name").unwrap_or_default().to_owned());
-            let each = nodes.iter().map(|row| by_instance(row, vec![cluster(row), id(row), name(row)]));
-            let whole =
-                nodes.first().map(|row| Series { measure, dimensions: vec![cluster(row)], machines: nodes.clone() });
-            whole.into_iter().chain(each).collect()
+/// The series of a namespace and a name, or of all.
+fn series<'c>(cx: &'c Cx<'_>, namespace: Option<&str>, name: Option<&str>) -> Vec<Series<'c>> {
+    let is_meant = |one: &str, other: &str| {
+        namespace.is_none_or(|namespace| namespace == one) && name.is_none_or(|name| name == other)
+    };
+    let mut found = machines::series(cx, is_meant);
+    found.extend(functions::series(cx, is_meant));
+    found
+}
+
+/// The samples of a series in one period.
+fn samples(cx: &Cx<'_>, series: &Series<'_>, start: i64, end: i64) -> Vec<f64> {
+    match &series.source {
+        Source::Machines(..) => machines::samples(cx, series, start, end),
+        Source::Events(events) => {
+            events.iter().filter(|(second, _)| (start..end).contains(second)).map(|(_, value)| *value).collect()
         }
     }
-}
-
-/// The value of a machine's series in a minute: where it usually is, a day's wave, some noise, or what a setting says.
-fn sample(cx: &Cx<'_>, series: &Series<'_>, machine: &Value, second: i64) -> f64 {
-    let Measure(_, name, _, on, low, high) = *series.measure;
-    let id = text(machine, "InstanceId");
-    let node = tag(machine, "Name").unwrap_or_default();
-    let has = |(key, value): (&String, &String)| match key.as_str() {
-        "InstanceId" => id == value,
-        "NodeName" => node == value,
-        key => series.dimensions.iter().any(|dimension| dimension.0 == key && dimension.1 == *value),
-    };
-    let told = cx.account.standing.metrics.iter().rev().find(|(series, since, until)| {
-        series.metric == name && (*since..*until).contains(&second) && series.dimensions.iter().all(has)
-    });
-    if let Some((series, _, _)) = told {
-        return series.value;
-    }
-    if on == On::Fault {
-        return if machine["_status"] == "impaired" { 1.0 } else { 0.0 };
-    }
-    let share = |words: &[&str]| f64::from(u32::try_from(digest(words) % 10_000).unwrap_or(0)) / 10_000.0;
-    let hour = f64::from(u32::try_from(second.rem_euclid(86_400)).unwrap_or(0)) / 86_400.0;
-    let wave = (std::f64::consts::TAU * (hour + share(&[id]))).sin();
-    let noise = share(&[id, name, &second.to_string()]) - 0.5;
-    let place = 0.25 + 0.5 * share(&[id, name]) + 0.12 * wave + 0.16 * noise;
-    let value = low + (high - low) * place.clamp(0.0, 1.0);
-    (value * 100.0).round() / 100.0
-}
-
-/// The samples of a series in one period, of all its machines.
-fn samples(cx: &Cx<'_>, series: &Series<'_>, start: i64, end: i64) -> Vec<f64> {
-    // A machine reports from its launch on.
-    let launched =
-        |row: &Value| row["LaunchTime"].as_str().and_then(clock::parse).map_or(0, OffsetDateTime::unix_timestamp);
-    let first = start + (SAMPLE - start.rem_euclid(SAMPLE)) % SAMPLE;
-    let mut values = Vec::new();
-    for second in (first..end).step_by(60) {
-        let up = series.machines.iter().filter(|row| launched(row) <= second);
-        values.extend(up.map(|row| sample(cx, series, row, second)));
-    }
-    values
 }
 
 /// A statistic of samples; none of a name that there is not.
@@ -195,7 +128,6 @@ fn period(value: &Value) -> Result<i64, Refusal> {
 
 /// The series with exactly these dimensions.
 fn meant<'c>(cx: &'c Cx<'_>, namespace: &str, name: &str, dimensions: &Value) -> Option<Series<'c>> {
-    let measure = MEASURES.iter().find(|measure| measure.0 == namespace && measure.1 == name)?;
     let wanted: Vec<(&str, &str)> = dimensions
         .as_array()
         .into_iter()
@@ -206,7 +138,7 @@ fn meant<'c>(cx: &'c Cx<'_>, namespace: &str, name: &str, dimensions: &Value) ->
         series.dimensions.len() == wanted.len()
             && series.dimensions.iter().all(|(name, value)| wanted.contains(&(*name, value.as_str())))
     };
-    series(cx, measure).into_iter().find(is)
+    series(cx, Some(namespace), Some(name)).into_iter().find(is)
 }
 
 /// Periods that have begun by now, oldest first, with their samples.
@@ -242,7 +174,7 @@ fn statistics(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
     let mut points = Vec::new();
     if let Some(series) = meant(cx, &namespace, &name, &cx.input["Dimensions"]) {
         for (moment, values) in periods(cx, &series, span, period) {
-            let mut point = json!({ "Timestamp": stamp(moment), "Unit": series.measure.2 });
+            let mut point = json!({ "Timestamp": stamp(moment), "Unit": series.unit });
             for name in &plain {
                 point[name.as_str()] = json!(statistic(name, &values));
             }
@@ -301,14 +233,11 @@ fn list(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
             series.dimensions.iter().any(is)
         })
     };
-    let measures = MEASURES.iter().filter(|measure| {
-        namespace.is_none_or(|namespace| measure.0 == namespace) && name.is_none_or(|name| measure.1 == name)
-    });
-    let found: Vec<Series<'_>> = measures.flat_map(|measure| series(cx, measure)).filter(fits).collect();
+    let found: Vec<Series<'_>> = series(cx, namespace, name).into_iter().filter(fits).collect();
     let shown = |series: &Series<'_>| {
         let dimensions: Vec<Value> =
             series.dimensions.iter().map(|(name, value)| json!({ "Name": name, "Value": value })).collect();
-        json!({ "Namespace": series.measure.0, "MetricName": series.measure.1, "Dimensions": dimensions })
+        json!({ "Namespace": series.namespace, "MetricName": series.name, "Dimensions": dimensions })
     };
     // Pages have 500 metrics and no size of the caller's.
     let start: usize = match cx.text("NextToken") {
