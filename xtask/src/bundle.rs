@@ -9,18 +9,21 @@ use std::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{Result, environment, fetch, release};
+use crate::{
+    Result, environment, fetch,
+    release::{self, Engines},
+};
 
 const DESCRIPTION: &str = "Run machine-learning infrastructure on AWS and Kubernetes";
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Builds, packs and writes `server.json` beside the bundle. `url` is the folder that the bundle will be downloaded from.
-pub(crate) fn run(url: Option<&str>) -> Result<()> {
+pub(crate) fn run(url: Option<&str>, engines: Engines) -> Result<()> {
     let name = format!("trainyard-mcp-{VERSION}-{}-{}", platform(), std::env::consts::ARCH);
     let folder = fetch::cache().join("bundle").join(&name);
     fetch::remove(&folder)?;
-    fill(&folder, &release::build()?)?;
+    fill(&folder, &release::build(engines)?)?;
     let bundle = folder.with_extension("mcpb");
     mcpb(&["validate", fetch::text(&folder.join("manifest.json"))?])?;
     mcpb(&["pack", fetch::text(&folder)?, fetch::text(&bundle)?])?;
