@@ -20,23 +20,31 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Builds, packs and writes `server.json` beside the bundle. `url` is the folder that the bundle will be downloaded from.
 pub(crate) fn run(url: Option<&str>, engines: Engines) -> Result<()> {
+    for file in make(&release::build(engines)?, url)? {
+        println!("{}", file.display());
+    }
+    Ok(())
+}
+
+/// Packs this binary; the files that were made.
+pub(crate) fn make(binary: &Path, url: Option<&str>) -> Result<Vec<PathBuf>> {
     let name = format!("trainyard-mcp-{VERSION}-{}-{}", platform(), std::env::consts::ARCH);
     let folder = fetch::cache().join("bundle").join(&name);
     fetch::remove(&folder)?;
-    fill(&folder, &release::build(engines)?)?;
+    fill(&folder, binary)?;
     let bundle = folder.with_extension("mcpb");
     mcpb(&["validate", fetch::text(&folder.join("manifest.json"))?])?;
     mcpb(&["pack", fetch::text(&folder)?, fetch::text(&bundle)?])?;
-    println!("{}", bundle.display());
+    let mut made = vec![bundle.clone()];
     if let Some(url) = url {
         let digest = Sha256::digest(fs::read(&bundle)?);
         let digest = digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         let entry = entry(&format!("{}/{name}.mcpb", url.trim_end_matches('/')), &digest)?;
         let file = folder.with_file_name("server.json");
         fs::write(&file, format!("{entry:#}\n"))?;
-        println!("{}", file.display());
+        made.push(file);
     }
-    Ok(())
+    Ok(made)
 }
 
 /// What stands in the bundle.

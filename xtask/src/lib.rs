@@ -10,9 +10,11 @@ mod check;
 mod compile_cost;
 mod environment;
 mod fetch;
+mod publish;
 mod release;
+mod sbom;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use release::Engines;
 
@@ -26,6 +28,7 @@ usage: cargo xtask test [--without-npm]                    run every check and t
        cargo xtask bench [--peers]                         measure size, start, calls and load of the release build
        cargo xtask bundle [--without-lightgbm] [--url FOLDER]
                                                            pack the release build for clients that install with a click
+       cargo xtask release [--key PEM] [--url FOLDER]      make what a release consists of, signed if there is a key
        cargo xtask compile-cost                            measure what 150 generated tools cost the compiler
        cargo xtask catalogue [--check] [--botocore DIR]    make crates/aws/catalogue from botocore";
 
@@ -44,10 +47,24 @@ pub fn run(arguments: &[String]) -> Result<()> {
         ["bundle", "--url", url] => bundle::run(Some(url), Engines::All),
         ["bundle", "--without-lightgbm"] => bundle::run(None, Engines::Usual),
         ["bundle", "--without-lightgbm", "--url", url] => bundle::run(Some(url), Engines::Usual),
+        ["release", options @ ..] => release_options(options),
         ["compile-cost"] => compile_cost::run(),
         ["catalogue", ..] => catalogue(arguments),
         _ => Err(USAGE.into()),
     }
+}
+
+fn release_options(mut words: &[&str]) -> Result<()> {
+    let (mut key, mut url) = (None, None);
+    while let [name, value, rest @ ..] = words {
+        match *name {
+            "--key" => key = Some(Path::new(*value)),
+            "--url" => url = Some(*value),
+            _ => return Err(USAGE.into()),
+        }
+        words = rest;
+    }
+    if words.is_empty() { publish::run(key, url) } else { Err(USAGE.into()) }
 }
 
 #[cfg(feature = "catalogue")]

@@ -16,12 +16,22 @@ pub(crate) enum Engines {
     All,
 }
 
+impl Engines {
+    /// The cargo features that build them in.
+    pub(crate) fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Usual => &[],
+            Self::All => &["lightgbm"],
+        }
+    }
+}
+
 /// Builds it; where it lies.
 pub(crate) fn build(engines: Engines) -> Result<PathBuf> {
     let mut command = Command::new("cargo");
     command.args(["build", "--release", "--quiet", "-p", "trainyard"]).current_dir(root());
     if engines == Engines::All {
-        command.args(["--features", "lightgbm"]).envs(tools_of_lightgbm()?);
+        command.arg("--features").args(engines.features()).envs(tools_of_lightgbm()?);
     }
     if !command.status()?.success() {
         return Err("the release build failed".into());

@@ -309,6 +309,9 @@ pub(crate) struct Options {
     /// What is allowed below the gates: a policy file, read once at start
     #[arg(long, global = true, value_name = "FILE", help_heading = "Gates")]
     pub(crate) policy: Option<PathBuf>,
+    /// Join the words of logs and other text of others by a sign, so that no model takes them for an order; costs tokens
+    #[arg(long, global = true, help_heading = "Gates")]
+    pub(crate) datamark: bool,
     /// Offer these toolsets: names, "default" or "all"
     #[arg(long, global = true, value_delimiter = ',', value_name = "NAME,…", help_heading = "Tools")]
     pub(crate) toolsets: Vec<String>,

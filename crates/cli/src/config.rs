@@ -29,6 +29,8 @@ const CALL_TIMEOUT: u64 = 45;
 pub(crate) struct Config {
     pub(crate) ceiling: Ceiling,
     pub(crate) confirm: trainyard_dispatch::Confirm,
+    /// Whether the words of others are joined by a sign.
+    pub(crate) datamark: bool,
     /// What is allowed below the gates, and the file that says so.
     pub(crate) policy: Arc<Policy>,
     pub(crate) policy_file: Option<PathBuf>,
@@ -93,6 +95,7 @@ struct Settings {
     allow_write: Option<bool>,
     allow_sensitive_data_access: Option<bool>,
     confirm: Option<Confirm>,
+    datamark: Option<bool>,
     policy: Option<PathBuf>,
     toolsets: Option<Vec<String>>,
     tools: Option<Vec<String>>,
@@ -150,6 +153,7 @@ impl Config {
                 Some(Confirm::Changes) => trainyard_dispatch::Confirm::Changes,
                 Some(Confirm::Destructive) | None => trainyard_dispatch::Confirm::Destructive,
             },
+            datamark: options.datamark || settings.datamark.unwrap_or_default(),
             selection: Selection {
                 toolsets: list(&options.toolsets, environment.list("TRAINYARD_TOOLSETS"), settings.toolsets),
                 tools: list(&options.tool_names, environment.list("TRAINYARD_TOOLS"), settings.tools),

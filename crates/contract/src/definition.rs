@@ -10,6 +10,7 @@ use crate::{
     access::{Access, Changes, Destroys, Effect, Reads, Reveals},
     answer::{Answer, Output},
     impact::{Foreseen, Plan},
+    loss::Loss,
     permit::Permit,
     schema,
     tool::{BoxFuture, Call, Context, Preview, Target, Tool},
@@ -97,6 +98,8 @@ pub trait Decoded<C: Context>: Send + Sync {
     fn target(&self) -> Option<Target>;
     /// What would happen, for calls that change something.
     fn plan<'a>(&'a self, context: &'a C, call: &Call) -> Option<BoxFuture<'a, Result<Foreseen>>>;
+    /// What is lost, as far as the arguments tell; `None` where only the plan does.
+    fn loss(&self) -> Option<Loss>;
     /// Does it.
     fn run<'a>(self: Box<Self>, context: &'a C, call: &Call, permit: Permit) -> BoxFuture<'a, Result<Answer>>
     where
@@ -119,6 +122,10 @@ impl<C: Context, T: Tool<C>> Decoded<C> for ReadCall<T> {
         None
     }
 
+    fn loss(&self) -> Option<Loss> {
+        Some(Loss::NONE)
+    }
+
     fn run<'a>(self: Box<Self>, context: &'a C, call: &Call, permit: Permit) -> BoxFuture<'a, Result<Answer>>
     where
         Self: 'a,
@@ -136,6 +143,10 @@ impl<C: Context, T: Preview<C>> Decoded<C> for ChangeCall<T> {
     fn plan<'a>(&'a self, context: &'a C, call: &Call) -> Option<BoxFuture<'a, Result<Foreseen>>> {
         let cx = context.at::<Reads>(call);
         Some(Box::pin(async move { self.0.plan(cx).await?.foreseen() }))
+    }
+
+    fn loss(&self) -> Option<Loss> {
+        self.0.loss()
     }
 
     fn run<'a>(self: Box<Self>, context: &'a C, call: &Call, permit: Permit) -> BoxFuture<'a, Result<Answer>>

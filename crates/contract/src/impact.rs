@@ -4,7 +4,10 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    loss::{Losing, Loss},
+};
 
 /// A quantity that a plan may not have been able to find out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,9 +107,9 @@ impl<P> Weighed<P> {
     }
 }
 
-/// What a tool may give as its plan: anything that can be shown, or that [`Weighed`].
+/// What a tool may give as its plan: anything that can be shown, that [`Weighed`], or either of them [`Losing`].
 pub trait Plan {
-    /// What is shown, and what is known of its impact.
+    /// What is shown, and what is known of its impact and of what is lost.
     fn foreseen(self) -> Result<Foreseen>;
 }
 
@@ -117,17 +120,25 @@ pub struct Foreseen {
     pub shown: Value,
     /// What the change adds; `None` where the plan does not say, which is nothing unless the call spends money.
     pub impact: Option<Impact>,
+    /// What is lost besides what the change is aimed at.
+    pub loss: Loss,
 }
 
 impl<P: Serialize> Plan for P {
     fn foreseen(self) -> Result<Foreseen> {
-        Ok(Foreseen { shown: shown(&self)?, impact: None })
+        Ok(Foreseen { shown: shown(&self)?, impact: None, loss: Loss::NONE })
     }
 }
 
 impl<P: Serialize> Plan for Weighed<P> {
     fn foreseen(self) -> Result<Foreseen> {
-        Ok(Foreseen { shown: shown(&self.plan)?, impact: Some(self.impact) })
+        Ok(Foreseen { shown: shown(&self.plan)?, impact: Some(self.impact), loss: Loss::NONE })
+    }
+}
+
+impl<P: Plan> Plan for Losing<P> {
+    fn foreseen(self) -> Result<Foreseen> {
+        Ok(Foreseen { loss: self.loss, ..self.plan.foreseen()? })
     }
 }
 

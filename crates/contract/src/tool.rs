@@ -11,6 +11,7 @@ use crate::{
     answer::Output,
     facts::{Found, Inquiry},
     impact::Plan,
+    loss::Loss,
 };
 
 /// A future that can be stored.
@@ -56,8 +57,15 @@ pub trait Tool<C: Context>: DeserializeOwned + JsonSchema + Send + Sync + 'stati
 /// What a tool that changes something owes its caller beforehand.
 pub trait Preview<C: Context>: Tool<C, Access: MayChange> {
     /// What would happen: what is shown of it, [`Weighed`](crate::Weighed) where the change may add GPUs, cost or more
-    /// things than it is aimed at.
+    /// things than it is aimed at, [`Losing`](crate::Losing) where more is lost than it is aimed at, or where what goes is a
+    /// backup.
     type Plan: Plan;
+
+    /// What is lost besides the target, as far as the arguments tell; `None` where only the plan does, which is then made
+    /// before the call may run, whoever is asked or not.
+    fn loss(&self) -> Option<Loss> {
+        Some(Loss::NONE)
+    }
 
     /// What would be changed.
     fn target(&self) -> Target;

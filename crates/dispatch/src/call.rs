@@ -4,11 +4,11 @@ use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use trainyard_contract::{
-    Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Foreseen, Needs, Permit, Picture, Progress,
-    Result, Target,
+    Call, Ceiling, Context, Decoded, Effect, Envelope, Error, ErrorKind, Needs, Permit, Picture, Progress, Result,
+    Target,
 };
 
 use crate::{
@@ -18,13 +18,14 @@ use crate::{
     budget,
     caller::Caller,
     judge::{Judgement, Step},
-    limits::{self, Turns},
-    plans::{Claim, Plan, Plans},
+    limits::Turns,
+    lost::Lost,
+    plans::Plans,
     policy::{Confirm, Policy, Verdict},
     present, redact,
     registry::{Entry, Registry},
     results::Results,
-    state::{self, Switch, random_id},
+    state::{Switch, random_id},
     unfinished::{self, Mark},
     watch::{Ending, Watch, Watched},
     witness::Witness,
@@ -44,6 +45,8 @@ pub struct Options {
     pub deadline: Duration,
     /// Tokens that an answer may have.
     pub answer_tokens: usize,
+    /// The words of others are joined by a sign, besides the marks around them.
+    pub datamark: bool,
     /// Calls under way at once; more have to wait.
     pub at_once: usize,
     /// What the operator allows besides.
@@ -60,10 +63,18 @@ impl Default for Options {
             // Clients give up at 60 seconds.
             deadline: Duration::from_secs(45),
             answer_tokens: budget::ANSWER_TOKENS,
+            datamark: false,
             at_once: 256,
             policy: Arc::default(),
             state: None,
         }
+    }
+}
+
+impl Options {
+    /// How answers leave.
+    pub(crate) fn form(&self) -> present::Form {
+        present::Form { tokens: self.answer_tokens, datamark: self.datamark }
     }
 }
 
@@ -135,6 +146,7 @@ pub struct Dispatch<C: Context> {
     pub(crate) plans: Plans,
     pub(crate) results: Results,
     pub(crate) switch: Switch,
+    pub(crate) lost: Lost,
     turns: Turns,
     slots: Semaphore,
     watch: Option<Arc<dyn Watch>>,
@@ -142,13 +154,13 @@ pub struct Dispatch<C: Context> {
 }
 
 /// One call that was understood, on its way.
-struct Way<'a, C: Context> {
-    entry: &'a Entry<C>,
-    said: &'a Said<C>,
-    caller: &'a Caller,
-    call: &'a Call,
+pub(crate) struct Way<'a, C: Context> {
+    pub(crate) entry: &'a Entry<C>,
+    pub(crate) said: &'a Said<C>,
+    pub(crate) caller: &'a Caller,
+    pub(crate) call: &'a Call,
     /// Number of the call in the audit log.
-    number: u64,
+    pub(crate) number: u64,
 }
 
 impl<C: Context> Dispatch<C> {
@@ -157,8 +169,21 @@ impl<C: Context> Dispatch<C> {
         let slots = Semaphore::new(options.at_once);
         let plans = Plans::of(options.state.as_deref());
         let switch = Switch::of(options.state.as_deref());
-        let (turns, results) = (Turns::default(), Results::default());
-        Self { context, registry, options, audit, plans, results, switch, turns, slots, watch: None, witness: None }
+        let (turns, results, lost) = (Turns::default(), Results::default(), Lost::default());
+        Self {
+            context,
+            registry,
+            options,
+            audit,
+            plans,
+            results,
+            switch,
+            lost,
+            turns,
+            slots,
+            watch: None,
+            witness: None,
+        }
     }
 
     /// Tells somebody of each call that ended.
@@ -284,11 +309,14 @@ impl<C: Context> Dispatch<C> {
         if way.said.dry_run {
             return Box::pin(self.show_plan(way, &*decoded, target.as_ref())).await;
         }
-        match (&step, handle) {
+        let loss = match (&step, handle) {
             (Step::Ask, None) => return Box::pin(self.ask(way, &*decoded, target)).await.map(Outcome::Ask),
-            (Step::Ask, Some(handle)) => Box::pin(self.redeem(way, &*decoded, handle)).await?,
-            _ if self.plans_first(way) => Box::pin(self.check_reach(way, &*decoded)).await?,
-            _ => {}
+            (Step::Ask, Some(handle)) => Box::pin(self.redeem(way, &*decoded, handle)).await?.loss,
+            _ if self.plans_first(way, &*decoded) => Box::pin(self.check_reach(way, &*decoded)).await?.loss,
+            _ => self.unplanned(&*decoded)?,
+        };
+        if destroys {
+            self.lost.remember(target.as_ref(), &loss);
         }
         let result = self.act(way, decoded).await;
         if let Some(handle) = handle.filter(|_| matches!(step, Step::Ask)) {
@@ -304,40 +332,6 @@ impl<C: Context> Dispatch<C> {
         let by_person = agreed.is_some() && person;
         let brought = || said.confirm.clone().filter(|name| !person || self.plans.is_agreed(name));
         agreed.or_else(brought).map(|name| Handle { name, by_person })
-    }
-
-    /// Uses up the plan that was agreed to, if what it said is still so.
-    async fn redeem(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>, handle: &Handle) -> Result<()> {
-        let claim = Claim {
-            digest: &way.said.digest,
-            principal: &way.caller.principal,
-            by_person: handle.by_person,
-            call: &way.number.to_string(),
-        };
-        let version = self.plans.redeem(&handle.name, &claim)?;
-        let now = self.plan(decoded, way.call).await?;
-        if present::version(&now.shown) == version {
-            return self.in_limits(way, &now);
-        }
-        let call = way.number.to_string();
-        self.plans.close(&handle.name, &call, "not run: the target had changed");
-        Err(Error::policy_denied("the target has changed since the plan was shown; nothing was changed")
-            .code("PlanRefused")
-            .hint("call again without `confirm` to get a new plan"))
-    }
-
-    /// Whether this is a change, and there are limits that only its plan tells of.
-    fn plans_first(&self, way: &Way<'_, C>) -> bool {
-        way.said.needs.effect.writes() && limits::go_by_plan(self.options.policy.limits())
-    }
-
-    /// Holds a change against the limits that only its plan tells of.
-    async fn check_reach(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>) -> Result<()> {
-        self.in_limits(way, &self.plan(decoded, way.call).await?)
-    }
-
-    fn in_limits(&self, way: &Way<'_, C>, plan: &Foreseen) -> Result<()> {
-        limits::check_impact(self.options.policy.limits(), way.said.needs.spends, plan.impact.as_ref())
     }
 
     async fn act(&self, way: &Way<'_, C>, decoded: Box<dyn Decoded<C>>) -> Result<Outcome> {
@@ -366,7 +360,7 @@ impl<C: Context> Dispatch<C> {
             let id = if may_keep { self.results.keep(&way.caller.principal, whole)? } else { None };
             Ok(id.map(|id| format!("{RESULTS}{id}").into()))
         };
-        let value = present::whole_or_cut(answer, effect != Effect::Reveals, self.options.answer_tokens, keep)?;
+        let value = present::whole_or_cut(answer, effect != Effect::Reveals, self.options.form(), keep)?;
         Ok(Outcome::Done(Done { value, summary, pictures, envelope: way.entry.tool.envelope }))
     }
 
@@ -379,7 +373,7 @@ impl<C: Context> Dispatch<C> {
     }
 
     /// Runs under the deadline, when there is a slot for it. Progress puts the deadline off. A tool that panics fails alone.
-    async fn in_time<T>(&self, live: &Live, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(crate) async fn in_time<T>(&self, live: &Live, work: impl Future<Output = Result<T>>) -> Result<T> {
         let deadline = self.options.deadline;
         let slotted = async {
             let _slot = self.slots.acquire().await.map_err(|_| Error::internal("the server is stopping"))?;
@@ -396,63 +390,6 @@ impl<C: Context> Dispatch<C> {
             )
             .hint("ask for less at once (filters, a smaller limit), or set a longer --call-timeout"))
         })
-    }
-
-    /// What would happen, as the tool says it.
-    async fn plan(&self, decoded: &dyn Decoded<C>, call: &Call) -> Result<Foreseen> {
-        let live = Live::new(call.clone());
-        match decoded.plan(&self.context, &live.call) {
-            Some(plan) => self.in_time(&live, plan).await,
-            None => Ok(Foreseen { shown: json!({}), impact: None }),
-        }
-    }
-
-    async fn ask(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>, target: Option<Target>) -> Result<Question> {
-        let plan = self.plan(decoded, way.call).await?;
-        if way.said.needs.effect.writes() {
-            self.in_limits(way, &plan)?;
-        }
-        let version = present::version(&plan.shown);
-        let plan = self.shown(plan.shown)?;
-        let target = target.map(harmless_target);
-        let mut caller = format!("{} {}", way.caller.door, way.caller.client);
-        redact::text(&mut caller);
-        let handle = self.plans.open(Plan {
-            handle: String::new(),
-            tool: way.entry.tool.name.to_owned(),
-            effect: way.said.needs.effect,
-            target: json!(target),
-            plan: plan.clone(),
-            principal: way.caller.principal.clone(),
-            caller,
-            made: state::now(),
-            digest: way.said.digest.clone(),
-            version,
-        })?;
-        Ok(Question {
-            approve: self.plans.shared().then(|| format!("trainyard approve {handle}")),
-            handle,
-            tool: way.entry.tool.name,
-            effect: way.said.needs.effect,
-            target,
-            plan,
-            envelope: way.entry.tool.envelope,
-        })
-    }
-
-    async fn show_plan(&self, way: &Way<'_, C>, decoded: &dyn Decoded<C>, target: Option<&Target>) -> Result<Outcome> {
-        let plan = self.plan(decoded, way.call).await?;
-        let refusal = self.in_limits(way, &plan).err();
-        let mut value = json!({
-            "dry_run": true,
-            "effect": way.said.needs.effect,
-            "target": target.cloned().map(harmless_target),
-            "plan": self.shown(plan.shown)?,
-        });
-        if let Some(error) = refusal {
-            value["beyond_limits"] = harmless(error).message().into();
-        }
-        Ok(Outcome::Done(Done { value, summary: None, pictures: Vec::new(), envelope: way.entry.tool.envelope }))
     }
 
     /// What is known of a call before it runs.
@@ -520,10 +457,10 @@ fn when(needs: Needs, judgement: &Judgement, caller: &Caller) -> When {
 }
 
 /// A plan that the caller shows.
-struct Handle {
-    name: String,
+pub(crate) struct Handle {
+    pub(crate) name: String,
     /// A person agreed to it on the way here.
-    by_person: bool,
+    pub(crate) by_person: bool,
 }
 
 fn cut_off() -> Error {
@@ -548,7 +485,7 @@ fn close(record: Record<'_>, result: &Result<Outcome>) {
     });
 }
 
-fn harmless(error: Error) -> Error {
+pub(crate) fn harmless(error: Error) -> Error {
     error.map_text(|text| {
         let mut text = text.to_owned();
         redact::text(&mut text);
@@ -556,7 +493,7 @@ fn harmless(error: Error) -> Error {
     })
 }
 
-fn harmless_target(mut target: Target) -> Target {
+pub(crate) fn harmless_target(mut target: Target) -> Target {
     redact::text(&mut target.kind);
     for id in &mut target.ids {
         redact::text(id);

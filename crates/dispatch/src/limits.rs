@@ -25,6 +25,24 @@ struct Doing {
     now: u32,
     calls: Bucket,
     destroying: Bucket,
+    destroyed: Option<Instant>,
+}
+
+impl Doing {
+    /// Refuses to destroy more so soon after the last time.
+    fn cooled_down(&self, seconds: u32, now: Instant) -> Result<()> {
+        let cool = Duration::from_secs(seconds.into());
+        let passed = self.destroyed.map_or(cool, |last| now.saturating_duration_since(last));
+        if passed >= cool {
+            return Ok(());
+        }
+        Err(busy(
+            format!(
+                "this caller has destroyed something, and waits {seconds} s before the next time; nothing was sent"
+            ),
+            Some(cool.saturating_sub(passed)),
+        ))
+    }
 }
 
 /// Leave that grows back evenly: a full minute's worth at first.
@@ -71,7 +89,9 @@ impl Turns {
             let idle = |doing: &Doing| {
                 doing.now == 0 && doing.calls.since.is_none_or(|since| now.saturating_duration_since(since) > MINUTE)
             };
-            callers.retain(|_, doing| !idle(doing));
+            let cool = Duration::from_secs(limits.destructive_cooldown_seconds.into());
+            let hot = |doing: &Doing| doing.destroyed.is_some_and(|last| now.saturating_duration_since(last) < cool);
+            callers.retain(|_, doing| !idle(doing) || hot(doing));
         }
         let doing = callers.entry(name.clone()).or_default();
         if doing.now >= limits.calls_at_once {
@@ -84,11 +104,13 @@ impl Turns {
             doing.calls.since = Some(now);
         }
         if destroys {
+            doing.cooled_down(limits.destructive_cooldown_seconds, now)?;
             let most = limits.destructive_per_minute;
             let taken = doing.destroying.take(most, now);
             taken.map_err(|wait| {
                 busy(format!("this caller may destroy something {most} times a minute; nothing was sent"), Some(wait))
             })?;
+            doing.destroyed = Some(now);
         }
         doing.now += 1;
         Ok(Turn { turns: self, caller: name })
@@ -225,6 +247,14 @@ mod tests {
         assert!(turns.take_at(&caller("a"), &limits, false, at(1)).is_ok(), "reads go on");
         assert!(destroy(31).is_ok());
         assert!(destroy(31).is_err());
+        let cooling = Limits { destructive_cooldown_seconds: 300, ..Limits::default() };
+        let destroy = |name: &str, seconds| turns.take_at(&caller(name), &cooling, true, at(seconds)).map(drop);
+        assert!(destroy("b", 0).is_ok());
+        let error = destroy("b", 100).unwrap_err();
+        assert!(error.message().contains("waits 300 s") && error.hint_str().unwrap().contains("201 s"), "{error}");
+        assert!(destroy("d", 100).is_ok(), "another caller");
+        assert!(turns.take_at(&caller("b"), &cooling, false, at(100)).is_ok(), "reads go on");
+        assert!(destroy("b", 300).is_ok());
         let none = Limits { destructive_per_minute: 0, ..Limits::default() };
         assert!(turns.take_at(&caller("c"), &none, true, at(0)).is_err());
     }

@@ -65,7 +65,7 @@ impl<C: Context> Dispatch<C> {
     /// A page of a large answer, from row (or byte) `from` on, and where the next begins.
     pub fn result_page(&self, id: &str, from: usize, principal: &str) -> Result<(Value, Option<usize>)> {
         let mut whole = self.results.get(id, principal)?;
-        let note = present::mark_others(&mut whole)?;
+        let note = present::mark_others(&mut whole, self.options.datamark)?;
         // Room for what frames the page.
         let (mut page, next) = results::page(&whole, from, self.options.answer_tokens.saturating_sub(400).max(200))?;
         if let Some(note) = note {
@@ -76,6 +76,6 @@ impl<C: Context> Dispatch<C> {
 
     /// Facts as they leave: without secrets and within the budget.
     pub(crate) fn shown(&self, value: Value) -> Result<Value> {
-        present::answer(Answer::of(value), true, self.options.answer_tokens)
+        present::answer(Answer::of(value), true, self.options.form())
     }
 }

@@ -13,7 +13,7 @@ mod session;
 mod trainyard;
 mod web;
 
-pub use emulator::{Moto, free_port};
+pub use emulator::{MiniStack, Moto, free_port};
 pub use endpoint::{Endpoint, Reply, Seen, Wait};
 pub use fault::{Fault, Faulty, message};
 pub use place::{cache, helm, kubernetes_server, kubernetes_venv, learning_venv, node, npm, root, suite, venv};

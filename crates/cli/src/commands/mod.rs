@@ -97,6 +97,7 @@ fn dispatch(config: &Config, codes: Option<Arc<dyn Codes>>) -> Result<Arc<Dispat
     let options = Options {
         ceiling: config.ceiling,
         confirm: config.confirm,
+        datamark: config.datamark,
         deadline: config.call_timeout,
         policy: Arc::clone(&config.policy),
         state: config.state_dir.clone(),

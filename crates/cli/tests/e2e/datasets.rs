@@ -1,51 +1,16 @@
 //! Datasets through the binary, as an assistant has them: here, and in S3 on servers that others wrote.
 
-use std::{
-    fs,
-    net::{SocketAddr, TcpStream},
-    process::{Child, Command, Stdio},
-    sync::{Mutex, OnceLock},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, sync::OnceLock};
 
 use serde_json::{Value, json};
-use trainyard_harness::{Era, Session, Trainyard, free_port, venv};
+use trainyard_harness::{Era, MiniStack, Session, Trainyard, venv};
 
 use crate::{BINARY, moto};
 
-/// MiniStack: a second S3 server, by others than moto's.
-pub(crate) struct MiniStack(Child, SocketAddr);
-
-impl MiniStack {
-    /// One for all tests of this process. It ends when our end of its input closes, however this process ends.
-    pub(crate) fn url() -> String {
-        static SERVER: OnceLock<Mutex<MiniStack>> = OnceLock::new();
-        let server = SERVER.get_or_init(|| Mutex::new(Self::start()));
-        format!("http://{}", server.lock().unwrap().1)
-    }
-
-    fn start() -> Self {
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
-        let script = "\"$@\" & server=$!; cat >/dev/null; kill $server; wait $server";
-        let mut command = Command::new("sh");
-        command.args(["-c", script, "sh"]).arg(venv().join("bin/ministack"));
-        command.env("GATEWAY_PORT", address.port().to_string()).env("BIND_HOST", "127.0.0.1");
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let end = Instant::now() + Duration::from_mins(1);
-        while TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_err() {
-            assert!(Instant::now() < end, "MiniStack did not start; was `cargo xtask test-data` run?");
-            thread::sleep(Duration::from_millis(50));
-        }
-        Self(child, address)
-    }
-}
-
-impl Drop for MiniStack {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
-    }
+/// `MiniStack`: a second S3 server, by others than moto's. One for all tests of this process.
+pub(crate) fn ministack() -> String {
+    static SERVER: OnceLock<MiniStack> = OnceLock::new();
+    SERVER.get_or_init(|| MiniStack::start(&venv(), false).unwrap()).url()
 }
 
 fn serve(at: &Trainyard) -> Session {
@@ -228,5 +193,5 @@ fn datasets_go_to_s3_and_are_verified_there_by_moto() {
 
 #[test]
 fn datasets_go_to_s3_and_are_verified_there_by_ministack() {
-    in_s3(&MiniStack::url(), "datasets-by-ministack", 400);
+    in_s3(&ministack(), "datasets-by-ministack", 400);
 }

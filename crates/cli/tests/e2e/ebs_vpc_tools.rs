@@ -24,7 +24,7 @@ fn volume(state: &str) -> Value {
 }
 
 fn snapshot() -> Value {
-    json!({"SnapshotId": "snap-1", "VolumeId": "vol-1", "VolumeSize": 100, "State": "pending", "Progress": "50%",
+    json!({"SnapshotId": "snap-1", "VolumeId": "vol-9", "VolumeSize": 100, "State": "pending", "Progress": "50%",
         "StartTime": "2026-11-21T10:00:00Z"})
 }
 

@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use trainyard_harness::{Endpoint, Era, Reply, Seen, Session, Trainyard};
 
-use crate::{BINARY, datasets::MiniStack, with_moto};
+use crate::{BINARY, datasets::ministack, with_moto};
 
 const SERVE: [&str; 6] = ["--toolsets", "ec2", "--allow-write", "--allow-sensitive-data-access", "--confirm", "never"];
 
@@ -474,7 +474,7 @@ const NOT_ON_MINISTACK: &[(&str, &str)] = &[
 
 #[test]
 fn every_tool_succeeds_on_a_second_emulator_where_that_can() {
-    let at = Trainyard::at(BINARY, &MiniStack::url()).unwrap().with("AWS_REGION", "eu-west-3");
+    let at = Trainyard::at(BINARY, &ministack()).unwrap().with("AWS_REGION", "eu-west-3");
     let expected: Vec<_> = NOT_ON_MINISTACK.iter().map(|(name, _)| *name).collect();
     assert_eq!(failing(&at, "eu-west-3"), expected);
 }

@@ -13,7 +13,7 @@ use crate::BINARY;
 
 const FLAGS: [&str; 6] = [
     "--toolsets",
-    "ec2,ebs,vpc,hyperpod,hyperpod_admin,eks,cloudwatch,capacity",
+    "ec2,ebs,vpc,hyperpod,hyperpod_admin,eks,cloudwatch,capacity,aws",
     "--allow-write",
     "--allow-sensitive-data-access",
     "--confirm",
@@ -218,4 +218,68 @@ fn roles_are_read_and_given_policies() {
     call(&mut session, "add_inline_policy", given);
     let after = call(&mut session, "get_policies_for_role", json!({ "role_name": "researcher" }));
     assert!(after.to_string().contains("logs:StartQuery"), "{after}");
+}
+
+/// How a call is refused: code and message.
+#[expect(clippy::needless_pass_by_value, reason = "arguments are written where they are used")]
+fn refused(session: &mut Session, tool: &str, arguments: Value) -> (String, String) {
+    let result = session.call(tool, arguments.clone()).unwrap();
+    assert_eq!(result["isError"], true, "{tool} {arguments}: {result}");
+    let error = &result["structuredContent"]["error"];
+    let text = |member: &str| error[member].as_str().unwrap_or_default().to_owned();
+    (text("code"), text("message"))
+}
+
+#[test]
+fn whoever_destroyed_something_does_not_destroy_its_backups() {
+    let (account, at, mut session) = start();
+    let images = account.rows("images").unwrap();
+    let launch = json!({ "service": "ec2", "operation": "RunInstances", "parameters": {
+        "ImageId": images[0]["ImageId"], "InstanceType": "g6.12xlarge", "MinCount": 1, "MaxCount": 1,
+        "BlockDeviceMappings": [{ "DeviceName": "/dev/sdf", "Ebs": { "VolumeSize": 8, "DeleteOnTermination": true } }],
+    } });
+    let launched = call(&mut session, "aws_call", launch)["result"]["Instances"][0].clone();
+    account.advance(Duration::from_mins(1));
+    let instance = launched["InstanceId"].as_str().unwrap().to_owned();
+    let zone = launched["Placement"]["AvailabilityZone"].clone();
+    let plan = call(&mut session, "ec2_terminate_instances", json!({ "instance_ids": [instance], "dry_run": true }));
+    let disk = plan["plan"][0]["volumes_deleted"][0].as_str().unwrap().to_owned();
+    let image =
+        call(&mut session, "ec2_create_ami", json!({ "instance_id": instance, "name": "kept", "no_reboot": true }));
+    let made = call(&mut session, "ebs_create_volume", json!({ "size": 8, "availability_zone": zone }));
+    let volume = made["volume_id"].as_str().unwrap().to_owned();
+    let mut snapshot = |of: &str| {
+        let made = call(&mut session, "ebs_create_snapshot", json!({ "volume_id": of }));
+        made["snapshot_id"].as_str().unwrap().to_owned()
+    };
+    let (spare, of_volume, of_disk) = (snapshot(&volume), snapshot(&volume), snapshot(&disk));
+
+    // Before anything is gone, a backup may go.
+    call(&mut session, "ebs_delete_snapshot", json!({ "snapshot_ids": [spare] }));
+    call(&mut session, "ebs_delete_volume", json!({ "volume_ids": [volume] }));
+    let (code, message) = refused(&mut session, "ebs_delete_snapshot", json!({ "snapshot_ids": [of_volume] }));
+    assert_eq!(code, "BackupKept", "{message}");
+    assert!(message.contains(&volume) && message.contains("nothing was changed"), "{message}");
+    let planned = call(&mut session, "ebs_delete_snapshot", json!({ "snapshot_ids": [of_volume], "dry_run": true }));
+    assert!(planned["beyond_limits"].as_str().unwrap().contains(&volume), "{planned}");
+    let raw = json!({ "service": "ec2", "operation": "DeleteSnapshot", "parameters": { "SnapshotId": of_volume } });
+    assert_eq!(refused(&mut session, "aws_call", raw).0, "BackupKept");
+
+    // The disk of a machine goes with the machine.
+    call(&mut session, "ec2_terminate_instances", json!({ "instance_ids": [instance] }));
+    let (code, message) = refused(&mut session, "ebs_delete_snapshot", json!({ "snapshot_ids": [of_disk] }));
+    assert_eq!((code.as_str(), message.contains(&disk)), ("BackupKept", true), "{message}");
+    let arguments = json!({ "image_id": image["image_id"], "delete_snapshots": true });
+    assert_eq!(refused(&mut session, "ec2_deregister_ami", arguments.clone()).0, "BackupKept");
+    let other = account.rows("snapshots").unwrap();
+    assert!(
+        [&of_volume, &of_disk].iter().all(|id| other.iter().any(|row| row["SnapshotId"] == ***id)),
+        "all are there"
+    );
+
+    // Another process may.
+    let mut anew = at.serve(&FLAGS, Era::Legacy).unwrap();
+    anew.hello().unwrap();
+    call(&mut anew, "ec2_deregister_ami", arguments);
+    call(&mut anew, "ebs_delete_snapshot", json!({ "snapshot_ids": [of_volume, of_disk] }));
 }

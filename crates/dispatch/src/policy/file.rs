@@ -156,6 +156,8 @@ pub struct Limits {
     pub dollars_per_hour: Option<f64>,
     /// Most calls that destroy something, by one caller in any minute.
     pub destructive_per_minute: u32,
+    /// Seconds that a caller waits after a call that destroys something before the next one.
+    pub destructive_cooldown_seconds: u32,
     /// Most calls of one caller in any minute.
     pub calls_per_minute: Option<u32>,
     /// Most calls of one caller at once.
@@ -169,6 +171,7 @@ impl Default for Limits {
             gpus: None,
             dollars_per_hour: None,
             destructive_per_minute: 60,
+            destructive_cooldown_seconds: 0,
             calls_per_minute: None,
             calls_at_once: 1024,
         }

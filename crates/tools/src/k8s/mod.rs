@@ -9,6 +9,7 @@ pub(crate) mod get;
 pub(crate) mod impact;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod loss;
 pub(crate) mod nodes;
 pub(crate) mod object;
 pub(crate) mod objects;

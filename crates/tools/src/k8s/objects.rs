@@ -3,10 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use trainyard_contract::{Changes, Destroys, Error, Json, Preview, Reads, Result, Target, Tool, ToolDef, Weighed};
+use trainyard_contract::{
+    Changes, Destroys, Error, Json, Losing, Loss, Preview, Reads, Result, Target, Tool, ToolDef, Weighed,
+};
 use trainyard_k8s::{Deletion, Patch, Written};
 
-use super::{At, diff::diff, impact};
+use super::{At, diff::diff, impact, loss};
 use crate::{App, Cx};
 
 pub(crate) const TOOLS: &[ToolDef<App>] =
@@ -264,24 +266,30 @@ impl Tool<App> for Delete {
 }
 
 impl Preview<App> for Delete {
-    type Plan = Lost;
+    type Plan = Losing<Lost>;
 
     fn target(&self) -> Target {
         self.at.target()
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Lost> {
+    fn loss(&self) -> Option<Loss> {
+        loss::by_kind(&self.at.kind)
+    }
+
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Losing<Lost>> {
         let kubernetes = self.at.place.of(&cx);
         let named = self.at.named(&kubernetes).await?;
         let namespace = named.namespace.as_deref();
         let found = kubernetes.get(&named.resource, namespace, &named.name).await?;
         kubernetes.try_delete(&named.resource, namespace, &named.name, &self.how(None)).await?;
-        Ok(Lost {
+        let loss = loss::of(&named.resource.kind, namespace, &found);
+        let plan = Lost {
             object: format!("{}/{}", named.resource.kind, named.path()),
             created: found["metadata"]["creationTimestamp"].as_str().map(str::to_owned),
             finalizers: texts(&found["metadata"]["finalizers"]),
             namespace_goes: named.resource.kind == "Namespace",
-        })
+        };
+        Ok(Losing::new(plan, loss))
     }
 }
 

@@ -72,7 +72,7 @@ fn models_go_to_s3_and_are_verified_there_by_moto() {
 
 #[test]
 fn models_go_to_s3_and_are_verified_there_by_ministack() {
-    models_in_s3(&crate::datasets::MiniStack::url(), "models-by-ministack");
+    models_in_s3(&crate::datasets::ministack(), "models-by-ministack");
 }
 
 /// MLflow's own server, from PyPI. It ends when our end of its input closes, however this process ends.

@@ -14,7 +14,8 @@ use trainyard_aws::{
     effect, project, show_text, validate,
 };
 use trainyard_contract::{
-    Access, Error, Impact, Json, MayChange, Needs, Preview, Reads, Result, Target, Tool, Weighed, declare_others,
+    Access, Effect, Error, Impact, Json, Losing, Loss, MayChange, Needs, Preview, Reads, Result, Target, Things, Tool,
+    Weighed, declare_others,
 };
 
 use crate::{
@@ -133,16 +134,21 @@ impl<A> Call<A> {
 }
 
 impl<A: MayChange> Preview<App> for Call<A> {
-    type Plan = Weighed<Plan>;
+    type Plan = Losing<Weighed<Plan>>;
 
     fn target(&self) -> Target {
         Call::target(self)
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Weighed<Plan>> {
+    fn loss(&self) -> Option<Loss> {
+        // What there is not is refused by the call itself.
+        Some(self.found().map_or(Loss::NONE, |(_, operation)| loss(operation)))
+    }
+
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Losing<Weighed<Plan>>> {
         let (service, operation) = self.found()?;
         let plan = Call::plan(self, &cx.aws(self.region.as_ref(), self.profile.as_ref())).await?;
-        Ok(Weighed::new(plan, impact(service, operation)))
+        Ok(Losing::new(Weighed::new(plan, impact(service, operation)), loss(operation)))
     }
 }
 
@@ -193,6 +199,25 @@ fn impact(service: &Service<'_>, operation: &Operation<'_>) -> Impact {
         ));
     }
     Impact::NONE
+}
+
+/// Nouns in the names of operations that take a backup away.
+const BACKUPS: &[&str] = &["Backup", "Image", "RecoveryPoint", "Snapshot"];
+/// Nouns in the names of operations with which more goes than their parameters name.
+const WITH_MORE: &[&str] = &["AutoScalingGroup", "Cluster", "Fleet", "Instance", "Nodegroup", "Stack", "Workspace"];
+
+/// What is lost by a raw call, by its name. It looks nothing up, so what it is a backup of is never known.
+fn loss(operation: &Operation<'_>) -> Loss {
+    let about = |nouns: &[&str]| nouns.iter().any(|noun| operation.name.contains(noun));
+    if effect(operation) != Effect::Destroys {
+        Loss::NONE
+    } else if about(BACKUPS) {
+        Loss::of_backup(Things::Unknown)
+    } else if about(WITH_MORE) {
+        Loss::along(Things::Unknown)
+    } else {
+        Loss::NONE
+    }
 }
 
 /// Names and ids among the parameters: what a person looks for in a question.
@@ -270,6 +295,26 @@ mod tests {
         }
         for (service, name) in [("ec2", "TerminateInstances"), ("s3", "PutObject"), ("iam", "CreateRole")] {
             assert!(adds_nothing(service, name), "{service} {name}");
+        }
+    }
+
+    #[test]
+    fn a_raw_call_that_may_take_a_backup_away_says_so() {
+        let loss = |service: &str, name: &str| loss(operation(catalogue::service(service).unwrap(), name).unwrap());
+        for (service, name) in [
+            ("ec2", "DeleteSnapshot"),
+            ("ec2", "DeregisterImage"),
+            ("rds", "DeleteDBSnapshot"),
+            ("fsx", "DeleteBackup"),
+            ("backup", "DeleteRecoveryPoint"),
+        ] {
+            assert_eq!(loss(service, name), Loss::of_backup(Things::Unknown), "{service} {name}");
+        }
+        for (service, name) in [("ec2", "TerminateInstances"), ("cloudformation", "DeleteStack")] {
+            assert_eq!(loss(service, name), Loss::along(Things::Unknown), "{service} {name}");
+        }
+        for (service, name) in [("ec2", "CreateSnapshot"), ("ec2", "DeleteVolume"), ("ec2", "DescribeSnapshots")] {
+            assert_eq!(loss(service, name), Loss::NONE, "{service} {name}");
         }
     }
 }

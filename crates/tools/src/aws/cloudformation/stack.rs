@@ -1,7 +1,7 @@
 //! The stack engine: find, deploy and delete stacks, and touch none that somebody else owns.
 
 use trainyard_aws::Aws;
-use trainyard_contract::{Access, Covers, Destroys, Error, ErrorKind, Reads, Result};
+use trainyard_contract::{Access, Covers, Destroys, Error, ErrorKind, Loss, Reads, Result, Things};
 
 pub(crate) use super::wire::{Declared, Parameter, Resource, Stack, StackOutput, Tag, TemplateSummary};
 use super::{
@@ -17,6 +17,14 @@ pub(super) const CAPABILITIES: [&str; 3] = ["CAPABILITY_IAM", "CAPABILITY_NAMED_
 const RESOURCE_PAGES: usize = 10;
 /// Stacks in stacks that are followed when it is asked what dies.
 const NESTED_STACKS: usize = 40;
+/// Types with which volumes go that the stack does not name.
+const WITH_VOLUMES: [&str; 5] = [
+    "AWS::AutoScaling::AutoScalingGroup",
+    "AWS::EC2::EC2Fleet",
+    "AWS::EC2::Instance",
+    "AWS::EC2::SpotFleet",
+    "AWS::EKS::Nodegroup",
+];
 /// Type of a stack in a stack.
 pub(super) const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
 /// State of a stack that so far is only planned.
@@ -165,6 +173,18 @@ pub(crate) async fn resources(aws: &Aws<Reads>, name: &str) -> Result<Vec<Resour
         }
     }
     Ok(found)
+}
+
+/// What goes with these: with machines go volumes that no stack names.
+pub(crate) fn loss(resources: &[Resource]) -> Loss {
+    let machines = |resource: &Resource| {
+        let kind = resource.resource_type.as_str();
+        !kind.starts_with("AWS::") || WITH_VOLUMES.contains(&kind)
+    };
+    if resources.iter().any(machines) {
+        return Loss::along(Things::Unknown);
+    }
+    Loss::along(resources.iter().filter_map(|resource| resource.physical_resource_id.clone()).collect())
 }
 
 async fn of_one(aws: &Aws<Reads>, stack_name: &str) -> Result<Vec<Resource>> {

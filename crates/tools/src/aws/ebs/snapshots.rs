@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{
-    Access, Changes, Covers, Destroys, Error, ErrorKind, Json, Listing, Preview, Reads, Result, Target, Tool, ToolDef,
-    Weighed, free_text,
+    Access, Changes, Covers, Destroys, Error, ErrorKind, Json, Listing, Losing, Loss, Preview, Reads, Result, Target,
+    Tool, ToolDef, Weighed, free_text,
 };
 
 use self::wire::{CreateSnapshot, DeleteSnapshot, DescribeImages, DescribeSnapshots, Snapshot};
@@ -160,18 +160,24 @@ impl Tool<App> for Delete {
 }
 
 impl Preview<App> for Delete {
-    type Plan = Lost;
+    type Plan = Losing<Lost>;
 
     fn target(&self) -> Target {
         self.at.target("ebs snapshot", &self.snapshot_ids)
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Lost> {
+    fn loss(&self) -> Option<Loss> {
+        None
+    }
+
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Losing<Lost>> {
         let aws = cx.at(&self.at);
         let ids = some("snapshot_ids", &self.snapshot_ids, "ebs_list_snapshots shows what there is")?;
         let now = named(&aws, &ids).await?;
         let images = images_of(&cx, &aws, &ids).await?;
-        Ok(Lost { now, images, dry_runs: dry_runs(&aws, &ids, |snapshot_id| DeleteSnapshot { snapshot_id }).await? })
+        let loss = Loss::of_backup(now.iter().filter_map(|snapshot| snapshot.volume_id.clone()).collect());
+        let dry_runs = dry_runs(&aws, &ids, |snapshot_id| DeleteSnapshot { snapshot_id }).await?;
+        Ok(Losing::new(Lost { now, images, dry_runs }, loss))
     }
 }
 
@@ -246,6 +252,14 @@ async fn images_of(cx: &Cx<Reads>, aws: &Aws<Reads>, ids: &[String]) -> Result<V
 pub(super) async fn named<A: Access + Covers<Reads>>(aws: &Aws<A>, ids: &[String]) -> Result<Vec<SnapshotRow>> {
     let question = DescribeSnapshots { snapshot_ids: ids.to_vec(), owner_ids: Vec::new(), filters: Vec::new() };
     aws.send(&question).await.map(|found| found.snapshots.into_iter().map(SnapshotRow::from).collect())
+}
+
+/// The volumes that these snapshots were made of.
+pub(in crate::aws) async fn sources(aws: &Aws<Reads>, ids: &[String]) -> Result<Vec<String>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(named(aws, ids).await?.into_iter().filter_map(|snapshot| snapshot.volume_id).collect())
 }
 
 /// One snapshot.

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{
-    Access, Changes, Covers, Destroys, Error, Impact, Json, Preview, Reads, Result, Target, Tool, ToolDef, Weighed,
+    Access, Changes, Covers, Destroys, Error, Impact, Json, Losing, Loss, Preview, Reads, Result, Target, Tool,
+    ToolDef, Weighed,
 };
 
 use self::wire::{RebootInstances, StateChange, TerminateInstances};
@@ -201,14 +202,20 @@ impl Tool<App> for Terminate {
 }
 
 impl Preview<App> for Terminate {
-    type Plan = Vec<Affected>;
+    type Plan = Losing<Vec<Affected>>;
 
     fn target(&self) -> Target {
         self.at.target("ec2 instance", &self.instance_ids)
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<Vec<Affected>> {
-        affected(&cx.at(&self.at), &self.instance_ids).await
+    fn loss(&self) -> Option<Loss> {
+        None
+    }
+
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Losing<Vec<Affected>>> {
+        let affected = affected(&cx.at(&self.at), &self.instance_ids).await?;
+        let volumes = affected.iter().flat_map(|one| one.volumes_deleted.clone()).collect();
+        Ok(Losing::new(affected, Loss::along(volumes)))
     }
 }
 

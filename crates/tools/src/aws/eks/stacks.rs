@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_aws::Aws;
 use trainyard_contract::{
-    Access, Amount, CallDef, Covers, Destroys, Error, ErrorKind, Headed, Impact, Preview, Reads, Result, Target, Tool,
-    ToolDef, Weighed,
+    Access, Amount, CallDef, Covers, Destroys, Error, ErrorKind, Headed, Impact, Losing, Loss, Preview, Reads, Result,
+    Target, Things, Tool, ToolDef, Weighed,
 };
 
 pub(super) use self::lookup::ZONES_WITHOUT_CONTROL_PLANE;
@@ -337,19 +337,25 @@ impl Tool<App> for Delete {
 }
 
 impl Preview<App> for Delete {
-    type Plan = DeletePlan;
+    type Plan = Losing<DeletePlan>;
 
     fn target(&self) -> Target {
         target(&self.cluster_name, self.region.as_ref(), self.profile.as_ref())
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<DeletePlan> {
+    fn loss(&self) -> Option<Loss> {
+        // Its plan knows more, and takes a right that deleting does not.
+        Some(Loss::along(Things::Unknown))
+    }
+
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Losing<DeletePlan>> {
         let aws = cx.aws(self.region.as_ref(), self.profile.as_ref());
         let stack = stack::owned(&aws, &self.cluster_name.stack(), OWNER).await?;
         let deleted = stack::resources(&aws, &stack.stack_name).await;
         let deleted =
             deleted.map_err(|error: Error| error.hint("without the list it is not known what would be deleted"))?;
-        Ok(DeletePlan { stack_id: stack.stack_id, status_now: stack.stack_status, deleted })
+        let loss = stack::loss(&deleted);
+        Ok(Losing::new(DeletePlan { stack_id: stack.stack_id, status_now: stack.stack_status, deleted }, loss))
     }
 }
 

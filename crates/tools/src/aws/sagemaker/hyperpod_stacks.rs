@@ -11,7 +11,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use trainyard_contract::{
-    CallDef, Changes, Destroys, Error, ErrorKind, Impact, Json, Preview, Reads, Result, Target, Tool, ToolDef, Weighed,
+    CallDef, Changes, Destroys, Error, ErrorKind, Impact, Json, Losing, Loss, Preview, Reads, Result, Target, Things,
+    Tool, ToolDef, Weighed,
 };
 
 use self::{
@@ -270,19 +271,26 @@ impl Tool<App> for Delete {
 }
 
 impl Preview<App> for Delete {
-    type Plan = DeletePlan;
+    type Plan = Losing<DeletePlan>;
 
     fn target(&self) -> Target {
         target(&self.stack_name, self.region_name.as_ref(), self.profile_name.as_ref())
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<DeletePlan> {
+    fn loss(&self) -> Option<Loss> {
+        // Its plan knows more, and takes a right that deleting does not.
+        Some(Loss::along(Things::Unknown))
+    }
+
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Losing<DeletePlan>> {
         let aws = cx.aws(self.region_name.as_ref(), self.profile_name.as_ref());
         let stack = stack::owned(&aws, &self.stack_name, OWNER).await?;
         let resources = stack::resources(&aws, &self.stack_name).await;
         let resources =
             resources.map_err(|error: Error| error.hint("without the list it is not known what would be deleted"))?;
-        Ok(DeletePlan { stack_id: stack.stack_id, status_now: stack.stack_status, deleted: resources })
+        let loss = stack::loss(&resources);
+        let plan = DeletePlan { stack_id: stack.stack_id, status_now: stack.stack_status, deleted: resources };
+        Ok(Losing::new(plan, loss))
     }
 }
 

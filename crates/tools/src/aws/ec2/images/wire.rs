@@ -44,6 +44,7 @@ pub(in crate::aws::ec2) struct Image {
     pub(in crate::aws::ec2) creation_date: Option<String>,
     pub(in crate::aws::ec2) deprecation_time: Option<String>,
     pub(in crate::aws::ec2) last_launched_time: Option<String>,
+    pub(in crate::aws::ec2) source_instance_id: Option<String>,
     #[serde(default)]
     pub(in crate::aws::ec2) block_device_mappings: Vec<ImageDevice>,
     #[serde(default)]

@@ -6,15 +6,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use trainyard_contract::{
-    Access, CallDef, Changes, Covers, Destroys, Error, Headed, Preview, Reads, Result, Reveals, Target, Tool, ToolDef,
-    Weighed, declare_others,
+    Access, CallDef, Changes, Covers, Destroys, Error, Headed, Losing, Loss, Preview, Reads, Result, Reveals, Target,
+    Tool, ToolDef, Weighed, declare_others,
 };
 use trainyard_k8s::{Deletion, Known, Kubernetes, Patch, Written};
 
 use super::{Where, is_secret, namespace_of, without_null};
 use crate::{
     App, Cx,
-    k8s::{diff, impact::added},
+    k8s::{diff, impact::added, loss},
 };
 
 pub(crate) const TOOLS: &[ToolDef<App>] = &[ToolDef::by_operation(
@@ -293,20 +293,25 @@ impl Tool<App> for Delete {
 }
 
 impl Preview<App> for Delete {
-    type Plan = DeletePlan;
+    type Plan = Losing<DeletePlan>;
 
     fn target(&self) -> Target {
         self.object.target()
     }
 
-    async fn plan(&self, cx: Cx<Reads>) -> Result<DeletePlan> {
+    fn loss(&self) -> Option<Loss> {
+        loss::by_kind(&self.object.kind)
+    }
+
+    async fn plan(&self, cx: Cx<Reads>) -> Result<Losing<DeletePlan>> {
         let kubernetes = cx.kubernetes(self.object.at.cluster());
         let (known, namespace) = self.object.known(&kubernetes).await?;
         let there = kubernetes.get(&known.resource, namespace.as_deref(), &self.object.name).await?;
         let (namespace, name) = (namespace.as_deref(), &self.object.name);
         kubernetes.try_delete(&known.resource, namespace, name, &Deletion::default()).await?;
         let text = |pointer: &str| there.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        Ok(DeletePlan { created: text("/metadata/creationTimestamp"), uid: text("/metadata/uid") })
+        let plan = DeletePlan { created: text("/metadata/creationTimestamp"), uid: text("/metadata/uid") };
+        Ok(Losing::new(plan, loss::of(&known.resource.kind, namespace, &there)))
     }
 }
 
