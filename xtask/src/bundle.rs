@@ -9,15 +9,18 @@ use std::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{Result, environment, fetch, release};
+use crate::{
+    Result, environment, fetch,
+    release::{self, Engines},
+};
 
 const DESCRIPTION: &str = "Run machine-learning infrastructure on AWS and Kubernetes";
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Builds, packs and writes `server.json` beside the bundle. `url` is the folder that the bundle will be downloaded from.
-pub(crate) fn run(url: Option<&str>) -> Result<()> {
-    for file in make(&release::build()?, url)? {
+pub(crate) fn run(url: Option<&str>, engines: Engines) -> Result<()> {
+    for file in make(&release::build(engines)?, url)? {
         println!("{}", file.display());
     }
     Ok(())

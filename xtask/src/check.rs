@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Result, environment, fetch, root};
+use crate::{Result, environment, fetch, release, root};
 
 /// Runs every check and says what each took.
 pub(crate) fn run(npm: bool) -> Result<()> {
@@ -27,9 +27,9 @@ pub(crate) fn run(npm: bool) -> Result<()> {
     step("build", &|| cargo(&["build", "--quiet", "--workspace", "--all-targets"], npm))?;
     step("catalogue", &|| program(Command::new(built()?).args(["catalogue", "--check"])))?;
     if has_deny() {
-        step("dependencies", &|| {
-            cargo(&["deny", "--log-level", "error", "check", "licenses", "bans", "sources"], npm)
-        })?;
+        // With what releases are built with, besides.
+        let all = ["deny", "--log-level", "error", "--all-features", "check", "licenses", "bans", "sources"];
+        step("dependencies", &|| cargo(&all, npm))?;
     } else {
         println!("== dependencies: not checked, cargo-deny is not installed");
     }
@@ -39,6 +39,21 @@ pub(crate) fn run(npm: bool) -> Result<()> {
         println!("{:>7.1} s  {name}", Duration::as_secs_f64(&time));
     }
     Ok(())
+}
+
+/// What releases have and other builds have not: LightGBM's own core. Not a part of the rest, since it takes minutes to compile.
+pub(crate) fn with_lightgbm() -> Result<()> {
+    environment::python("learning-venv", "tests/requirements-learning.txt")?;
+    let tools = release::tools_of_lightgbm()?;
+    let with = |arguments: &[&str], rest: &[&str]| {
+        let mut command = Command::new("cargo");
+        command.args(arguments).args(["--features", "lightgbm"]).args(rest);
+        program(command.env("AWS_EC2_METADATA_DISABLED", "true").envs(tools.iter().cloned()))
+    };
+    let both = ["clippy", "--quiet", "--package", "trainyard-train", "--package", "trainyard", "--all-targets"];
+    with(&both, &["--", "-D", "warnings"])?;
+    with(&["test", "--quiet", "--package", "trainyard-train"], &[])?;
+    with(&["test", "--quiet", "--package", "trainyard", "--test", "e2e"], &["--", "training::lightgbm"])
 }
 
 /// This program with the features that the others leave out, as the step before built it.

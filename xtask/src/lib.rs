@@ -16,14 +16,18 @@ mod sbom;
 
 use std::path::{Path, PathBuf};
 
+use release::Engines;
+
 /// What every fallible function here returns: the reader is the developer who ran the command.
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 const USAGE: &str = "\
 usage: cargo xtask test [--without-npm]                    run every check and test
+       cargo xtask test --lightgbm                         run the tests of training with LightGBM's own core built in
        cargo xtask test-data [--without-npm]               fetch what the tests need but the repository does not hold
        cargo xtask bench [--peers]                         measure size, start, calls and load of the release build
-       cargo xtask bundle [--url FOLDER]                   pack the release build for clients that install with a click
+       cargo xtask bundle [--without-lightgbm] [--url FOLDER]
+                                                           pack the release build for clients that install with a click
        cargo xtask release [--key PEM] [--url FOLDER]      make what a release consists of, signed if there is a key
        cargo xtask compile-cost                            measure what 150 generated tools cost the compiler
        cargo xtask catalogue [--check] [--botocore DIR]    make crates/aws/catalogue from botocore";
@@ -36,10 +40,13 @@ pub fn run(arguments: &[String]) -> Result<()> {
         ["bench", "--peers"] => bench::run(true),
         ["test"] => check::run(true),
         ["test", "--without-npm"] => check::run(false),
+        ["test", "--lightgbm"] => check::with_lightgbm(),
         ["test-data"] => environment::all(true),
         ["test-data", "--without-npm"] => environment::all(false),
-        ["bundle"] => bundle::run(None),
-        ["bundle", "--url", url] => bundle::run(Some(url)),
+        ["bundle"] => bundle::run(None, Engines::All),
+        ["bundle", "--url", url] => bundle::run(Some(url), Engines::All),
+        ["bundle", "--without-lightgbm"] => bundle::run(None, Engines::Usual),
+        ["bundle", "--without-lightgbm", "--url", url] => bundle::run(Some(url), Engines::Usual),
         ["release", options @ ..] => release_options(options),
         ["compile-cost"] => compile_cost::run(),
         ["catalogue", ..] => catalogue(arguments),

@@ -8,7 +8,11 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{Result, bundle, fetch, release, sbom};
+use crate::{
+    Result, bundle, fetch,
+    release::{self, Engines},
+    sbom,
+};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// File of the digests of all others.
@@ -19,12 +23,12 @@ pub(crate) fn run(key: Option<&Path>, url: Option<&str>) -> Result<()> {
     let folder = fetch::cache().join("release").join(VERSION);
     fetch::remove(&folder)?;
     fs::create_dir_all(&folder)?;
-    let binary = release::build()?;
+    let binary = release::build(Engines::All)?;
     archive(&binary, &folder)?;
     for file in bundle::make(&binary, url)? {
         fs::copy(&file, folder.join(file.file_name().ok_or("a bundle without a name")?))?;
     }
-    fs::write(folder.join("trainyard.cdx.json"), format!("{:#}\n", sbom::bill(&[])?))?;
+    fs::write(folder.join("trainyard.cdx.json"), format!("{:#}\n", sbom::bill(Engines::All.features())?))?;
     fs::write(folder.join("tools.json"), output(Command::new(&binary).args(["tools", "--digest", "--json"]))?)?;
     digests(&folder)?;
     match key {

@@ -62,8 +62,11 @@ struct Locked {
 /// The bill of the binary as `cargo build --release --package trainyard` makes it with these features, for this machine's
 /// system.
 pub(crate) fn bill(features: &[&str]) -> Result<Value> {
-    let features = features.join(",");
-    let metadata = cargo(&["metadata", "--format-version=1", "--locked", "--filter-platform", &host()?])?;
+    // Metadata is of the whole workspace, where a feature wants the name of its package.
+    let of_package: Vec<_> = features.iter().map(|feature| format!("{NAME}/{feature}")).collect();
+    let (features, of_package) = (features.join(","), of_package.join(","));
+    let metadata = ["metadata", "--format-version=1", "--locked", "--features", &of_package];
+    let metadata = cargo(&[&metadata[..], &["--filter-platform", &host()?]].concat())?;
     let metadata: Metadata = serde_json::from_str(&metadata)?;
     // The tree knows what is linked: neither what only tests need, nor what only runs while it is built.
     let linked = cargo(&[
@@ -198,12 +201,21 @@ mod tests {
 
     #[test]
     fn the_bill_names_what_is_linked_each_once_and_nothing_that_only_builds_or_tests() {
-        let bill = bill(&[]).unwrap();
+        let bill = bill(&["lightgbm"]).unwrap();
         let components = bill["components"].as_array().unwrap();
         let refs: BTreeSet<_> = components.iter().map(|it| it["bom-ref"].as_str().unwrap()).collect();
         assert_eq!(refs.len(), components.len(), "each once");
         let named = |name: &str| components.iter().find(|it| it["name"] == name);
-        for name in ["tokio", "rmcp", "aws-lc-rs", "libsqlite3-sys", "trainyard-aws", "trainyard-sandbox", "botocore"] {
+        for name in [
+            "tokio",
+            "rmcp",
+            "aws-lc-rs",
+            "libsqlite3-sys",
+            "lightgbm3-sys",
+            "trainyard-aws",
+            "trainyard-sandbox",
+            "botocore",
+        ] {
             assert!(named(name).is_some(), "{name} is in the binary");
         }
         for name in ["insta", "trainyard-harness", "xtask", "serde_derive", "cmake"] {
@@ -235,7 +247,7 @@ mod tests {
         }
         reached.remove(own);
         assert_eq!(reached, refs);
-        assert_eq!(bill, super::bill(&[]).unwrap(), "the same sources give the same bill");
+        assert_eq!(bill, super::bill(&["lightgbm"]).unwrap(), "the same sources give the same bill");
     }
 
     #[test]

@@ -68,12 +68,16 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Audit(crate::commands::audit::Command),
     /// Datasets: register files, look into them
+    #[command(after_help = crate::commands::platform::help("dataset"))]
     Dataset(VerbArguments),
     /// Train a model: trainyard train DATASET TARGET [KEY=VALUE …]
+    #[command(after_help = crate::commands::platform::help("train"))]
     Train(VerbArguments),
     /// Models: quality, predictions, aliases
+    #[command(after_help = crate::commands::platform::help("model"))]
     Model(VerbArguments),
     /// Trainings: follow them, end them
+    #[command(after_help = crate::commands::platform::help("jobs"))]
     Jobs(VerbArguments),
     /// Do one training job: this program starts itself with it
     #[command(hide = true)]

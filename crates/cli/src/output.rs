@@ -113,13 +113,29 @@ fn outline(out: &mut String, name: &str, value: &Value, depth: usize) {
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
-        Value::String(text) => text.replace(['\n', '\t'], " "),
+        // What others wrote could move the cursor, or worse.
+        Value::String(text) => text.replace(char::is_control, " "),
+        Value::Number(number) if number.is_f64() => number.as_f64().map_or_else(|| number.to_string(), short),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(","),
         Value::Object(members) => {
             members.iter().map(|(name, value)| format!("{name}={}", cell(value))).collect::<Vec<_>>().join(",")
         }
         other => other.to_string(),
     }
+}
+
+/// Letters up to which a number is shown as it is: amounts of money and the like.
+const NUMBER: usize = 10;
+
+/// Six digits of a longer one are enough to look at; the JSON has all of them.
+fn short(value: f64) -> String {
+    let exact = Value::from(value).to_string();
+    if exact.len() <= NUMBER || !(1e-4..1e6).contains(&value.abs()) {
+        return exact;
+    }
+    let before = (0..6).find(|&digits| value.abs() < 10_f64.powi(digits)).unwrap_or(6);
+    let text = format!("{value:.*}", usize::try_from(6 - before).unwrap_or_default());
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// Columns as wide as their widest cell, two spaces apart. The last column is not cut: nothing stands behind it.
@@ -178,6 +194,15 @@ mod tests {
             "truncated": false
         });
         assert_eq!(for_people(&value), "ID    TAGS\ni-1   team=a\ni-22  -\nregion: eu-west-1\ncount: 2\n");
+    }
+
+    #[test]
+    fn numbers_are_short_and_texts_move_no_cursor() {
+        let shown =
+            [29.124_054_999_999_99, -0.000_123_456_789, 39.693_404_260_171_505, 123_450.432_198, 99_999.55, 18.0, 1e-9];
+        let shown = shown.map(|value| cell(&json!(value)));
+        assert_eq!(shown, ["29.1241", "-0.000123", "39.6934", "123450", "99999.55", "18.0", "1e-9"]);
+        assert_eq!(cell(&json!("a\u{1b}[2Jb\r\nc")), "a [2Jb  c");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 """Trainyard beside scikit-learn and LightGBM: quality, CPU seconds and peak memory, each fit in a process of its own.
 
-    python benches/beside_python.py TRAIN_EXAMPLE [data set ...]
+    python benches/beside_python.py TRAIN_EXAMPLE [--only KIND,...] [--verbose] [data set ...]
 
-TRAIN_EXAMPLE is target/release/examples/train. Python needs scikit-learn and lightgbm. Everything runs on one thread. Small
-sets are judged by the same five folds for everybody, the synthetic ones on 50,000 rows that nobody has seen.
+TRAIN_EXAMPLE is target/release/examples/train; built with `--features lightgbm` it is measured with both engines. Python needs
+scikit-learn and lightgbm. Everything runs on one thread. Small sets are judged by the same five folds for everybody, the
+synthetic ones on 50,000 rows that nobody has seen. CPU seconds are of the whole process, and in brackets of learning alone.
 """
 
 import json
@@ -11,12 +12,25 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 import numpy as np
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "MKL_NUM_THREADS")}
-PYTHON = ["linear", "random_forest", "hist_boosting", "lightgbm", "lightgbm_large"]
-OURS = ["fast", "balanced", "best"]
+PYTHON = ["linear", "random_forest", "hist_boosting", "lightgbm", "lightgbm_as_fast", "lightgbm_as_balanced"]
+OURS = ["fast", "balanced", "best", "fast lightgbm", "balanced lightgbm", "best lightgbm"]
+# LightGBM told to grow what our presets grow on large tables of two classes: rounds, patience, parameters.
+LIKE_OURS = {
+    "lightgbm_as_fast": (150, 10, {"num_leaves": 64, "max_depth": 6, "learning_rate": 0.3}),
+    "lightgbm_as_balanced": (
+        600,
+        30,
+        {"num_leaves": 256, "max_depth": 8, "learning_rate": 0.1, "subsample": 0.8, "subsample_freq": 1, "colsample_bytree": 0.5},
+    ),
+}
+ALL = {"min_child_samples": 1, "min_child_weight": 0.03, "reg_lambda": 1.0}
+# What our example says of its parts that is learning and judging, as opposed to reading, saving and predicting.
+LEARNING = ("preparing", "searching", "evaluating", "fitting", "measuring")
 
 
 def data(name):
@@ -45,7 +59,7 @@ def splits(name, y, classes):
     return list(kind(5, shuffle=True, random_state=7).split(rows, y))
 
 
-def model(kind, classes, rows):
+def model(kind, classes):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
@@ -63,16 +77,29 @@ def model(kind, classes, rows):
         return (HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor)(random_state=0)
     from lightgbm import LGBMClassifier, LGBMRegressor
 
-    large = {"num_leaves": 255, "n_estimators": 600} if kind == "lightgbm_large" and rows > 10_000 else {}
-    return (LGBMClassifier if classes else LGBMRegressor)(random_state=0, verbose=-1, n_jobs=1, **large)
+    rounds, _, settings = LIKE_OURS.get(kind, (100, 0, {}))
+    settings = {**ALL, **settings} if settings else {}
+    of_task = LGBMClassifier if classes else LGBMRegressor
+    return of_task(random_state=0, verbose=-1, n_jobs=1, n_estimators=rounds, **settings)
 
 
 def fit_python(kind, folder, classes):
     """In a process of its own: learn, predict, save the prediction."""
     train = np.load(folder + "/train.npz")
     test = np.load(folder + "/test.npz")
-    fitted = model(kind, classes, len(train["y"])).fit(train["x"], train["y"])
+    learner, x, y, more = model(kind, classes), train["x"], train["y"], {}
+    if kind in LIKE_OURS:
+        # A tenth of the rows says when to stop, as with us.
+        import lightgbm
+        from sklearn.model_selection import train_test_split
+
+        x, held_x, y, held_y = train_test_split(x, y, test_size=0.1, random_state=0)
+        more = {"eval_X": held_x, "eval_y": held_y, "callbacks": [lightgbm.early_stopping(LIKE_OURS[kind][1], verbose=False)]}
+    begun = time.process_time()
+    fitted = learner.fit(x, y, **more)
+    seconds = time.process_time() - begun
     np.save(folder + "/out.npy", fitted.predict_proba(test["x"]) if classes else fitted.predict(test["x"]))
+    print(json.dumps({"learning": seconds, "rounds": getattr(fitted, "best_iteration_", None)}))
 
 
 # A child's peak counts from its parent's size at the fork, so a process of some 10 MB stands between.
@@ -112,50 +139,73 @@ def judge(out, y, classes):
     return found
 
 
-def compare(name, example):
+def ours(example, folder, task, kind):
+    """Predictions, CPU seconds, those of learning, peak memory in MB."""
+    preset, *engine = kind.split(" ")
+    spec = {"task": task, "target": "target", "preset": preset, "limits": {"threads": 1}}
+    spec |= {"engine": engine[0]} if engine else {}
+    command = [example, folder + "/train.csv", json.dumps(spec), folder + "/m", folder + "/test.csv"]
+    output, seconds, peak = run(command)
+    told = json.loads(output)
+    learning = sum(told["seconds"].get(part, 0) for part in LEARNING)
+    report, parts = told["report"], {part: round(spent, 2) for part, spent in told["seconds"].items()}
+    if "--verbose" in sys.argv:
+        print(kind, report["algorithm"], report["rounds"], parts, file=sys.stderr, flush=True)
+    return np.array(told["predictions"]), seconds, learning, peak
+
+
+def has_lightgbm(example):
+    with tempfile.TemporaryDirectory() as folder:
+        table = folder + "/train.csv"
+        x = np.arange(40.0)
+        write_csv(table, x[:, None], x)
+        spec = {"target": "target", "preset": "fast", "engine": "lightgbm"}
+        return subprocess.run([example, table, json.dumps(spec), folder + "/m"], capture_output=True).returncode == 0
+
+
+def compare(name, example, only):
     x, y, classes = data(name)
     task = "classification" if classes else "regression"
-    rows = []
-    kinds = [("python", kind) for kind in PYTHON] + [("trainyard", preset) for preset in OURS]
+    both = has_lightgbm(example)
+    kinds = [("python", kind) for kind in PYTHON if name == "synth_class" or kind not in LIKE_OURS]
+    kinds += [("trainyard", kind) for kind in OURS if both or " " not in kind]
     if name == "synth_friedman":
         kinds.remove(("python", "random_forest"))
-    if not name.startswith("synth"):
-        kinds.remove(("python", "lightgbm_large"))
+    kinds = [(maker, kind) for maker, kind in kinds if not only or kind in only]
     parts = splits(name, y, classes)
     for maker, kind in kinds:
-        outs, truths, cpu, memory = [], [], 0.0, 0.0
+        outs, truths, cpu, fits, memory = [], [], 0.0, 0.0, 0.0
         for kept, held in parts:
             with tempfile.TemporaryDirectory() as folder:
                 if maker == "python":
                     np.savez(folder + "/train.npz", x=x[kept], y=y[kept])
                     np.savez(folder + "/test.npz", x=x[held])
-                    _, seconds, peak = run([sys.executable, __file__, "--fit", kind, folder, task])
+                    told, seconds, peak = run([sys.executable, __file__, "--fit", kind, folder, task])
                     outs.append(np.load(folder + "/out.npy"))
+                    learning = json.loads(told)["learning"]
                 else:
                     write_csv(folder + "/train.csv", x[kept], y[kept])
                     write_csv(folder + "/test.csv", x[held])
-                    spec = {"task": task, "target": "target", "preset": kind, "limits": {"threads": 1}}
-                    command = [example, folder + "/train.csv", json.dumps(spec), folder + "/m", folder + "/test.csv"]
-                    output, seconds, peak = run(command)
-                    out = np.array(json.loads(output)["predictions"])
+                    out, seconds, learning, peak = ours(example, folder, task, kind)
                     outs.append(out.reshape(len(held), -1) if classes else out)
             truths.append(y[held])
-            cpu, memory = cpu + seconds, max(memory, peak)
+            cpu, fits, memory = cpu + seconds, fits + learning, max(memory, peak)
         found = judge(np.concatenate(outs), np.concatenate(truths), classes)
-        rows.append((maker, kind, found, cpu / len(parts), memory))
         figures = " | ".join(f"{value:.4f}" for value in found.values())
-        print(f"| {name} | {maker} {kind} | {figures} | {cpu / len(parts):.2f} | {memory:.0f} |", flush=True)
-    return rows
+        seconds = f"{cpu / len(parts):.2f} ({fits / len(parts):.2f})"
+        print(f"| {name} | {maker} {kind} | {figures} | {seconds} | {memory:.0f} |", flush=True)
 
 
 def main():
     if sys.argv[1] == "--fit":
         return fit_python(sys.argv[2], sys.argv[3], sys.argv[4] == "classification")
-    names = sys.argv[2:] or ["breast_cancer", "wine", "digits", "diabetes", "synth_class", "synth_friedman"]
+    words = [word for word in sys.argv[2:] if word != "--verbose"]
+    only = words.pop(words.index("--only") + 1).split(",") if "--only" in words else []
+    names = [word for word in words if word != "--only"] or ["breast_cancer", "wine", "digits", "diabetes", "synth_class", "synth_friedman"]
     for name in names:
         measure = "rmse" if name in ("diabetes", "synth_friedman") else "accuracy | log loss | AUC"
         print(f"\n| data | model | {measure} | CPU-s | MB |\n|---|---|{'---|' * (measure.count('|') + 3)}", flush=True)
-        compare(name, sys.argv[1])
+        compare(name, sys.argv[1], only)
 
 
 if __name__ == "__main__":

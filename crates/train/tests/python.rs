@@ -13,10 +13,11 @@ fn python_predicts_the_same() {
     let example = example();
     let folder = tempfile::tempdir().unwrap();
     let script = root().join("crates/train/tests/same_in_python.py");
-    let run = Command::new(python).arg(script).arg(example).arg(folder.path()).output().unwrap();
+    let engines = cfg!(feature = "lightgbm").then_some("lightgbm");
+    let run = Command::new(python).arg(script).arg(example).arg(folder.path()).args(engines).output().unwrap();
     let told = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     assert!(run.status.success(), "{told}");
-    assert_eq!(told.matches(" same\n").count(), 14, "{told}");
+    assert_eq!(told.matches(" same\n").count(), if engines.is_some() { 24 } else { 14 }, "{told}");
     assert!(fs::read_dir(folder.path()).unwrap().count() > 0);
 }
 

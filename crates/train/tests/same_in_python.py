@@ -1,6 +1,8 @@
 """Trains on data sets that come with scikit-learn, and on a mixed one; compares predictions. Prints a line for each model.
 
-    python same_in_python.py TRAIN_EXAMPLE FOLDER
+    python same_in_python.py TRAIN_EXAMPLE FOLDER [lightgbm]
+
+The last where the example was built with LightGBM's own core: its trees and forests are compared, too.
 """
 
 import csv
@@ -13,7 +15,7 @@ import numpy as np
 import onnxruntime
 from sklearn import datasets
 
-EXAMPLE, FOLDER = sys.argv[1:3]
+EXAMPLE, FOLDER, *ENGINES = sys.argv[1:]
 # float32 has a relative precision of 6e-8; a sum of some hundred trees loses a little of it.
 FLOAT32 = 2e-6
 
@@ -66,6 +68,9 @@ def main():
                 # A tree a class and round: with ten classes, these are 200.
                 spec["hyperparameters"] = {"rounds": 20} if name == "digits" else {}
             compare(f"{name}_{algorithm}", path, spec)
+        for algorithm in ("boosting", "forest") if ENGINES else ():
+            spec = {"target": "target", "algorithm": algorithm, "engine": "lightgbm", "preset": "balanced"}
+            compare(f"{name}_lightgbm_{algorithm}", path, spec | {"hyperparameters": {"rounds": 20}})
     # Comparing ends at both together here: trees and lines in one file.
     spec = {"target": "target", "preset": "best", "hyperparameters": {"rounds": 60}}
     compare("wine_blend", f"{FOLDER}/wine.csv", spec)

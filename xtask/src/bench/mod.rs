@@ -31,7 +31,7 @@ impl Figure {
 
 /// Measures everything and prints a table, then the same as JSON on one line.
 pub(crate) fn run(peers: bool) -> Result<()> {
-    let binary = release::build()?;
+    let binary = release::build(release::Engines::Usual)?;
     #[expect(clippy::cast_precision_loss, reason = "sizes of files are far below 2^53")]
     let size = fs::metadata(&binary)?.len() as f64 / 1e6;
     let mut figures = vec![Figure::new("release binary, stripped", size, "MB").at_most(25.0)];

@@ -8,7 +8,7 @@ mod doctor;
 mod eval;
 mod install;
 mod pictures;
-mod platform;
+pub(crate) mod platform;
 pub(crate) mod policy;
 mod serve;
 mod terminal;

@@ -109,9 +109,27 @@ pub(crate) async fn run(config: &Config, noun: &str, arguments: VerbArguments) -
         Ok(done) if draws => drawn(&dispatch, &done.value).await?,
         _ => String::new(),
     };
+    let done = done.map(|mut done| {
+        if output::is_for_people(arguments.json) {
+            in_columns(&mut done.value);
+        }
+        done
+    });
     let ended = call::shown(&config, &dispatch, verb.tool, done, arguments.json)?;
     output::text(&plots)?;
     Ok(ended)
+}
+
+/// Rows of a preview are lines of JSON between marks that tell a model who wrote them. A person is shown a table.
+fn in_columns(answer: &mut Value) {
+    let Some(text) = answer["rows"].as_str() else { return };
+    let between = text.split_once(": ").and_then(|(_, rest)| rest.rsplit_once(" :")).map_or("", |(between, _)| between);
+    let lines = serde_json::Deserializer::from_str(between).into_iter::<Vec<Value>>();
+    let Ok(rows) = lines.collect::<serde_json::Result<Vec<_>>>() else { return };
+    if let Some(members) = answer.as_object_mut() {
+        members.insert("rows".to_owned(), json!(rows));
+        members.remove("marker");
+    }
 }
 
 /// What the model of an answer looks like: of one that is shown, or of the job that made it.
@@ -174,6 +192,16 @@ async fn followed(dispatch: &Arc<Dispatch<App>>, job: &Value) -> Result<call::Se
             ended => return Ok(ended),
         }
     }
+}
+
+/// The words of a noun, for its help: lines short enough not to be broken.
+pub(crate) fn help(noun: &str) -> String {
+    let verbs: Vec<_> = VERBS.iter().filter(|verb| verb.noun == noun).collect();
+    let form = |verb: &Verb| format!("{} {}", verb.word, verb.places.join(" ").to_uppercase());
+    let width = verbs.iter().map(|verb| form(verb).len()).max().unwrap_or(0);
+    let line = |verb: &&Verb| format!("  {:<width$}  {}\n", form(verb), verb.about);
+    let lines: String = verbs.iter().map(line).collect();
+    format!("Verbs:\n{lines}\nWhat else a verb takes as KEY=VALUE: trainyard {noun}, then trainyard tools TOOL")
 }
 
 /// The words of a noun.

@@ -252,11 +252,13 @@ impl Beating {
     }
 
     /// Ends the process where the work does not. What uses too much memory gets little time.
-    fn insist(&self, stop: Stop, since: Instant) {
+    fn insist(&mut self, stop: Stop, since: Instant) {
         let grace = if stop == Stop::OutOfMemory { GRACE / 10 } else { GRACE };
         if since.elapsed() < Duration::from_millis(grace.unsigned_abs()) {
             return;
         }
+        // With what was measured since the last one: how much memory it was, for one.
+        self.beat();
         let (event, why) = failed(&self.job, Some(stop), &Error::new(ErrorKind::Cancelled, "stopped"));
         let (id, attempt) = (&self.job.id, self.job.attempt);
         let said = self.database.write_here(|transaction| queue::give_up(transaction, id, attempt, event, &why));

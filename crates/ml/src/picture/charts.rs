@@ -178,7 +178,7 @@ pub fn confusion(matrix: &Confusion) -> Result<Option<Picture>> {
     let all: u64 = matrix.counts.iter().flatten().sum();
     let left_out = matrix.classes.len() - classes;
     let rest = if left_out > 0 { format!("; {left_out} classes are not drawn") } else { String::new() };
-    let plot = format!("rows by true class (down) and predicted class (across)\n{}", terminal::confusion(matrix));
+    let plot = terminal::confusion(matrix);
     canvas.picture(format!("Confusion matrix: {right} of {all} rows right{rest}"), Some(plot)).map(Some)
 }
 

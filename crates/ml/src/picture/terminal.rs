@@ -76,8 +76,17 @@ pub fn calibration(bins: &[CalibrationBin], width: usize) -> String {
     format!("{:>11} {:>11} {:>9}\n{lines}", "predicted", "true", "rows")
 }
 
-/// A table of counts: a row for each true class, a column for each predicted one.
+/// Classes whose table fits a terminal.
+const MOST_CLASSES: usize = 12;
+/// Pairs of classes that are shown where the table would not fit.
+const MOST_PAIRS: usize = 10;
+
+/// A table of counts: a row for each true class, a column for each predicted one. Of many classes only those that were most
+/// often taken for each other.
 pub fn confusion(matrix: &Confusion) -> String {
+    if matrix.classes.len() > MOST_CLASSES {
+        return mistakes(matrix);
+    }
     let width = matrix.classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).clamp(6, 14);
     let row = |name: &str, cells: Vec<String>| {
         let cells: Vec<String> = cells.iter().map(|cell| format!(" {:>width$}", cut(cell, width))).collect();
@@ -85,9 +94,26 @@ pub fn confusion(matrix: &Confusion) -> String {
         format!("{:<width$}{cells}\n", cut(name, width))
     };
     let counts = |counts: &Vec<u64>| counts.iter().map(u64::to_string).collect();
-    let mut text = row("true", matrix.classes.clone());
+    let mut text = "rows by true class (down) and predicted class (across)\n".to_owned();
+    text += &row("true", matrix.classes.clone());
     text.extend(matrix.classes.iter().zip(&matrix.counts).map(|(class, found)| row(class, counts(found))));
     text
+}
+
+/// The most frequent of all pairs of a true class and another one that was predicted.
+fn mistakes(matrix: &Confusion) -> String {
+    let names = &matrix.classes;
+    let pairs = names.iter().zip(&matrix.counts).flat_map(|(real, counts)| {
+        names.iter().zip(counts).filter(move |(said, count)| *said != real && **count > 0).map(move |pair| (real, pair))
+    });
+    let mut pairs: Vec<_> = pairs.collect();
+    pairs.sort_by_key(|(_, (_, count))| std::cmp::Reverse(**count));
+    let line = |(real, (said, count)): &(&String, (&String, &u64))| {
+        format!("{:<30} {:<30} {count:>9}\n", cut(real, 30), cut(said, 30))
+    };
+    let lines: String = pairs.iter().take(MOST_PAIRS).map(line).collect();
+    let heading = format!("rows of which class was taken for another most often, of {} classes", names.len());
+    format!("{heading}\n{:<30} {:<30} {:>9}\n{lines}", "true", "predicted", "rows")
 }
 
 #[cfg(test)]
@@ -104,7 +130,14 @@ mod tests {
         let found = Histogram { bars: bars.collect(), below: 0, above: 0 };
         assert_eq!(histogram(&found), "▁█ ▄ 0 … 4");
         let matrix = Confusion { classes: vec!["no".into(), "yes".into()], counts: vec![vec![90, 3], vec![4, 120]] };
-        assert_eq!(confusion(&matrix), "true       no    yes\nno         90      3\nyes         4    120\n");
+        let lines = "true       no    yes\nno         90      3\nyes         4    120\n";
+        assert!(confusion(&matrix).ends_with(&format!("(across)\n{lines}")), "{}", confusion(&matrix));
+        let classes = (0..20).map(|class| format!("class {class}")).collect();
+        let mut counts = vec![vec![5; 20]; 20];
+        counts[3][17] = 40;
+        let many = confusion(&Confusion { classes, counts });
+        assert!(many.contains("of 20 classes") && many.lines().count() == 12, "{many}");
+        assert!(many.lines().nth(2).unwrap().ends_with("40"), "{many}");
         let features = [Importance { feature: "age".into(), share: 0.75, splits: 3 }];
         assert!(importance(&features, 5, 4).ends_with("75.0 % ████\n"));
         let bins = [(0.1, 0.125, 40), (0.9, 1.0, 80)];

@@ -184,9 +184,9 @@ fn logistic(matrix: &Array2<f64>, labels: &[usize], classes: usize, l2: f64) -> 
         if let (Ok(weights), Ok(mut slopes)) =
             (ArrayView2::from_shape((width, outputs), weights), ArrayViewMut2::from_shape((width, outputs), slopes))
         {
-            general_mat_mul(1.0, matrix, &weights, 0.0, &mut scores);
+            times(matrix, &weights, &mut scores);
             let loss = residuals(&mut scores, intercepts, labels, starts);
-            general_mat_mul(1.0 / count, &matrix.t(), &scores, 1.0, &mut slopes);
+            transposed_times(matrix, &scores, 1.0 / count, &mut slopes);
             for slope in starts.iter_mut() {
                 *slope /= count;
             }
@@ -197,6 +197,26 @@ fn logistic(matrix: &Array2<f64>, labels: &[usize], classes: usize, l2: f64) -> 
     });
     let weights = (0..outputs).map(|output| (0..width).map(|at| found[at * outputs + output]).collect()).collect();
     (weights, found[width * outputs..].to_vec())
+}
+
+/// Scores of all rows. The product of matrices copies the one, which for a single column costs more than it brings.
+fn times(matrix: &Array2<f64>, weights: &ArrayView2<'_, f64>, scores: &mut Array2<f64>) {
+    if weights.ncols() == 1 {
+        let weights = weights.column(0);
+        scores.iter_mut().zip(matrix.rows()).for_each(|(score, row)| *score = row.dot(&weights));
+    } else {
+        general_mat_mul(1.0, matrix, weights, 0.0, scores);
+    }
+}
+
+/// Adds what the rest of each row says about the weights, scaled.
+fn transposed_times(matrix: &Array2<f64>, rest: &Array2<f64>, scale: f64, slopes: &mut ArrayViewMut2<'_, f64>) {
+    if rest.ncols() == 1 {
+        let mut slopes = slopes.column_mut(0);
+        rest.iter().zip(matrix.rows()).for_each(|(rest, row)| slopes.scaled_add(rest * scale, &row));
+    } else {
+        general_mat_mul(scale, &matrix.t(), rest, 1.0, slopes);
+    }
 }
 
 /// Scores become probabilities less the truth; gives the loss, and adds up what remains.

@@ -173,12 +173,13 @@ pub struct Ensemble {
 }
 
 impl Ensemble {
-    /// Adds the scores of one row to `scores`, which has one place an output.
-    pub fn add_scores(&self, row: &[f64], scores: &mut [f64]) {
-        for trees in self.trees.chunks(scores.len()) {
-            for (score, tree) in scores.iter_mut().zip(trees) {
-                *score += tree.evaluate(row);
-            }
+    /// Adds the scores of rows that follow each other to `scores`, which has one place a row and output. Tree by tree: a tree
+    /// is near at hand for all rows, where a whole model would be fetched from far away for each of them.
+    pub fn add_scores(&self, rows: &[f64], scores: &mut [f64]) {
+        let outputs = self.objective.outputs();
+        for (at, tree) in self.trees.iter().enumerate() {
+            let scores = scores.iter_mut().skip(at % outputs).step_by(outputs);
+            rows.chunks(self.features.max(1)).zip(scores).for_each(|(row, score)| *score += tree.evaluate(row));
         }
     }
 

@@ -33,8 +33,8 @@ pub const MLFLOW_FILE: &str = "MLmodel";
 pub const ONNX_FILE: &str = "model.onnx";
 /// Nothing larger is read.
 const MOST_BYTES: u64 = 1 << 30;
-/// Rows that are looked up together.
-const BLOCK: usize = 1024;
+/// Rows that are looked up together: few enough to stay near at hand beside a tree.
+pub(crate) const BLOCK: usize = 256;
 
 /// A trained model.
 #[derive(Debug, Clone, PartialEq)]
@@ -140,10 +140,8 @@ impl Model {
         let mut block = Vec::new();
         for (number, scores) in scores.chunks_mut(BLOCK * outputs).enumerate() {
             inputs.read(number * BLOCK, scores.len() / outputs, &mut block);
-            for (row, scores) in block.chunks(self.ensemble.features).zip(scores.chunks_mut(outputs)) {
-                self.ensemble.add_scores(row, scores);
-                self.ensemble.transform(scores);
-            }
+            self.ensemble.add_scores(&block, scores);
+            scores.chunks_mut(outputs).for_each(|scores| self.ensemble.transform(scores));
         }
         Ok(Prediction { outcome: self.outcome(scores), unknown_categories: inputs.unknown() })
     }

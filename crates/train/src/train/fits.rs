@@ -15,7 +15,10 @@ use crate::{
         split,
         watch::Watch,
     },
-    model::ensemble::{Ensemble, Objective},
+    model::{
+        BLOCK,
+        ensemble::{Ensemble, Objective},
+    },
 };
 
 /// Share of the rows that decides when to stop.
@@ -183,11 +186,10 @@ impl Fit {
     pub(super) fn scores(&self, problem: &Problem<'_>, rows: &[usize]) -> Vec<f64> {
         let outputs = problem.outputs();
         let mut scores = vec![0.0; rows.len() * outputs];
-        let mut values = vec![0.0; self.features.len()];
-        for (&row, scores) in rows.iter().zip(scores.chunks_mut(outputs)) {
-            for (at, value) in values.iter_mut().enumerate() {
-                *value = problem.value(at, row);
-            }
+        let mut values = Vec::with_capacity(BLOCK * self.features.len());
+        for (rows, scores) in rows.chunks(BLOCK).zip(scores.chunks_mut(BLOCK * outputs)) {
+            values.clear();
+            values.extend(rows.iter().flat_map(|&row| (0..self.features.len()).map(move |at| problem.value(at, row))));
             self.ensemble.add_scores(&values, scores);
         }
         scores

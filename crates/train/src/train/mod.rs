@@ -97,6 +97,8 @@ fn supervise(spec: &Spec, problem: &Problem<'_>, watch: &mut Watch<'_>) -> Resul
     let refit = |at: usize, judged: &mut Judged, watch: &mut Watch<'_>| {
         if refits || choices[at].algorithm() == Algorithm::Linear {
             watch.phase(Phase::Fitting)?;
+            // From here on only their rounds are asked for; trees would be held twice.
+            judged.fits.iter_mut().flatten().for_each(|fit| fit.ensemble.trees = Vec::new());
             choices[at].refit(problem, &rows, &judged.fits[at], spec.seed, watch)
         } else {
             Ok(judged.fits[at].swap_remove(0))

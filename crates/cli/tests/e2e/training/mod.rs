@@ -2,6 +2,8 @@
 
 mod disk;
 mod kills;
+#[cfg(feature = "lightgbm")]
+mod lightgbm;
 mod limits;
 mod shell;
 mod stores;

@@ -31,6 +31,10 @@ fn a_person_at_a_terminal_sees_tables_and_plots() {
     at_a_terminal(&at, &["dataset", "add", "signals.csv", "--allow-write"]);
     let profile = at_a_terminal(&at, &["dataset", "profile", "signals", "fields=column,median,histogram"]);
     assert!(profile.contains("HISTOGRAM") && profile.contains('█'), "{profile}");
+    let rows = at_a_terminal(&at, &["dataset", "preview", "signals", "rows=2", "--allow-sensitive-data-access"]);
+    let first: Vec<&str> = rows.lines().next().unwrap_or_default().split_whitespace().collect();
+    assert_eq!(first, ["X", "Y", "LABEL"], "{rows}");
+    assert!(!rows.contains("[["), "a table, without marks: {rows}");
     let trained =
         at_a_terminal(&at, &["train", "signals", "label", "preset=fast", "algorithm=boosting", "--allow-write"]);
     for part in ["status: completed", "boosting: accuracy", "boosting round", "predicted class", "share of all gain, %"]
@@ -59,6 +63,10 @@ fn the_shell_has_words_for_the_platform() {
     for noun in ["dataset", "train", "model", "jobs"] {
         let listed = run(&[noun]);
         assert!(listed.contains("COMMAND") && listed.contains(&format!("trainyard {noun} ")), "{listed}");
+        let help = run(&[noun, "--help"]);
+        let forms =
+            listed.lines().filter_map(|line| line.strip_prefix(&format!("trainyard {noun} "))?.split("  ").next());
+        assert!(forms.into_iter().all(|form| help.contains(&format!("\n  {form} "))), "{help}{listed}");
     }
     let refusal = at.run(&["dataset", "add", "signals.csv"]).unwrap();
     assert!(!refusal.status.success() && refusal.stderr.contains("--allow-write"), "{}", refusal.stderr);

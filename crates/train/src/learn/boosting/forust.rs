@@ -8,7 +8,7 @@ use forust_ml::{
     gradientbooster::GrowPolicy,
     sampler::SampleMethod,
     splitter::MissingImputerSplitter,
-    tree::{Tree as Grown, split_bins},
+    tree::{Tree as Grown, TreeRows, split_bins},
 };
 use rand_xoshiro::rand_core::RngCore;
 
@@ -72,10 +72,26 @@ impl<'p> Binned<'p> {
         }
     }
 
-    /// Adds the tree's values to one output; tells how many rows came by each node.
-    fn add(&mut self, grown: &Grown, splits: &[u16], output: usize, outputs: usize) -> Vec<u64> {
+    /// Adds the tree's values to one output; tells how many rows came by each node. `ended` says where the rows are that the
+    /// tree was grown on, so that only the `others` have to walk it.
+    fn add(
+        &mut self,
+        grown: &Grown,
+        splits: &[u16],
+        (ended, others): (Option<&TreeRows>, &[usize]),
+        output: usize,
+        outputs: usize,
+    ) -> Vec<u64> {
         let mut counts = vec![0_u64; grown.nodes.len()];
-        for row in 0..self.part.rows.len() {
+        let ranges = ended.iter().flat_map(|ended| &ended.ranges);
+        for ((node, &(first, end)), count) in grown.nodes.iter().zip(ranges).zip(&mut counts) {
+            if let (true, Some(ended)) = (node.is_leaf, ended) {
+                *count = (end - first) as u64;
+                let value = f64::from(node.weight_value);
+                ended.index[first..end].iter().for_each(|row| self.part.scores[row * outputs + output] += value);
+            }
+        }
+        for &row in others {
             let end = self.end(grown, splits, row);
             counts[end] += 1;
             self.part.scores[row * outputs + output] += f64::from(grown.nodes[end].weight_value);
@@ -124,6 +140,8 @@ pub(super) fn fit(
             let _ = sample_columns(features.len(), settings.column_sample, &mut random);
         }
     }
+    let all: Vec<usize> = (0..rows.len()).collect();
+    let all_held: Vec<usize> = (0..held.part.rows.len()).collect();
     let mut probabilities = Vec::new();
     for round in work.rounds + 1..=settings.rounds {
         if outputs > 1 {
@@ -132,7 +150,7 @@ pub(super) fn fit(
         }
         for output in 0..outputs {
             slopes(problem, &train.part, &probabilities, output, &mut gradients, &mut hessians);
-            let (index, method) = sample_rows(rows.len(), settings.row_sample, &mut random);
+            let (index, rest, method) = sample_rows(rows.len(), settings.row_sample, &mut random);
             let columns = sample_columns(features.len(), settings.column_sample, &mut random);
             let mut grown = Grown::new();
             let bins = Matrix::new(&train.bins, rows.len(), features.len());
@@ -155,14 +173,14 @@ pub(super) fn fit(
                     tiles,
                 )
             };
-            // The rows of each node are told as well; walking the tree finds them for all rows, sampled or not.
-            let _ = match &pool {
+            let ended = match &pool {
                 Some(pool) => pool.install(grow),
                 None => grow(),
             };
             let splits = split_bins(&grown, &cuts);
-            let counts = train.add(&grown, &splits, output, outputs);
-            held.add(&grown, &splits, output, outputs);
+            let others = if ended.is_some() { &rest } else { &all };
+            let counts = train.add(&grown, &splits, (ended.as_ref(), others), output, outputs);
+            held.add(&grown, &splits, (None, &all_held), output, outputs);
             work.trees.push(convert::convert(&grown, features, &counts));
         }
         work.rounds = round;
@@ -202,12 +220,15 @@ fn splitter(settings: &Settings) -> MissingImputerSplitter {
     )
 }
 
-fn sample_rows(rows: usize, share: f64, random: &mut impl RngCore) -> (Vec<usize>, SampleMethod) {
-    if share >= 1.0 {
-        return ((0..rows).collect(), SampleMethod::None);
+/// Those to grow a tree on, and the others.
+fn sample_rows(rows: usize, share: f64, random: &mut impl RngCore) -> (Vec<usize>, Vec<usize>, SampleMethod) {
+    if share < 1.0 {
+        let (chosen, rest): (Vec<usize>, Vec<usize>) = (0..rows).partition(|_| uniform(random) < share);
+        if !chosen.is_empty() {
+            return (chosen, rest, SampleMethod::Random);
+        }
     }
-    let chosen: Vec<usize> = (0..rows).filter(|_| uniform(random) < share).collect();
-    if chosen.is_empty() { ((0..rows).collect(), SampleMethod::None) } else { (chosen, SampleMethod::Random) }
+    ((0..rows).collect(), Vec::new(), SampleMethod::None)
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count")]
