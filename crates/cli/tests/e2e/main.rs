@@ -45,6 +45,7 @@ mod roles;
 mod s3;
 mod sandbox;
 mod sandbox_aws;
+mod sandbox_tools;
 mod scenarios;
 mod shell;
 mod size;

@@ -99,6 +99,11 @@ pub(super) fn chapter(title: &str, about: &str) -> Result<()> {
     output::text(&format!("\n== {title} {rule}\n{about}\n"))
 }
 
+/// What an answer means, for whoever is new to its words.
+pub(super) fn means(text: &str) -> Result<()> {
+    text.lines().try_for_each(|line| output::text(&format!("  * {line}\n")))
+}
+
 fn asked(question: &str, tool: &str, arguments: &Value) -> Result<()> {
     let call = format!("{tool} {}", words(arguments));
     output::text(&format!("\n> {question}\n$ {}\n", cut(call.trim_end())))

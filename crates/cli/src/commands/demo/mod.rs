@@ -5,10 +5,10 @@ mod plot;
 
 use std::{fs, process::ExitCode, sync::Arc};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use trainyard_contract::{Ceiling, Error, Result};
 
-use self::guide::{Guide, chapter};
+use self::guide::{Guide, chapter, means};
 use super::serve::told_to_stop;
 use crate::{args::FleetArguments, config::Config, output, sandbox::Sandbox};
 
@@ -41,6 +41,7 @@ What you will read, each time:
   >  what somebody asks the assistant, in plain words
   $  the tool that the assistant calls to find out, with its arguments
   |  what the tool answers, which is all that the assistant sees
+  *  what that means, said here for people who are new to its words
 ";
 
 async fn tour(mut config: Config, sandbox: &mut Sandbox) -> Result<()> {
@@ -66,19 +67,41 @@ async fn looking(guide: &Guide) -> Result<()> {
     guide.shows("Which AWS account is this, and who are we there?", "iam_get_caller_identity", &json!({})).await?;
     let question = "Which SageMaker HyperPod clusters do we train on, and are they well?";
     guide.shows(question, "hyperpod_report", &json!({})).await?;
+    means(
+        "HyperPod is AWS's service for clusters that train models; it looks after the machines and replaces broken ones.\n\
+         As many machines run as are wanted and none fails: both clusters are well. Each line ends with dollars an hour.",
+    )?;
     let machines = json!({ "states": ["running"], "fields": ["name", "type", "gpus", "az"], "limit": 6 });
-    guide.shows("What runs on EC2?", "ec2_list_instances", &machines).await?;
+    guide.shows("What runs on EC2, where AWS rents out machines?", "ec2_list_instances", &machines).await?;
     let question = "And in the Kubernetes cluster: which GPUs are there, and how full are they?";
     let fields = ["name", "models", "cards", "healthy_cards", "slots_used", "memory_total_mib", "memory_free_mib"];
     guide.shows(question, "list_gpu_nodes", &json!({ "fields": fields, "limit": 6 })).await?;
-    Ok(())
+    means(
+        "A cluster runs programs, which it calls pods, on machines, which it calls nodes; a card is one GPU of a node.\n\
+         Here HAMi, an addition to Kubernetes, lets pods share cards: a card has ten slots, and a pod takes a slot and\n\
+         part of the memory (MiB). On other nodes the GPUs are cut into fixed parts (MIG), or are AWS's own (Neuron).",
+    )
 }
 
 async fn waiting(guide: &Guide) -> Result<()> {
-    chapter("2. A question that takes an expert an hour", "Somebody's pod does not start.")?;
+    chapter("2. A question that takes an expert an hour", "Somebody's program waits, and does not say why.")?;
     let pod = json!({ "namespace": "research", "pod": "llm-sweep-7" });
-    guide.shows("Why does my pod llm-sweep-7 not start, and what would help?", "gpu_why_pending", &pod).await?;
-    Ok(())
+    let question = "Why does my pod llm-sweep-7 not start, and what would help?";
+    let answer = guide.shows(question, "gpu_why_pending", &pod).await?;
+    means(&remedy(&answer))
+}
+
+/// What would help a pod, in words.
+fn remedy(answer: &Value) -> String {
+    let change = &answer["remedy"]["changes"][0];
+    let (from, to) = (change["from_mib"].as_u64(), change["to_mib"].as_u64());
+    let (Some(from), Some(to), Some(node)) = (from, to, answer["remedy"]["node"].as_str()) else {
+        return "All nodes were looked at, with the reason why the pod does not fit on each.".to_owned();
+    };
+    format!(
+        "The pod asks for {from} MiB of GPU memory on one card, and no card has as much free. If it asked for {to},\n\
+         it would start on {node}. All cards of all nodes were tried, as the cluster's own scheduler does."
+    )
 }
 
 async fn refused(guide: &Guide) -> Result<()> {
@@ -113,7 +136,9 @@ async fn trained(guide: &Guide, sandbox: &Sandbox) -> Result<()> {
     let upload = json!({ "file_path": file, "dataset_id": "jobs" });
     guide.shows("Here is a table of our past training jobs.", "dataset_upload", &upload).await?;
     let start = json!({ "dataset_id": "jobs", "target": "outcome", "preset": "fast" });
-    let job = guide.shows("Learn which jobs are going to diverge.", "training_start", &start).await?["job_id"].clone();
+    let job =
+        guide.shows("Learn which jobs will diverge: get worse, not better.", "training_start", &start).await?["job_id"]
+            .clone();
     for _ in 0..PATIENCE {
         if guide.answer("training_get", &json!({ "job_id": job, "wait_seconds": 20 })).await?["ended"] == true {
             break;
@@ -122,7 +147,7 @@ async fn trained(guide: &Guide, sandbox: &Sandbox) -> Result<()> {
     let curve = json!({ "job_id": job, "name": "evaluating.validation_loss", "max_points": 32 });
     guide
         .draws(
-            "How did it learn? (the loss on rows that it was not shown, round by round)",
+            "How did it learn? (how wrong it is about rows that it was not shown, round by round)",
             "training_get_metrics",
             &curve,
         )

@@ -90,7 +90,24 @@ pub(crate) fn build(cluster: &mut Cluster, fleet: &Fleet) -> Result<(), String> 
     for team in TEAMS {
         cluster.seed(quota(team))?;
     }
+    cluster.seed(hami())?;
     cluster.seed(super::prometheus::service())
+}
+
+/// What HAMi's chart writes down for its scheduler: the names of resources, and into how many shares a card is cut.
+fn hami() -> Value {
+    let labels = json!({ "app.kubernetes.io/name": "hami", "app.kubernetes.io/component": "hami-scheduler" });
+    let devices = format!(
+        "nvidia:\n  resourceCountName: nvidia.com/gpu\n  resourceMemoryName: nvidia.com/gpumem\n  \
+         resourceMemoryPercentageName: nvidia.com/gpumem-percentage\n  resourceCoreName: nvidia.com/gpucores\n  \
+         defaultMemory: 0\n  defaultCores: 0\n  defaultGPUNum: 1\n  deviceSplitCount: {}\n  deviceMemoryScaling: 1\n  \
+         deviceCoreScaling: 1\n",
+        node::SHARES
+    );
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "data": { "device-config.yaml": devices },
+        "metadata": { "name": "hami-scheduler-device", "namespace": "kube-system", "labels": labels },
+    })
 }
 
 fn quota(team: &str) -> Value {

@@ -9,7 +9,7 @@ use crate::kubernetes::random::{Random, digest};
 /// Memory of a card, in MiB.
 pub(super) const CARD_MEMORY: i64 = 81_559;
 /// Pods that may share a card.
-const SHARES: i64 = 10;
+pub(super) const SHARES: i64 = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Devices {
