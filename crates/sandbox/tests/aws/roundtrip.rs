@@ -53,7 +53,7 @@ const MENDED: &[(&str, &[&str])] = &[
     ("bedrock-agent", &["PrepareFlow", "ValidateFlowDefinition"]),
     ("codeartifact", &["PublishPackageVersion"]),
     ("dataexchange", &["SendApiAsset"]),
-    ("glacier", &["InitiateJob"]),
+    ("glacier", &["GetJobOutput", "InitiateJob"]),
     ("marketplace-agreement", &["GetAgreementRequestApprovalPlans"]),
     ("medical-imaging", &["SearchImageSets"]),
     ("route53globalresolver", &["ListAccessSources", "ListFirewallRules"]),

@@ -121,6 +121,7 @@ fn rest(service: &Service<'_>, operation: &Operation<'_>, output: &Value) -> Res
         return Ok(answer(service, success(service, operation), Vec::new()));
     };
     let said = |member: &Member<'_>| member.location == Location::Body && !output[member.name].is_null();
+    let says_status = structure.members.iter().any(|member| member.location == Location::Status);
     let says_nothing = !structure.members.iter().any(said);
     let mut answer = match success(service, operation) {
         NO_CONTENT if says_nothing => answer(service, NO_CONTENT, Vec::new()),
@@ -138,7 +139,7 @@ fn rest(service: &Service<'_>, operation: &Operation<'_>, output: &Value) -> Res
             Location::Header => {
                 let name = member.wire_name.unwrap_or(member.name).to_lowercase();
                 let text = header(service, member, value)?;
-                if name == "content-range" {
+                if name == "content-range" && !says_status {
                     answer.status = PARTIAL_CONTENT;
                 }
                 answer.headers.retain(|(known, _)| *known != name);
