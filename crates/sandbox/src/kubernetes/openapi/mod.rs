@@ -2,6 +2,8 @@
 
 mod builtin;
 pub(crate) mod fields;
+#[cfg(test)]
+mod generate;
 
 use std::{collections::BTreeSet, sync::Arc};
 
