@@ -26,6 +26,9 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("ec2_describe_launch_template", "NotFound", "the account has none until somebody makes one"),
     ("k8s_get_rollout", "NotFound", "the cluster has none until somebody makes one"),
     ("k8s_get_secret", "NotFound", "the cluster has none until somebody makes one"),
+    ("generate_app_manifest", "Refused", "it writes a file"),
+    ("manage_eks_stacks", "not_found", "the account has none until somebody makes one"),
+    ("manage_hyperpod_stacks", "not_found", "the account has none until somebody makes one"),
 ];
 
 /// Tools about data sets, trainings and models: there are none until somebody makes some, and tests of their own do.
@@ -147,6 +150,15 @@ impl Fleet {
             ),
             ("get_eks_insights", eks(json!({}))),
             ("get_eks_metrics_guidance", json!({"resource_type": "pod"})),
+            ("aws_call", json!({"service": "sts", "operation": "GetCallerIdentity"})),
+            ("generate_app_manifest", json!({"app_name": "web", "image_uri": "a/b:1", "output_dir": "/tmp"})),
+            ("manage_eks_stacks", json!({"operation": "describe", "cluster_name": "trainyard"})),
+            ("manage_hyperpod_cluster_nodes", json!({"operation": "list_clusters"})),
+            ("manage_hyperpod_stacks", json!({"operation": "describe", "stack_name": "pretrain"})),
+            (
+                "manage_k8s_resource",
+                eks(json!({"operation": "read", "kind": "Node", "api_version": "v1", "name": "gpu-0000"})),
+            ),
             ("get_eks_vpc_config", eks(json!({}))),
             ("get_gpu_metrics", json!({"metric": "card_utilization"})),
             ("get_k8s_events", eks(json!({"kind": "Pod", "name": pod, "namespace": namespace}))),

@@ -86,12 +86,18 @@ const CLUSTERS: Named = &[
     ("no price", FAULT),
 ];
 
+const STATUS: &str = "the API's model names the status of a success; moto has another";
 const LISTS_NOTHING: &str = "EC2 refuses a name or id that is not there; moto lists nothing";
 const FAULT: &str = "moto fails with a fault of its own";
 const UNCHECKED: &str = "moto does not look at a checksum that is given";
 const RESOURCE: &str = "the API has ResourceNotFound for it; moto knows a validation error only";
 
 const FUNCTIONS: Named = &[
+    ("alias away", STATUS),
+    ("alias shown", STATUS),
+    ("allow", STATUS),
+    ("move alias", STATUS),
+    ("tag", STATUS),
     ("alias twice", "the API has ResourceConflictException for it; moto has a name of its own"),
     ("allow twice", "moto adds a statement of the same id"),
     ("disallow twice", "moto had it twice"),

@@ -176,10 +176,13 @@ impl Ensemble {
     /// Adds the scores of rows that follow each other to `scores`, which has one place a row and output. Tree by tree: a tree
     /// is near at hand for all rows, where a whole model would be fetched from far away for each of them.
     pub fn add_scores(&self, rows: &[f64], scores: &mut [f64]) {
-        let outputs = self.objective.outputs();
+        let (outputs, width) = (self.objective.outputs(), self.features);
         for (at, tree) in self.trees.iter().enumerate() {
             let scores = scores.iter_mut().skip(at % outputs).step_by(outputs);
-            rows.chunks(self.features.max(1)).zip(scores).for_each(|(row, score)| *score += tree.evaluate(row));
+            // A model of no features has rows without values.
+            for (number, score) in scores.enumerate() {
+                *score += tree.evaluate(&rows[number * width..][..width]);
+            }
         }
     }
 
