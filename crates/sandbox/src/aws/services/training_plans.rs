@@ -39,6 +39,14 @@ fn moment(cx: &Cx<'_>, member: &str) -> Option<OffsetDateTime> {
     cx.text(member).and_then(clock::parse)
 }
 
+/// When a plan begins and ends: at half past eleven (UTC). `None` where the calendar ends before.
+fn times(earliest: OffsetDateTime, number: i32, hours: u64) -> Option<(OffsetDateTime, OffsetDateTime)> {
+    let day = earliest.checked_add(AHEAD + BETWEEN * number)?.replace_time(time::Time::MIDNIGHT);
+    let start = day.checked_add(Duration::minutes(690))?;
+    let seconds = i64::try_from(hours).ok()?.checked_mul(3_600)?;
+    Some((start, start.checked_add(Duration::seconds(seconds))?))
+}
+
 fn search(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
     if !cx.input["TrainingPlanArn"].is_null() || !cx.input["UltraServerType"].is_null() {
         return Err(not_here("extensions of training plans and UltraServers"));
@@ -55,9 +63,8 @@ fn search(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
     let mut offers = Vec::new();
     for number in 0..OFFERS {
         let Some(known) = known else { break };
-        // Plans begin at half past eleven (UTC).
-        let start = (earliest + AHEAD + BETWEEN * number).replace_time(time::Time::MIDNIGHT) + Duration::minutes(690);
-        let end = start + Duration::hours(i64::try_from(hours).unwrap_or(0));
+        // A moment beyond the calendar has no plan.
+        let Some((start, end)) = times(earliest, number, hours) else { break };
         if moment(cx, "EndTimeBefore").is_some_and(|before| end > before) {
             continue;
         }
@@ -151,4 +158,24 @@ fn list(cx: &mut Cx<'_>) -> Result<Value, Refusal> {
         rows.reverse();
     }
     Ok(json!({ "TrainingPlanSummaries": rows }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> OffsetDateTime {
+        clock::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_plan_beyond_the_calendar_is_none() {
+        let now = at("2026-11-21T18:00:00Z");
+        let found = times(now, 1, 24).unwrap();
+        assert_eq!(found, (at("2026-11-28T11:30:00Z"), at("2026-11-29T11:30:00Z")));
+        assert_eq!(times(at("9999-12-31T23:59:59Z"), 0, 24), None);
+        assert_eq!(times(at("9999-12-28T00:00:00Z"), 0, 87_600), None);
+        assert_eq!(times(now, 0, u64::MAX), None);
+        assert_eq!(times(now, 0, u64::MAX >> 1), None);
+    }
 }
